@@ -1,0 +1,48 @@
+"""What a patient is: from folders to cases to preprocessed arrays, and the phantom."""
+
+from fedlab_utils._lazy import lazy_exports
+
+_EXPORTS = {
+    # conventions
+    "SEQUENCES": "conventions",
+    "REGIONS": "conventions",
+    "LABEL_NAMES": "conventions",
+    # reading
+    "SCHEMES": "labels",
+    "LabelScheme": "labels",
+    "decode_labels": "labels",
+    "encode_labels": "labels",
+    "to_regions": "labels",
+    "from_regions": "labels",
+    "read_volume": "nifti",
+    "write_nifti": "nifti",
+    "CaseFiles": "layouts",
+    "find_cases": "layouts",
+    "Case": "case",
+    "load_case": "case",
+    "to_file_grid": "case",
+    "read_clinical": "clinical",
+    "Cohort": "cohort",
+    "load_cohort": "cohort",
+    "open_cohort": "cohort",
+    "Split": "splits",
+    "split_patients": "splits",
+    "validate_folder": "validate",
+    # preprocessing
+    "brain_mask": "brain",
+    "robust_zscore": "brain",
+    "TIERS": "tiers",
+    "Tier": "tiers",
+    "current_tier": "tiers",
+    "PreprocessSettings": "preprocess",
+    "Preprocessed": "preprocess",
+    "preprocess": "preprocess",
+    "restore_labels": "preprocess",
+    "load_preprocessed": "cache",
+    "build_cache": "cache",
+    "SliceDataset": "datasets",
+    "PatchDataset": "datasets",
+    "download_msd": "download",
+}
+
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
