@@ -1,0 +1,141 @@
+"""The command line: ``fedlab`` or ``python -m fedlab_utils``.
+
+Each command is a thin front of one function in the package. ``--json`` prints one JSON document on
+standard output and nothing else there; messages and the progress bar go to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fedlab_utils.errors import FedLabError
+
+app = typer.Typer(
+    help="Federated, privacy-preserving brain-tumour segmentation: the workbook's tools.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+bench = typer.Typer(help="Measure speed, as ratios within one run.", no_args_is_help=True)
+app.add_typer(bench, name="bench")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+class PhantomLayout(StrEnum):
+    """The folder layouts that the phantom writes."""
+
+    brats2018 = "brats2018"
+    brats2021 = "brats2021"
+    brats2023 = "brats2023"
+    msd = "msd"
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """Turn a FedLab error into one line and exit 2, ctrl-C into exit 130."""
+    try:
+        yield
+    except FedLabError as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        typer.echo("Stopped. Nothing half-written was left behind.", err=True)
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield ``progress(done, total)`` drawing a bar on standard error."""
+    from tqdm import tqdm
+
+    with tqdm(desc=what, unit="case", disable=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+@app.command()
+def phantom(
+    cases: Annotated[int, typer.Option(min=1, help="How many patients.")] = 60,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same patients, bit for bit.")] = 7,
+    spacing: Annotated[float, typer.Option(min=0.5, max=8.0, help="Voxel edge in mm.")] = 2.0,
+    layout: Annotated[PhantomLayout, typer.Option(help="Folder layout.")] = PhantomLayout.brats2018,
+    out: Annotated[Path | None, typer.Option(help="New folder. Default: data/phantom.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make phantom patients: four MRI sequences, a segmentation and a clinical table each."""
+    from fedlab_utils.data.cohort import phantom_folder
+    from fedlab_utils.data.phantom import write_cohort
+
+    with _reported(), _progress("phantom") as progress:
+        folder = write_cohort(
+            out or phantom_folder(),
+            cases=cases,
+            seed=seed,
+            spacing=spacing,
+            layout=layout.value,
+            progress=progress,
+        )
+    if as_json:
+        typer.echo(json.dumps({"folder": str(folder), "cases": cases, "layout": layout.value}))
+    else:
+        typer.echo(f"{cases} phantom patients in {folder}")
+
+
+@app.command()
+def validate(
+    folder: Annotated[Path, typer.Argument(help="A data set, unpacked as published.")],
+    layout: Annotated[str | None, typer.Option(help="Only where it cannot be told.")] = None,
+    scheme: Annotated[str | None, typer.Option(help="Label scheme, where it is asked for.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Read every case and report what is wrong with it. Exit code 1 if any case is faulty."""
+    from fedlab_utils.data.validate import validate_folder
+
+    with _reported(), _progress("validate") as progress:
+        reports = validate_folder(folder, layout=layout, scheme=scheme, progress=progress)
+    if as_json:
+        rows = [
+            {
+                "case": report.case,
+                "layout": report.layout,
+                "problems": list(report.problems),
+                "warnings": list(report.warnings),
+            }
+            for report in reports
+        ]
+        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+    else:
+        for report in reports:
+            typer.echo(f"{report.case}\t{report.layout}\t{'; '.join(report.problems) or 'ok'}")
+            for warning in report.warnings:
+                typer.echo(f"{report.case}\t{report.layout}\twarning: {warning}")
+        faulty = sum(bool(report.problems) for report in reports)
+        typer.echo(f"{len(reports)} cases, {faulty} faulty", err=True)
+    if any(report.problems for report in reports):
+        raise typer.Exit(1)
+
+
+@bench.command("data")
+def bench_data(as_json: Json = False) -> None:
+    """Phantom against its budget, cold loading against one plain core, warm cache against that."""
+    from fedlab_utils.studies.bench_data import run
+
+    with _reported():
+        result = run()
+    if as_json:
+        typer.echo(json.dumps(result, indent=1))
+    else:
+        for name, row in result.items():
+            typer.echo(f"{name}: {row}")

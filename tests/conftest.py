@@ -1,0 +1,42 @@
+"""Settings and fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+
+# Before numpy, torch or matplotlib are imported: two test workers share two cores, and no window opens.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["MPLBACKEND"] = "Agg"
+os.environ["FLWR_TELEMETRY_ENABLED"] = "0"
+
+from pathlib import Path  # noqa: E402
+
+import pytest  # noqa: E402
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def phantom_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six phantom patients at 4 mm, as a BraTS 2018 folder. Read only."""
+    from fedlab_utils.data.phantom import write_cohort
+
+    return write_cohort(
+        tmp_path_factory.mktemp("phantom") / "cohort", cases=6, seed=7, spacing=4.0, workers=1
+    )
+
+
+@pytest.fixture(scope="session")
+def real_dir() -> Path:
+    """The folder of real BraTS cases that FEDLAB_DATA names, or a skip."""
+    root = os.environ.get("FEDLAB_DATA")
+    if not root:
+        pytest.skip("FEDLAB_DATA is not set: no real BraTS folder to read")
+    return Path(root)
+
+
+@pytest.fixture(autouse=True)
+def _own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep caches and progress of a test out of the checkout and out of the student's home."""
+    monkeypatch.setenv("FEDLAB_CACHE", str(tmp_path / "fedlab-cache"))
+    monkeypatch.setenv("FEDLAB_HOME", str(tmp_path / "fedlab-home"))
