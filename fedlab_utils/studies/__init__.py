@@ -1,0 +1,1 @@
+"""Measurements too long for a lesson, recorded with what made them."""
