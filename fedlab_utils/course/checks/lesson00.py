@@ -1,0 +1,112 @@
+"""Checks of lesson 00: volumes, overlap, and the mean over hospitals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from fedlab_utils.course.checks import judge
+
+
+def millilitres(answer: Callable) -> str:
+    """Voxel count and spacing (mm) to millilitres."""
+    for voxels, spacing in ((1500, (1.0, 1.0, 1.0)), (700, (2.0, 0.5, 3.0)), (0, (1.0, 1.2, 5.0))):
+        x, y, z = spacing
+        cubic = voxels * x * y * z
+        judge(
+            answer(voxels, spacing),
+            cubic / 1000,
+            {
+                "These are cubic millimetres; one millilitre holds 1000 of them": cubic,
+                "You divide by 100, as if a millilitre were 100 cubic millimetres": cubic / 100,
+                "You multiply by 1000 instead of dividing": cubic * 1000,
+                "You add the three edges; a volume is their product": voxels * (x + y + z) / 1000,
+                "You use only the first edge, as if voxels were cubes; they need not be": voxels
+                * x**3
+                / 1000,
+                "The size of a voxel does not enter your volume": voxels / 1000,
+            },
+            case=f"{voxels} voxels of {x} x {y} x {z} mm",
+        )
+    return "The same tumour has eight times fewer voxels at 2 mm than at 1 mm; its volume stays."
+
+
+def dice(answer: Callable) -> str:
+    """Dice overlap of two boolean masks; two empty masks agree perfectly."""
+    for case, prediction, truth in _mask_pairs():
+        p, t = int(prediction.sum()), int(truth.sum())
+        shared = int((prediction & truth).sum())
+        judge(
+            answer(prediction, truth),
+            2 * shared / (p + t),
+            {
+                "You divide by the union, which gives the Jaccard index; Dice divides by the sum "
+                "of both sizes": shared / (p + t - shared),
+                "Dice counts the shared voxels twice, once for each mask": shared / (p + t),
+                "You divide by the predicted size alone, which gives the precision": shared / p,
+                "You divide by the true size alone, which gives the recall": shared / t,
+                "You count the voxels on which both masks agree, background too": float(
+                    (prediction == truth).mean()
+                ),
+            },
+            case=case,
+        )
+    empty, some = np.zeros((4, 5, 3), bool), np.zeros((4, 5, 3), bool)
+    some[1, 2, 0] = True
+    mistake = {"Two empty masks agree perfectly: say so before you divide by zero": np.nan}
+    judge(
+        answer(empty, empty),
+        1.0,
+        mistake | {"Two empty masks agree perfectly, so their Dice counts as 1 here": 0.0},
+        case="two empty masks",
+    )
+    judge(
+        answer(empty, some),
+        0.0,
+        {"One mask is empty, the other is not: nothing is shared": 1.0},
+        case="an empty prediction of a small tumour",
+    )
+    judge(
+        answer(some, empty),
+        0.0,
+        {"One mask is empty, the other is not: nothing is shared": 1.0},
+        case="a prediction where there is no tumour",
+    )
+    return "Two empty masks count as 1 in this course; other software says 0, or leaves them out."
+
+
+def pooled_mean(answer: Callable) -> str:
+    """Mean over all patients from each hospital's mean and number of patients."""
+    for means, patients in (
+        ([50.0, 60.0], [10, 30]),
+        ([61.5, 48.0, 70.25], [120, 7, 31]),
+        ([55.0], [9]),
+        ([57.0, 41.0], [16, 0]),
+    ):
+        m, n = np.array(means), np.array(patients)
+        judge(
+            answer(means, patients),
+            float((m * n).sum() / n.sum()),
+            {
+                "You average the hospitals, so that a patient of a small hospital counts more than "
+                "one of a large hospital": m.mean(),
+                "This is the sum over all patients; divide it by their number": (m * n).sum(),
+                "You divide by the number of hospitals; divide by the number of patients": (
+                    m * n
+                ).mean(),
+            },
+            case=f"means {means} of {patients} patients",
+        )
+    return "The server never saw a patient, and its mean is exact. FedAvg does this with weights."
+
+
+def _mask_pairs() -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Seeded pairs of masks of different sizes that overlap in part."""
+    random = np.random.default_rng(7)
+    pairs = []
+    for shape in ((6, 5), (4, 7, 3)):
+        truth = random.random(shape) < 0.5
+        prediction = np.where(random.random(shape) < 0.6, truth, random.random(shape) < 0.3)
+        pairs.append((f"two masks of shape {shape}", prediction, truth))
+    return pairs

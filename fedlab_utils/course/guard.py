@@ -1,0 +1,147 @@
+"""Call a student's function without being hurt by it: copies, time limit, friendly reports."""
+
+from __future__ import annotations
+
+import copy
+import linecache
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+
+import numpy as np
+
+from fedlab_utils.course.checks import Wrong
+
+
+class TimeUp(BaseException):
+    """The answer took too long. Not an Exception, so that `except Exception` lets it by."""
+
+
+class Answer:
+    """A student's function or class, guarded.
+
+    Calling it passes deep copies of the arguments, and raises :class:`Wrong` when the function
+    changes one of them or returns nothing.
+    """
+
+    def __init__(self, given: Callable, name: str) -> None:
+        self.given, self.name = given, name
+
+    def __call__(self, *args: object, **kwargs: object) -> object:
+        """Call the student's object with copies; see the class."""
+        mine, named = [_copy(value) for value in args], {k: _copy(v) for k, v in kwargs.items()}
+        result = self.given(*mine, **named)
+        before_and_after = zip([*args, *kwargs.values()], [*mine, *named.values()], strict=True)
+        for before, after in before_and_after:
+            if not _same(before, after):
+                raise Wrong(
+                    f"`{self.name}` changes the {type(before).__name__} that it is given. "
+                    "Whoever calls it still needs that: work on a copy, or make a new one."
+                )
+        if result is None:
+            raise Wrong(f"`{self.name}` returns `None`. Did you forget the `return`?")
+        return result
+
+
+def _copy(value: object) -> object:
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # generators and open files have no copies
+        return value
+
+
+def _same(before: object, after: object) -> bool:
+    """Whether a plain value or container is unchanged; other objects count as unchanged."""
+    if isinstance(before, np.ndarray):
+        floating = before.dtype.kind in "fc"
+        return np.array_equal(before, after, equal_nan=floating) and before.dtype == after.dtype
+    if type(before).__module__ == "torch" and hasattr(before, "equal"):
+        return before.shape == after.shape and bool(before.equal(after))
+    if isinstance(before, dict):
+        return before.keys() == after.keys() and all(_same(before[k], after[k]) for k in before)
+    if isinstance(before, list | tuple):
+        return len(before) == len(after) and all(map(_same, before, after))
+    if isinstance(before, set | str | int | float | bytes):
+        return before == after or before != before
+    return True
+
+
+@contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """Raise :class:`TimeUp` in the block after ``seconds``, where the system can.
+
+    Needs POSIX signals and the main thread, where Jupyter runs cells; elsewhere (Windows) an
+    endless loop is stopped by interrupting the kernel.
+    """
+    main = threading.current_thread() is threading.main_thread()
+    if not (main and hasattr(signal, "setitimer")):
+        yield
+        return
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeUp
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    # It fires again and again, in case a bare `except:` in the answer swallows the first.
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.2)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def explain(error: BaseException, given: object, seconds: float) -> str:
+    """Say in the student's terms what went wrong while their answer ran, and in which line."""
+    where = _own_line(error.__traceback__, given)
+    if isinstance(error, TimeUp):
+        cause = f"It was still running after {seconds:g} s. Is there a loop that never ends?"
+    elif isinstance(error, RecursionError):
+        cause = "The function calls itself without end (`RecursionError`)."
+    elif isinstance(error, KeyboardInterrupt):
+        cause = "You stopped it."
+    else:
+        cause = f"`{type(error).__name__}: {text_of(error)}`."
+        if isinstance(error, NameError):
+            cause += " Did you run the cells above this one?"
+    return f"{cause} {where}".strip()
+
+
+def in_own_code(error: BaseException, given: object) -> bool:
+    """Whether the error passed through the student's code."""
+    return bool(_own_line(error.__traceback__, given))
+
+
+def _own_line(trace: TracebackType | None, given: object) -> str:
+    """The last line of the student's code that the error passed through."""
+    own = own_globals(given)
+    line = ""
+    while trace is not None and own is not None:
+        if trace.tb_frame.f_globals is own:
+            code, number = trace.tb_frame.f_code, trace.tb_lineno
+            text = linecache.getline(code.co_filename, number).strip()
+            line = f"In `{code.co_name}`, line {number} of its cell"
+            line += f": `{text}`" if text else ""
+        trace = trace.tb_next
+    return line
+
+
+def own_globals(given: object) -> dict | None:
+    """The namespace in which a function, or a class's methods, were defined."""
+    functions = [given, *vars(given).values()] if isinstance(given, type) else [given]
+    for function in functions:
+        if hasattr(function, "__globals__"):
+            return function.__globals__
+    module = sys.modules.get(getattr(given, "__module__", None) or "")
+    return vars(module) if module else None
+
+
+def text_of(error: BaseException) -> str:
+    """The error's message, whatever its class does."""
+    try:
+        return str(error) or "no message"
+    except Exception:  # the student's exception class may have a broken __str__
+        return "no message"

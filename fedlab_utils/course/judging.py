@@ -1,0 +1,92 @@
+"""Try a student's answer with its check, and say how it went; never raises."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import CodeType
+
+from fedlab_utils.course.checks import Wrong, describe
+from fedlab_utils.course.exercise import Exercise
+from fedlab_utils.course.guard import Answer, explain, in_own_code, text_of, time_limit
+
+SECONDS = 10.0
+"""Time limit of one check."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How it went: ``status`` is passed, wrong, error (it raised) or stub (not attempted yet)."""
+
+    status: str
+    message: str
+
+
+def judge_answer(
+    given: object, check: Callable, exercise: Exercise, seconds: float = SECONDS
+) -> Verdict:
+    """Try ``given`` with ``check`` and report; whatever the answer does, nothing is raised.
+
+    Parameters
+    ----------
+    given
+        What the student handed over; should be a function or class.
+    check
+        Function of ``checks/lessonNN.py``.
+    exercise
+        The exercise as its source tells it.
+    seconds
+        Time limit for all calls together.
+    """
+    if given is ... or is_stub(given, exercise):
+        message = f"Replace the `...` in `{exercise.answer_name}`, then run both cells again."
+        return Verdict("stub", message)
+    if not callable(given):
+        return Verdict(
+            "wrong",
+            f"The check wants the function itself, but was given {describe(given)}. "
+            f"Write `check.{exercise.name}({exercise.answer_name})`, without calling the function.",
+        )
+    try:
+        with time_limit(seconds):
+            remark = check(Answer(given, exercise.answer_name))
+    except Wrong as wrong:
+        return Verdict("wrong", str(wrong))
+    except BaseException as error:
+        if isinstance(error, Exception) and not in_own_code(error, given):
+            return Verdict("wrong", _signature_or_result(error))
+        return Verdict("error", explain(error, given, seconds))
+    return Verdict("passed", remark or "")
+
+
+def _signature_or_result(error: Exception) -> str:
+    """An error outside the student's code: the call did not fit, or the result is of no use."""
+    return (
+        "The check could not work with your answer. Does it take the arguments and return the "
+        f"value that its docstring describes? (`{type(error).__name__}: {text_of(error)}`)"
+    )
+
+
+def is_stub(given: object, exercise: Exercise) -> bool:
+    """Whether the student has not changed what the stub does (comments and docstring aside)."""
+    module = compile(exercise.stub, "<stub>", "exec")
+    stub = next(c for c in _nested(module) if c.co_name == exercise.answer_name)
+    if isinstance(given, type):
+        written = {n: f.__code__ for n, f in vars(given).items() if hasattr(f, "__code__")}
+        return {n: _steps(c) for n, c in written.items()} == {
+            c.co_name: _steps(c) for c in _nested(stub)
+        }
+    return hasattr(given, "__code__") and _steps(given.__code__) == _steps(stub)
+
+
+def _nested(code: CodeType) -> list[CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+
+
+def _steps(code: CodeType) -> list[tuple]:
+    """A code object's instructions, free of names, lines and docstring."""
+    return [
+        (step.opname, _steps(step.argval) if isinstance(step.argval, CodeType) else step.argval)
+        for step in dis.get_instructions(code)
+    ]

@@ -1,0 +1,324 @@
+'''Read a lesson from ``notebooks/src/NN_slug.py``, the only place where a lesson is written.
+
+A source is a Python file in jupytext's percent format: cells begin with ``# %%`` (code) or
+``# %% [markdown]`` (text, each line after ``# ``), and ``key="value"`` marks on that line say what
+the cell is for. ``python -m fedlab_utils.course.build NN`` makes the notebook. The file opens with
+
+    # ---
+    # title: Start here
+    # data: phantom or a BraTS folder
+    # ---
+
+    # %% [markdown]
+    # # The question of the lesson, ending in a question mark?
+
+The build adds the measured minutes and memory, the number of exercises, the badges and Colab's
+install cell; do not write them.
+
+**Plain cells** are code and markdown without marks. A magic is written as a comment
+(``# %matplotlib inline``), as jupytext does. ``tags=["a", "b"]`` may hold any Jupyter tag, and:
+
+- ``check-output``: nbval compares the stored output (put it where the prose cites a number);
+- ``author-only``: left out of the student's notebook, run in the solved one (for assertions);
+- ``setup``: the exercises after it need what this cell defines. Imports need no tag: the import
+  statements of all earlier plain cells are there anyway.
+
+**An exercise** is one function or class named ``my_`` + the exercise's name, with its docstring::
+
+    # %% exercise="dice"
+    def my_dice(prediction, truth):
+        """Return the Dice overlap of two boolean masks."""
+        # BEGIN SOLUTION: twice the shared voxels, divided by the sum of both sizes
+        shared = np.logical_and(prediction, truth).sum()
+        return 2 * shared / (prediction.sum() + truth.sum())
+        # END SOLUTION
+
+Students see everything outside the region; the region becomes the text after the colon, as a
+comment, and ``...``. Several regions are allowed. The cell ``check.dice(my_dice)`` follows by
+itself. ``check.dice`` is the function ``dice`` in ``fedlab_utils/course/checks/lessonNN.py``; how
+to write one stands in ``fedlab_utils/course/checks/__init__.py``. Names of exercises and quizzes
+are unique in the whole course.
+
+**What belongs to an exercise** (anywhere after it; none of it reaches the student's notebook)::
+
+    # %% [markdown] hint="dice"
+    # The first hint (markdown). A second cell with the same mark is the second tier.
+
+    # %% wrong="dice" diagnosis="sum of both sizes"
+    def my_dice(prediction, truth):
+        return np.logical_and(prediction, truth).sum() / np.logical_or(prediction, truth).sum()
+
+    # %% [markdown] equivalent="dice"
+    # - `a = x < y` -> `a = x <= y`: x and y are never equal here, since ...
+
+``wrong``: an answer students are likely to give (at least two per exercise). Its check must reject
+it with a message that contains the ``diagnosis``. The tests also change each solution automatically
+(operators, constants, order of arguments, dropped statements, see ``mutants.py``) and demand that
+the check rejects every such mutant, except those listed under ``equivalent``, written as the test
+prints them, with the reason why they are right answers too.
+
+**A quiz** is markdown; the build puts ``quiz("pooled-mean")`` in its place::
+
+    # %% [markdown] quiz="pooled-mean"
+    # Why are hospitals weighted by their patients?
+    #
+    # - [ ] Large hospitals have better scanners
+    #   > Nothing says so; size and quality are different things.
+    # - [x] So that every patient counts the same
+    #   > Right: ...
+
+The question is everything before the first choice; ``[x]`` marks each right choice; every choice
+has an explanation in ``>`` lines. Inline markdown is understood in question and explanations.
+'''
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+from fedlab_utils.course.address import notebooks_folder
+from fedlab_utils.course.exercise import Equivalent, Exercise, WrongAnswer, imports_of, to_solution
+from fedlab_utils.errors import CourseError
+
+MARKS = ("exercise", "wrong", "diagnosis", "hint", "equivalent", "quiz")
+_CELL = re.compile(r"^# %%(?P<markdown> \[markdown\])?(?P<marks>.*)$")
+_MARK = re.compile(r'\s*(\w+)=("(?:[^"\\]|\\.)*"|\[[^\]]*\])')
+_CHOICE = re.compile(r"^- \[(?P<right>[ x])\] (?P<text>.+)$")
+_EQUIVALENT = re.compile(r"^- `(?P<before>.+?)` -> `(?P<after>.*?)`: (?P<reason>.+)$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell as written: ``marks`` holds ``key="value"`` pairs, ``tags`` the Jupyter tags."""
+
+    markdown: bool
+    source: str
+    marks: dict[str, str]
+    tags: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One choice of a quiz and why it is right or wrong."""
+
+    text: str
+    right: bool
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Quiz:
+    """A question with its choices; more than one may be right."""
+
+    name: str
+    lesson: int
+    question: str
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A whole lesson: its cells in order, and what was read out of them."""
+
+    number: int
+    slug: str
+    title: str
+    question: str
+    data: str
+    cells: tuple[Cell, ...] = field(repr=False)
+    exercises: dict[str, Exercise] = field(repr=False)
+    quizzes: dict[str, Quiz] = field(repr=False)
+
+    @property
+    def stem(self) -> str:
+        """File name without ending, such as ``00_start_here``."""
+        return f"{self.number:02d}_{self.slug}"
+
+
+def source_paths() -> list[Path]:
+    """All lesson sources, in order."""
+    return sorted((notebooks_folder() / "src").glob("[0-9][0-9]_*.py"))
+
+
+def lessons() -> list[Lesson]:
+    """All lessons, in order."""
+    return [read_lesson(path) for path in source_paths()]
+
+
+def read_lesson(path: Path) -> Lesson:
+    """Read one source file.
+
+    Raises
+    ------
+    CourseError
+        When the file does not follow the syntax above; the message names the line.
+    """
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, _changed: int) -> Lesson:
+    return parse_lesson(path.read_text(encoding="utf-8"), path.stem)
+
+
+def parse_lesson(text: str, stem: str) -> Lesson:
+    """Parse the text of a source whose file name (without ending) is ``stem``."""
+    if not re.fullmatch(r"\d\d_\w+", stem):
+        raise CourseError(stem, "a lesson's file is named NN_slug.py", "rename it")
+    header, cells = _header(text, stem), _cells(text, stem)
+    number = int(stem[:2])
+    return Lesson(
+        number=number,
+        slug=stem[3:],
+        title=header["title"],
+        question=_question(cells, stem),
+        data=header["data"],
+        cells=tuple(cells),
+        exercises=_exercises(cells, number, stem),
+        quizzes={
+            cell.marks["quiz"]: _quiz(cell, number, stem) for cell in cells if "quiz" in cell.marks
+        },
+    )
+
+
+def _fail(stem: str, line: int, cause: str, remedy: str) -> CourseError:
+    return CourseError(f"notebooks/src/{stem}.py, line {line}", cause, remedy)
+
+
+def _header(text: str, stem: str) -> dict[str, str]:
+    """The ``key: value`` lines between the two ``# ---``."""
+    block = re.match(r"# ---\n(.*?)# ---\n", text, re.DOTALL)
+    lines = block.group(1).splitlines() if block else []
+    header = dict(line[2:].split(": ", 1) for line in lines if ": " in line)
+    if set(header) != {"title", "data"}:
+        cause = f"the opening block holds {sorted(header) or 'nothing'}"
+        raise _fail(stem, 1, cause, "write title and data between two '# ---' lines")
+    return header
+
+
+def _cells(text: str, stem: str) -> list[Cell]:
+    cells: list[Cell] = []
+    lines = text.splitlines()
+    starts = [i for i, line in enumerate(lines) if _CELL.match(line)]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        opening = _CELL.match(lines[start])
+        marks, tags = _marks(opening["marks"], stem, start + 1)
+        body = lines[start + 1 : end]
+        while body and not body[-1].strip():
+            body.pop()
+        while body and not body[0].strip():
+            body.pop(0)
+        markdown = bool(opening["markdown"])
+        uncomment = _markdown_line if markdown else _code_line
+        cells.append(Cell(markdown, "\n".join(map(uncomment, body)), marks, tags, start + 1))
+    return cells
+
+
+def _markdown_line(line: str) -> str:
+    return line[2:] if line.startswith("# ") else line.removeprefix("#")
+
+
+def _code_line(line: str) -> str:
+    """Bring a commented magic back to life."""
+    return re.sub(r"^# (?=%%?[a-z]|![a-z])", "", line)
+
+
+def _marks(text: str, stem: str, line: int) -> tuple[dict[str, str], tuple[str, ...]]:
+    found = {key: ast.literal_eval(value) for key, value in _MARK.findall(text)}
+    tags = tuple(found.pop("tags", ()))
+    unknown = set(found) - set(MARKS)
+    if unknown or _MARK.sub("", text).strip():
+        cause = f"cannot read the marks {text.strip()!r}"
+        raise _fail(stem, line, cause, f'use key="value" with keys {", ".join(MARKS)}, tags')
+    return found, tags
+
+
+def _question(cells: list[Cell], stem: str) -> str:
+    first = cells[0].source.splitlines()[0] if cells and cells[0].source else ""
+    if not (cells and cells[0].markdown and first.startswith("# ") and first.endswith("?")):
+        cause = f"the first cell opens with {first!r}"
+        raise _fail(stem, 1, cause, "open with a markdown heading that is a question")
+    return first[2:]
+
+
+def _quiz(cell: Cell, number: int, stem: str) -> Quiz:
+    question: list[str] = []
+    choices: list[dict] = []
+    for line in cell.source.splitlines():
+        if match := _CHOICE.match(line):
+            choices.append({"text": match["text"], "right": match["right"] == "x", "why": []})
+        elif choices and line.strip().startswith(">"):
+            choices[-1]["why"].append(line.strip().removeprefix(">").strip())
+        elif choices and line.strip():
+            choices[-1]["text"] += " " + line.strip()
+        elif not choices:
+            question.append(line)
+    read = tuple(Choice(c["text"], c["right"], " ".join(c["why"])) for c in choices)
+    if len(read) < 2 or not any(c.right for c in read) or not all(c.explanation for c in read):
+        cause = f"quiz {cell.marks['quiz']!r} lacks choices, a right choice or an explanation"
+        raise _fail(stem, cell.line, cause, "write '- [ ] choice' and '> explanation' lines")
+    return Quiz(cell.marks["quiz"], number, "\n".join(question).strip(), read)
+
+
+def _exercises(cells: list[Cell], number: int, stem: str) -> dict[str, Exercise]:
+    names = [cell.marks["exercise"] for cell in cells if "exercise" in cell.marks]
+    for cell in cells:
+        for mark in {"wrong", "hint", "equivalent"} & set(cell.marks):
+            if cell.marks[mark] not in names:
+                cause = f"{mark}={cell.marks[mark]!r} names no exercise of this lesson"
+                raise _fail(stem, cell.line, cause, f"use one of {names}")
+    found = {}
+    for position, cell in enumerate(cells):
+        if (name := cell.marks.get("exercise")) is None:
+            continue
+        _check_exercise_cell(cell, name, stem)
+        found[name] = Exercise(
+            name=name,
+            lesson=number,
+            source=cell.source,
+            setup=_setup(cells[:position]),
+            hints=tuple(c.source for c in cells if c.marks.get("hint") == name),
+            wrong=tuple(
+                WrongAnswer(c.source, c.marks.get("diagnosis", ""))
+                for c in cells
+                if c.marks.get("wrong") == name
+            ),
+            equivalents=tuple(
+                equivalent
+                for c in cells
+                if c.marks.get("equivalent") == name
+                for equivalent in _equivalents(c, stem)
+            ),
+        )
+    return found
+
+
+def _check_exercise_cell(cell: Cell, name: str, stem: str) -> None:
+    tree = ast.parse(to_solution(cell.source))
+    defined = [node.name for node in tree.body if hasattr(node, "name")]
+    if f"my_{name}" not in defined or "# BEGIN SOLUTION: " not in cell.source:
+        cause = f"exercise {name!r} defines {defined or 'nothing'}, or has no solution region"
+        remedy = f"define my_{name} with '# BEGIN SOLUTION: what to write' and '# END SOLUTION'"
+        raise _fail(stem, cell.line, cause, remedy)
+
+
+def _setup(before: list[Cell]) -> str:
+    """What runs before an exercise outside the notebook: imports, and cells tagged ``setup``."""
+    plain = [c for c in before if not c.markdown and not c.marks and "author-only" not in c.tags]
+    return "\n".join(c.source if "setup" in c.tags else imports_of(c.source) for c in plain)
+
+
+def _equivalents(cell: Cell, stem: str) -> list[Equivalent]:
+    found = []
+    for item in re.split(r"\n(?=- )", cell.source):
+        match = _EQUIVALENT.match(item)
+        if not match:
+            cause = f"cannot read the equivalent mutant {item!r}"
+            raise _fail(stem, cell.line, cause, "write '- `before` -> `after`: reason'")
+        reason = " ".join(match["reason"].split())
+        found.append(Equivalent(match["before"], match["after"], reason))
+    return found
