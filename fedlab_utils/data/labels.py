@@ -1,0 +1,244 @@
+"""Label schemes of the published data sets, and the way from labels to regions and back.
+
+The same number means different tissue in different data sets, so a scheme is never read off the
+values: it follows from the folder layout, or the user names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fedlab_utils.data.conventions import (
+    BACKGROUND,
+    CAVITY,
+    ENHANCING,
+    LABEL_NAMES,
+    NECROSIS,
+    OEDEMA,
+)
+from fedlab_utils.errors import LabelError
+
+ROUNDING_TOLERANCE = 0.05
+"""How far a stored label may lie from an integer: resampled files hold 1.9922 for 2."""
+
+_UNKNOWN = 255
+
+
+@dataclass(frozen=True)
+class LabelScheme:
+    """What the numbers in a segmentation file mean.
+
+    Parameters
+    ----------
+    name
+        Key in :data:`SCHEMES`.
+    values
+        Value in the file -> canonical label of :mod:`fedlab_utils.data.conventions`.
+    source
+        The data sets and the publication that define it.
+    """
+
+    name: str
+    values: Mapping[int, int]
+    source: str
+
+    @property
+    def meaning(self) -> str:
+        """The scheme in words, such as ``1 = necrotic core, 2 = ...``."""
+        return ", ".join(
+            f"{value} = {LABEL_NAMES[label]}" for value, label in self.values.items() if value
+        )
+
+
+SCHEMES = {
+    scheme.name: scheme
+    for scheme in (
+        LabelScheme(
+            "brats2017",
+            {0: BACKGROUND, 1: NECROSIS, 2: OEDEMA, 4: ENHANCING},
+            "BraTS 2017-2021, FeTS, UPENN-GBM, UCSF-PDGM (Baid et al. 2021, arXiv:2107.02314)",
+        ),
+        LabelScheme(
+            "brats2023",
+            {0: BACKGROUND, 1: NECROSIS, 2: OEDEMA, 3: ENHANCING},
+            "BraTS 2023 adult glioma and sub-Saharan Africa",
+        ),
+        LabelScheme(
+            "brats2024",
+            {0: BACKGROUND, 1: NECROSIS, 2: OEDEMA, 3: ENHANCING, 4: CAVITY},
+            "BraTS 2024 post-treatment glioma (de Verdier et al. 2024, arXiv:2405.18368)",
+        ),
+        LabelScheme(
+            "msd",
+            {0: BACKGROUND, 1: OEDEMA, 2: NECROSIS, 3: ENHANCING},
+            "Medical Segmentation Decathlon Task01 (Antonelli et al. 2022, "
+            "doi:10.1038/s41467-022-30695-9)",
+        ),
+    )
+}
+"""The known schemes by name."""
+
+
+def get_scheme(scheme: str | LabelScheme, case: object = "labels") -> LabelScheme:
+    """Return a scheme given by name or as it is.
+
+    Raises
+    ------
+    LabelError
+        If no scheme has that name.
+    """
+    if isinstance(scheme, LabelScheme):
+        return scheme
+    if scheme not in SCHEMES:
+        raise LabelError(
+            case, f"there is no label scheme {scheme!r}", f"Choose one of {', '.join(SCHEMES)}"
+        )
+    return SCHEMES[scheme]
+
+
+def decode_labels(
+    raw: ArrayLike, scheme: str | LabelScheme, case: object = "labels"
+) -> NDArray[np.uint8]:
+    """Turn a file's label values into the canonical ones.
+
+    Parameters
+    ----------
+    raw
+        Values as stored, any real dtype, any shape. Floats within 0.05 of an integer are rounded.
+    scheme
+        What the values mean.
+    case
+        Whose labels they are, for the error message.
+
+    Returns
+    -------
+    Canonical labels, uint8, same shape.
+
+    Raises
+    ------
+    LabelError
+        If a value is not near an integer, or the scheme does not know it.
+    """
+    scheme = get_scheme(scheme, case)
+    values = _to_integers(np.asarray(raw), case)
+    if values.size and (values.min() < 0 or values.max() >= _UNKNOWN):
+        outside = values.min() if values.min() < 0 else values.max()
+        raise _unknown_value(int(outside), values, scheme, case)
+    table = np.full(256, _UNKNOWN, np.uint8)
+    table[list(scheme.values)] = list(scheme.values.values())
+    labels = table[values.astype(np.uint8, copy=False)]
+    if labels.size and labels.max() == _UNKNOWN:
+        raise _unknown_value(int(values[labels == _UNKNOWN][0]), values, scheme, case)
+    return labels
+
+
+def encode_labels(labels: ArrayLike, scheme: str | LabelScheme) -> NDArray[np.uint8]:
+    """Turn canonical labels into a data set's own values: the inverse of :func:`decode_labels`.
+
+    Raises
+    ------
+    LabelError
+        If the scheme has no value for a label, as BraTS 2021 has none for a resection cavity.
+    """
+    scheme = get_scheme(scheme)
+    labels = np.asarray(labels)
+    table = np.full(256, _UNKNOWN, np.uint8)
+    table[list(scheme.values.values())] = list(scheme.values)
+    if labels.size and (labels.min() < 0 or labels.max() > _UNKNOWN):
+        raise LabelError("labels", f"{labels.max()} is no canonical label", "Use 0 to 4")
+    values = table[labels.astype(np.uint8, copy=False)]
+    if values.size and values.max() == _UNKNOWN:
+        label = int(labels[values == _UNKNOWN][0])
+        raise LabelError(
+            "labels",
+            f"scheme {scheme.name!r} has no value for label {label} "
+            f"({LABEL_NAMES.get(label, 'not a canonical label')})",
+            "Choose a scheme that has one, or replace that label first",
+        )
+    return values
+
+
+def to_regions(labels: ArrayLike) -> NDArray[np.bool_]:
+    """Stack the nested evaluation regions of canonical labels.
+
+    ET is enhancing tumour, TC adds the necrotic or non-enhancing core, WT adds the oedema. A
+    resection cavity belongs to none (Menze et al. 2015, doi:10.1109/TMI.2014.2377694; for the
+    cavity de Verdier et al. 2024, arXiv:2405.18368).
+
+    Parameters
+    ----------
+    labels
+        ``(X, Y, Z)`` canonical labels (any shape works).
+
+    Returns
+    -------
+    ``(3, X, Y, Z)`` bool in the order ET, TC, WT.
+    """
+    labels = np.asarray(labels)
+    regions = np.empty((3, *labels.shape), bool)
+    np.equal(labels, ENHANCING, out=regions[0])
+    np.logical_or(regions[0], labels == NECROSIS, out=regions[1])
+    np.logical_or(regions[1], labels == OEDEMA, out=regions[2])
+    return regions
+
+
+def from_regions(regions: ArrayLike) -> NDArray[np.uint8]:
+    """Turn regions into canonical labels, the inverse of :func:`to_regions` without a cavity.
+
+    Where predicted regions are not nested, the inner region wins: ET over TC over WT.
+
+    Parameters
+    ----------
+    regions
+        ``(3, X, Y, Z)`` bool in the order ET, TC, WT.
+
+    Returns
+    -------
+    ``(X, Y, Z)`` uint8 canonical labels.
+    """
+    enhancing, core, whole = np.asarray(regions, bool)
+    labels = np.where(whole, np.uint8(OEDEMA), np.uint8(BACKGROUND))
+    labels[core] = NECROSIS
+    labels[enhancing] = ENHANCING
+    return labels
+
+
+def _to_integers(raw: NDArray, case: object) -> NDArray:
+    """Round float labels that lie near integers, refuse those that do not."""
+    if raw.dtype == bool:
+        return raw.view(np.uint8)
+    if np.issubdtype(raw.dtype, np.integer):
+        return raw
+    if not np.issubdtype(raw.dtype, np.floating):
+        raise LabelError(
+            case, f"labels are of type {raw.dtype}", "Save them as uint8, one number per tissue"
+        )
+    rounded = np.rint(raw)
+    far = ~(np.abs(raw - rounded) <= ROUNDING_TOLERANCE)  # NaN and infinity count as far
+    if far.any():
+        raise LabelError(
+            case,
+            f"{int(far.sum())} voxels hold no whole number, the first {raw[far][0]:.4f}",
+            "Take the original segmentation, or resample it with nearest neighbour",
+        )
+    return rounded
+
+
+def _unknown_value(value: int, values: NDArray, scheme: LabelScheme, case: object) -> LabelError:
+    seen = {int(v) for v in np.unique(values)}
+    others = [repr(name) for name, other in SCHEMES.items() if seen <= set(other.values)]
+    remedy = f"Scheme {scheme.name!r} means {scheme.meaning}"
+    if others:
+        remedy += (
+            f"; if the data set's description says so, pass scheme={' or '.join(others)} instead"
+        )
+    else:
+        remedy += "; no known scheme has all these values, so take the original segmentation"
+    shown = ", ".join(map(str, sorted(seen)[:8])) + (", ..." if len(seen) > 8 else "")
+    return LabelError(
+        case, f"value {value} is unknown to scheme {scheme.name!r} (the file holds {shown})", remedy
+    )
