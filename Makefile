@@ -65,6 +65,12 @@ browser-test: phantom  ## every notebook and widget in JupyterLab in a headless 
 build: phantom  ## build the notebooks from notebooks/src and execute them
 	$(RUN) -m fedlab_utils.course.build
 
+measure: phantom  ## record each notebook's run time and memory in notebooks/measured.json
+	$(RUN) -m fedlab_utils.course.measure
+
+readme: setup  ## bring README's badges and table of lessons up to date
+	$(RUN) -m fedlab_utils.course.readme
+
 bench: setup  ## speed of phantom, loading and cache, as ratios
 	$(BIN)/fedlab bench data
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-# Before numpy, torch or matplotlib are imported: two test workers share two cores, and no window opens.
+# Before numpy, torch or matplotlib are imported: two workers share two cores, no window opens.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["MPLBACKEND"] = "Agg"
 os.environ["FLWR_TELEMETRY_ENABLED"] = "0"
 
-from pathlib import Path  # noqa: E402
+from pathlib import Path
 
-import pytest  # noqa: E402
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 

@@ -1,0 +1,491 @@
+# ---
+# title: Patients, scans and labels
+# data: phantom or a BraTS folder
+# minutes: 60
+# ---
+
+# %% [markdown]
+# # What is in a patient's scan, and what can go wrong before a network sees it?
+#
+# A network trains on arrays. Between the patient and the array stand a scanner, a hospital's export, a
+# radiologist's outline and a file format, and each of them has surprised somebody. This lesson opens one patient, then a
+# whole cohort, and shows the surprises while they are still harmless.
+#
+# When you are done you can
+#
+# - say what the four MRI sequences show and why a radiologist orders all four,
+# - turn a segmentation file of any BraTS year into the three regions that are scored,
+# - find out how an array lies in the head, and bring it into one fixed orientation,
+# - split a cohort so that no patient stands on both sides.
+
+# %%
+import numpy as np
+
+from fedlab_utils.course import show_source
+from fedlab_utils.data import open_cohort
+
+cohort = open_cohort()
+print(cohort.description)
+
+# %% [markdown]
+# With `FEDLAB_DATA` unset these are **phantom** patients: computed, not scanned. Their anatomy comes from an average of
+# 152 real brains, deformed at random; the tumour is grown; the pictures follow from the equations of MRI. They are
+# written to disk just as BraTS writes its patients and read by the same loader, so everything below works unchanged
+# on a real folder ([how to get one](../data/README.md)).
+#
+# ## The disease, in one paragraph
+#
+# A *glioma* is a tumour that arises from the brain's supporting cells. The aggressive form, *glioblastoma*, outgrows its
+# own blood supply: its middle dies (**necrosis**), its living edge has leaky new vessels (**enhancing tumour**), and the
+# tissue around it swells with water and is infiltrated by tumour cells (**oedema**). Low-grade gliomas grow slower, often
+# without leaky vessels. Surgeons and radiotherapists need the outlines and the volumes; drawing them by hand takes an
+# expert a long time per patient, and two experts do not draw the same line. That is why networks are asked to do it, and
+# why "the truth" below is an expert's opinion, not a measurement (Menze et al., 2015).
+#
+# ## One case on disk
+
+# %%
+files = cohort.cases[0]
+print(
+    f"case {files.case_id}: patient {files.patient_id}, layout {files.layout}, labels {files.scheme}"
+)
+for path in sorted(files.paths):
+    print(f"  {path.name:42} {path.stat().st_size / 1e6:6.2f} MB")
+
+# %% [markdown]
+# Five files: four MRI *sequences* of the same head, and one *segmentation*. The format is
+# [NIfTI](https://nifti.nimh.nih.gov/): a 3-D array, and a header that says how the array lies in the patient. A cell of the array is a
+# *voxel*, a little box of tissue. Let us read the case and see what arrives.
+
+# %%
+case = cohort.load(files.case_id)
+print("image  ", case.image.shape, case.image.dtype, "(sequence, right, anterior, superior)")
+print("labels ", case.labels.shape, case.labels.dtype, "values", np.unique(case.labels))
+print("spacing", case.spacing, "mm")
+
+# %% [markdown]
+# The loader puts the four sequences in a fixed order, T1, T1ce, T2, FLAIR, whatever the files were called, and turns the axes so
+# that the first runs to the patient's **r**ight, the second to **a**nterior (the nose), the third to **s**uperior (the
+# crown): *RAS*. Why that needs doing you will see below.
+#
+# ## Four pictures of one head
+
+# %%
+from fedlab_utils.ui import sequence_panel
+
+sequence_panel(case)
+
+# %% [markdown]
+# All four are the same slice of the same patient. MRI makes the protons of water and fat ring like little bells, and listens. How loud
+# a voxel rings depends on three numbers of the tissue: how many protons there are, how fast they get back to rest
+# (**T1**), and how fast they fall out of step with each other (**T2**). The scanner's operator chooses how long to wait
+# between two pulses (*repetition time*, TR) and before listening (*echo time*, TE), and so decides which of the three numbers
+# makes the contrast:
+#
+# | sequence | set to | water (CSF) is | the tumour shows as | what it is for |
+# |---|---|---|---|---|
+# | **T1** | short TR, short TE | dark | slightly dark, easily missed | anatomy; what was bright before contrast agent |
+# | **T1ce** | T1 after gadolinium | dark | a bright rim where vessels leak | the enhancing tumour, and the dead core inside it |
+# | **T2** | long TR, long TE | bright | bright | all that holds water: oedema, and the ventricles too |
+# | **FLAIR** | T2 with the signal of free water cancelled | dark | bright against dark ventricles | oedema, close to the ventricles as well |
+#
+# *Gadolinium* is a contrast agent that healthy vessels of the brain hold back. Where the vessel wall leaks, it shortens the T1 of the
+# tissue, and the voxel lights up: the difference between T1 and T1ce **is** the leak. *CSF* is the cerebrospinal fluid, the water in
+# and around the brain.
+#
+# The phantom computes its pictures from just these equations. Move TR and TE and see which tissues part and which merge. The starting
+# point is a T1 setting; try to turn it into a T2 picture.
+
+# %%
+from fedlab_utils.ui import contrast_explorer
+
+contrast_explorer(seed=7)
+
+# %% [markdown]
+# ## Labels, and the regions that are scored
+#
+# The segmentation file holds one number per voxel. Which number means what depends on the year and the publisher:
+#
+# | | necrosis, non-enhancing core | oedema | enhancing tumour |
+# |---|---|---|---|
+# | BraTS 2017-2021 | 1 | 2 | **4** |
+# | BraTS 2023 | 1 | 2 | **3** |
+# | Medical Segmentation Decathlon | **2** | **1** | 3 |
+#
+# Mixing the first two up loses every enhancing voxel without any error message; mixing in the third swaps core and oedema.
+# FedLab therefore takes the meaning from the layout, never from the values, and uses one numbering inside: necrosis 1, oedema 2, enhancing 3.
+#
+# Networks are scored on three *regions*, not on the labels: **ET**, the enhancing tumour; **TC**, the tumour core, what a
+# surgeon wants to remove: enhancing plus necrosis; and **WT**, the whole tumour: core plus oedema. They are nested, ET inside TC inside WT,
+# so a voxel may belong to three classes at once. A network for regions has three yes-or-no outputs instead of one choice among four.
+
+# %%
+from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
+
+
+# %% exercise="regions"
+def my_regions(labels):
+    """Turn canonical labels into the three nested regions.
+
+    labels: integer array of any shape with values 0, NECROSIS, OEDEMA, ENHANCING.
+    Return a boolean array of shape (3, *labels.shape) in the order ET, TC, WT.
+    """
+    # BEGIN SOLUTION: three masks, stacked along a new first axis
+    enhancing = labels == ENHANCING
+    core = enhancing | (labels == NECROSIS)
+    whole = core | (labels == OEDEMA)
+    return np.stack([enhancing, core, whole])
+    # END SOLUTION
+
+
+# %% [markdown] hint="regions"
+# `labels == ENHANCING` is a boolean array: that is ET already. Each larger region is the smaller one *or* one more label.
+
+# %% [markdown] hint="regions"
+# `|` is "or" for boolean arrays; mind the brackets: `et | (labels == NECROSIS)`. `np.stack([a, b, c])` makes the new first axis.
+
+
+# %% wrong="regions" diagnosis="one label each"
+def my_regions(labels):
+    return np.stack([labels == ENHANCING, labels == NECROSIS, labels == OEDEMA])
+
+
+# %% wrong="regions" diagnosis="order"
+def my_regions(labels):
+    enhancing = labels == ENHANCING
+    core = enhancing | (labels == NECROSIS)
+    return np.stack([labels > 0, core, enhancing])
+
+
+# %% wrong="regions" diagnosis="oedema"
+def my_regions(labels):
+    enhancing = labels == ENHANCING
+    core = enhancing | (labels == OEDEMA)
+    return np.stack([enhancing, core, labels > 0])
+
+
+# %% [markdown]
+# ## Look at it
+#
+# Slide through the head. The picture follows the radiologists' convention: you look at the patient from the feet, so the patient's
+# right is on **your left**. The letters in the picture say so, because mistakes here have cost patients the wrong side of
+# surgery. Three questions to answer with the viewer:
+#
+# 1. In which sequence is the rim of the tumour brightest, and is it bright there *without* contrast agent too?
+# 2. Does the oedema follow the white matter or cross it?
+# 3. Find something bright in FLAIR that is not tumour.
+
+# %%
+from fedlab_utils.ui import triplanar
+
+triplanar(case)
+
+# %% [markdown]
+# The same patient in a viewer that renders the volume on your graphics card ([NiiVue](https://niivue.com)): four sequences with one
+# cross-hair. Click into one and the others follow. If your browser has no WebGL, you see a still picture.
+
+# %%
+from fedlab_utils.ui import linked_viewer
+
+linked_viewer(case)
+
+# %% [markdown]
+# ## Four traps of real files
+#
+# ### Trap 1: labels that are no integers
+#
+# Somebody resampled or rescaled a segmentation, and now it holds 1.9922 where 2 was meant. `raw.astype(int)` cuts off the
+# fraction: 1.9922 becomes **1**, and oedema turns into necrosis. Rounding repairs this file. But rounding also turns 1.5, a sign that
+# somebody *interpolated* the labels, into something that looks healthy. So: round, then check that hardly anything moved and that each value is one of the scheme's.
+
+
+# %% exercise="clean_labels"
+def my_clean_labels(raw, allowed):
+    """Return labels as uint8, or raise ValueError.
+
+    raw: float array. allowed: the label values of the scheme, for example (0, 1, 2, 4).
+    A value more than 0.05 away from an integer, or not in allowed once rounded, is an error.
+    """
+    # BEGIN SOLUTION: round, compare with what was there, compare with what is allowed
+    rounded = np.rint(raw)
+    if np.abs(raw - rounded).max() > 0.05 or not np.isin(rounded, allowed).all():
+        raise ValueError("these are no labels of this scheme")
+    return rounded.astype(np.uint8)
+    # END SOLUTION
+
+
+# %% [markdown] hint="clean_labels"
+# `np.rint` rounds to the nearest integer and keeps the array floating, so you can still subtract.
+
+# %% [markdown] hint="clean_labels"
+# Two conditions make it an error: `np.abs(raw - rounded).max() > 0.05`, or `np.isin(rounded, allowed)` is not true everywhere. Only after both is `astype(np.uint8)` safe.
+
+
+# %% wrong="clean_labels" diagnosis="cuts off"
+def my_clean_labels(raw, allowed):
+    labels = raw.astype(np.uint8)
+    if not np.isin(labels, allowed).all():
+        raise ValueError("unknown label")
+    return labels
+
+
+# %% wrong="clean_labels" diagnosis="interpolated"
+def my_clean_labels(raw, allowed):
+    labels = np.rint(raw).astype(np.uint8)
+    if not np.isin(labels, allowed).all():
+        raise ValueError("unknown label")
+    return labels
+
+
+# %% wrong="clean_labels" diagnosis="not in the scheme"
+def my_clean_labels(raw, allowed):
+    rounded = np.rint(raw)
+    if np.abs(raw - rounded).max() > 0.05:
+        raise ValueError("not integers")
+    return rounded.astype(np.uint8)
+
+
+# %% [markdown] equivalent="clean_labels"
+# - `if np.abs(raw - rounded).max() > 0.05 or not np.isin(rounded, allowed).all():` -> `if np.abs(raw - rounded).max() >= 0.05 or not np.isin(rounded, allowed).all():`: no binary fraction near an integer is exactly 0.05 away from it.
+
+# %% [markdown]
+# The package's version decodes the scheme in the same step and says in its error which case, which value and what to do:
+
+# %%
+from fedlab_utils.data import decode_labels
+
+show_source(decode_labels)
+
+# %% [markdown]
+# ### Trap 2: the array is not the head
+#
+# Nothing in a 240 x 240 x 155 array says where the nose is. The header does, with an *affine*: a 4 x 4 matrix that turns a voxel's
+# indices into millimetres in the patient, to the right, to the front and up. BraTS files run to the left and to the
+# back (*LPS*). Feed RAS and LPS patients to one network and half of the cohort is mirrored; predict on the one, write with the header of the other, and the
+# tumour is on the wrong side.
+#
+# The column `affine[:3, j]` says which way, in millimetres, a step along array axis `j` moves. When the axes are parallel to the
+# patient's, each column has one number that is not zero. Its row tells the patient's axis, its sign the direction.
+
+# %%
+print(case.grid.affine)
+print("axes of the file run to", case.grid.axes)
+
+
+# %% exercise="to_ras"
+def my_to_ras(volume, affine):
+    """Reorder and flip a 3-D array so that its axes run to right, anterior, superior.
+
+    volume: array (I, J, K). affine: (4, 4), voxel indices to RAS millimetres, with axes parallel to the patient's.
+    """
+    # BEGIN SOLUTION: find the patient's axis of each array axis, transpose, flip what runs backwards
+    patient_axis = np.abs(affine[:3, :3]).argmax(axis=0)
+    order = np.argsort(patient_axis)
+    backwards = [axis for axis in range(3) if affine[axis, order[axis]] < 0]
+    return np.flip(volume.transpose(order), backwards)
+    # END SOLUTION
+
+
+# %% [markdown] hint="to_ras"
+# `np.abs(affine[:3, :3]).argmax(axis=0)` gives, for each array axis, the row of its largest number: the patient's axis it runs along. You want the inverse of that permutation; `np.argsort` gives it.
+
+# %% [markdown] hint="to_ras"
+# After `volume.transpose(order)`, new axis `a` is the old axis `order[a]`. It runs backwards if `affine[a, order[a]]` is negative; `np.flip(array, list_of_axes)` turns those round.
+
+
+# %% wrong="to_ras" diagnosis="order of the axes"
+def my_to_ras(volume, affine):
+    return np.flip(volume, [axis for axis in range(3) if affine[axis, axis] < 0])
+
+
+# %% wrong="to_ras" diagnosis="direction"
+def my_to_ras(volume, affine):
+    return volume.transpose(np.argsort(np.abs(affine[:3, :3]).argmax(axis=0)))
+
+
+# %% wrong="to_ras" diagnosis="inverse permutation"
+def my_to_ras(volume, affine):
+    order = np.abs(affine[:3, :3]).argmax(axis=0)
+    backwards = [axis for axis in range(3) if affine[order[axis], axis] < 0]
+    return np.flip(volume, backwards).transpose(order)
+
+
+# %% [markdown] equivalent="to_ras"
+# - `backwards = [axis for axis in range(3) if affine[axis, order[axis]] < 0]` -> `backwards = [axis for axis in range(3) if affine[axis, order[axis]] <= 0]`: the entry is the voxel's edge, which is never 0.
+
+# %% [markdown]
+# The package leaves this to [nibabel](https://nipy.org/nibabel/), which also handles oblique axes, and remembers the way back: predictions are returned in
+# the file's own grid.
+#
+# ### Trap 3: one patient, two visits
+#
+# Some patients were scanned twice: BraTS 2023 calls the visits `-000` and `-001`, UPENN-GBM `_11` and `_21`. The two scans show the
+# same head. If one is trained on and the other tested on, the network is tested on a patient it knows, and the score is
+# too good. A split must therefore deal out *patients*. FedLab counts patients everywhere: in splits, in the weight of a hospital, in
+# confidence intervals, in the privacy guarantee.
+
+
+# %% exercise="split_by_patient"
+def my_split_by_patient(patients, test_fraction, rng):
+    """Choose the test scans so that a patient's scans stay together.
+
+    patients: 1-D array, the patient of each scan. rng: numpy Generator.
+    Return a boolean array, True for test scans. round(test_fraction * number of patients)
+    patients, drawn at random, are in the test set.
+    """
+    # BEGIN SOLUTION: draw patients, then mark all of their scans
+    everyone = np.unique(patients)
+    count = round(test_fraction * len(everyone))
+    chosen = rng.choice(everyone, size=count, replace=False)
+    return np.isin(patients, chosen)
+    # END SOLUTION
+
+
+# %% [markdown] hint="split_by_patient"
+# Forget the scans at first: `np.unique(patients)` lists everyone once. Draw from that list.
+
+# %% [markdown] hint="split_by_patient"
+# `rng.choice(everyone, size=count, replace=False)` draws without putting back; `np.isin(patients, chosen)` then marks every scan of the drawn patients.
+
+
+# %% wrong="split_by_patient" diagnosis="on both sides"
+def my_split_by_patient(patients, test_fraction, rng):
+    return rng.permutation(len(patients)) < round(test_fraction * len(patients))
+
+
+# %% wrong="split_by_patient" diagnosis="at random"
+def my_split_by_patient(patients, test_fraction, rng):
+    everyone = np.unique(patients)
+    return np.isin(patients, everyone[: round(test_fraction * len(everyone))])
+
+
+# %% wrong="split_by_patient" diagnosis="putting back"
+def my_split_by_patient(patients, test_fraction, rng):
+    everyone = np.unique(patients)
+    return np.isin(patients, rng.choice(everyone, size=round(test_fraction * len(everyone))))
+
+
+# %% [markdown]
+# ### Trap 4: files that are simply broken
+#
+# Downloads break off, disks fill up, a script writes NaN. A cohort of a thousand cases nearly always has a few. Here we copy three
+# patients, damage two of them, and let the validator look. One faulty case must not hide the others, and the message should say what to do.
+
+# %%
+import shutil
+import tempfile
+from pathlib import Path
+
+from fedlab_utils.data import validate_folder
+
+with tempfile.TemporaryDirectory() as folder:
+    for intact in cohort.cases[:3]:
+        shutil.copytree(intact.folder, Path(folder) / intact.case_id)
+    truncated, *_, removed = sorted(Path(folder).rglob("*_t1.nii*")) + sorted(
+        Path(folder).rglob("*_flair.nii*")
+    )
+    truncated.write_bytes(truncated.read_bytes()[:20_000])
+    removed.unlink()
+    for report in validate_folder(folder, workers=1):
+        print(f"{report.case}: {'; '.join(report.problems) or 'ok'}\n")
+
+# %% [markdown]
+# In a terminal, `fedlab validate FOLDER` does the same for hundreds of cases in parallel.
+#
+# ## The cohort
+#
+# The images do not come alone. Age, grade, survival and how much the surgeon could remove stand in tables beside them, each
+# publisher's in its own form; the loader joins them by case id. *Grade* tells slow gliomas (LGG, low-grade) from fast ones (HGG, high-grade); *resection* is
+# GTR (gross total: everything visible is out) or STR (subtotal).
+
+# %%
+table = cohort.with_volumes()
+columns = [
+    "patient_id",
+    "institution",
+    "grade",
+    "age",
+    "survival_days",
+    "resection",
+    "volume_et_ml",
+    "volume_tc_ml",
+    "volume_wt_ml",
+]
+table[columns].head(8).round(1)
+
+# %%
+from fedlab_utils.ui import cohort_explorer
+
+cohort_explorer(table)
+
+# %% [markdown]
+# Look at two axes at a time. Whatever differs between institutions here will later differ between *hospitals of a federation*: one
+# sees many small low-grade tumours, another large old glioblastomas. Numbers that describe patients this unevenly spread are called
+# *non-IID* (not independent and identically distributed), and much of this course is about what they do to training.
+
+# %% tags=["check-output"]
+summary = (
+    table.groupby("grade", dropna=False)[["age", "volume_et_ml", "volume_wt_ml"]].median().round(1)
+)
+summary.insert(0, "patients", table.groupby("grade", dropna=False)["patient_id"].nunique())
+print(summary.to_string())
+
+# %% [markdown]
+# In the phantom cohort the low-grade patients are younger and hardly enhance, as in published cohorts (Louis et al., 2021); the numbers are printed above.
+# A network that has learnt "a tumour has a bright rim" will miss them.
+
+# %%
+if table["patient_id"].nunique() < 10:
+    print(
+        f"This folder holds {table['patient_id'].nunique()} patients: enough to look at, too few for the plots above to mean much. "
+        "Later lessons that need a cohort say so; unset FEDLAB_DATA to follow them on the phantom."
+    )
+
+# %% [markdown]
+# ## What you have learnt
+#
+# - A case is four pictures of one head, each with another contrast, and one expert's outline of it.
+# - T1ce minus T1 is the leak; FLAIR is T2 without the free water.
+# - Label numbers change between years and publishers. Regions are nested: ET in TC in WT.
+# - An array has no left and right; the affine has. Patients, not scans, are dealt out to training and test.
+#
+# Next: [02, preprocessing and augmentation](02_preprocess_and_augment.ipynb) turns these scans into what a network can eat.
+
+# %% [markdown] quiz="flair"
+# The oedema touches a ventricle. In which sequence do you see best where the one ends and the other begins?
+#
+# - [ ] T2, where both are bright
+#   > In T2 free water and oedema are both bright, so the border between them is just what T2 cannot show.
+# - [x] FLAIR
+#   > FLAIR is timed so that free water gives no signal: the ventricle is dark, the oedema bright.
+# - [ ] T1ce, because the contrast agent marks the tumour
+#   > Contrast agent marks leaking vessels. Oedema does not light up, and in T1ce it is as inconspicuous as in T1.
+
+# %% [markdown] quiz="label-four"
+# You train on BraTS 2021 and evaluate on BraTS 2023, reading both files with `labels == 4` for the enhancing tumour. What happens?
+#
+# - [ ] An error, since the files differ
+#   > Both are valid NIfTI files with small integers. Nothing complains.
+# - [x] Every BraTS 2023 patient seems to have no enhancing tumour
+#   > 2023 marks it 3. Each predicted enhancing voxel counts as false, and the score of ET collapses for a reason that has nothing to do with the network.
+# - [ ] Core and oedema are exchanged
+#   > That is what happens with the Decathlon's numbering, in which 1 is oedema and 2 the core.
+
+# %% [markdown] quiz="split-unit"
+# A cohort has 100 patients; 30 of them were scanned twice. Why not deal out the 130 scans at random?
+#
+# - [ ] The training set would be too small
+#   > It would be as large as before. What changes is who is in the test set.
+# - [x] The network would be tested on heads it has trained on
+#   > Some patients would have one scan on each side. The score then measures memory as well as skill, and is too high.
+# - [ ] Random splits cannot be repeated
+#   > With a seed they can.
+
+# %% [markdown]
+# ## References
+#
+# - Menze et al., "The Multimodal Brain Tumor Image Segmentation Benchmark (BRATS)", IEEE TMI 34(10), 2015, doi:10.1109/TMI.2014.2377694.
+# - Baid et al., "The RSNA-ASNR-MICCAI BraTS 2021 Benchmark", arXiv:2107.02314, 2021.
+# - Louis et al., "The 2021 WHO Classification of Tumors of the Central Nervous System: a summary", Neuro-Oncology 23(8), 2021, doi:10.1093/neuonc/noab106.
+# - Antonelli et al., "The Medical Segmentation Decathlon", Nature Communications 13, 2022, doi:10.1038/s41467-022-30695-9.
+# - Nishimura, "Principles of Magnetic Resonance Imaging", 1996: the signal equations in one small book.

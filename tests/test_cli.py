@@ -1,0 +1,93 @@
+"""The command line, as a shell or a program sees it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fedlab_utils.cli import app
+from tests.conftest import REPOSITORY
+
+run = CliRunner().invoke
+
+
+def test_phantom_then_validate_in_every_layout(tmp_path: Path) -> None:
+    for layout in ("brats2018", "brats2021", "brats2023", "msd"):
+        out = tmp_path / layout
+        made = run(
+            app,
+            [
+                "phantom",
+                "--cases=2",
+                "--spacing=6",
+                "--layout",
+                layout,
+                "--out",
+                str(out),
+                "--json",
+            ],
+        )
+        assert made.exit_code == 0, made.output
+        assert json.loads(made.stdout) == {"folder": str(out), "cases": 2, "layout": layout}
+        checked = run(app, ["validate", str(out), "--json"])
+        assert checked.exit_code == 0, checked.output
+        rows = json.loads(checked.stdout)
+        assert len(rows) >= 2
+        assert all(row["layout"] == layout and row["problems"] == [] for row in rows)
+
+
+def test_validate_exits_1_and_names_the_faulty_case_only(phantom_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    shutil.copytree(phantom_dir, folder)
+    flair = sorted(folder.rglob("*_flair.nii.gz"))[2]
+    flair.unlink()
+    checked = run(app, ["validate", str(folder), "--json"])
+    assert checked.exit_code == 1
+    rows = json.loads(checked.stdout)
+    faulty = [row for row in rows if row["problems"]]
+    assert len(rows) == 6
+    assert [row["case"] for row in faulty] == [flair.parent.name]
+    assert "FLAIR" in faulty[0]["problems"][0]
+
+
+def test_a_folder_that_is_no_data_set_is_one_clear_line(tmp_path: Path) -> None:
+    ran = run(app, ["validate", str(tmp_path)])
+    assert ran.exit_code == 2
+    assert ran.output.count("\n") == 1
+    assert "Traceback" not in ran.output
+
+
+def test_phantom_never_overwrites(phantom_dir: Path) -> None:
+    before = sorted(path.name for path in phantom_dir.rglob("*"))
+    ran = run(app, ["phantom", "--cases", "1", "--spacing", "6", "--out", str(phantom_dir)])
+    assert ran.exit_code == 2
+    assert sorted(path.name for path in phantom_dir.rglob("*")) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")
+def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
+    out = tmp_path / "cohort"
+    command = [sys.executable, "-m", "fedlab_utils", "phantom", "--cases", "500", "--out", str(out)]
+    process = subprocess.Popen(
+        command, cwd=REPOSITORY, stderr=subprocess.PIPE, start_new_session=True, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not any(tmp_path.rglob("*.nii.gz")):
+        assert time.monotonic() < deadline, "no case was written"
+        time.sleep(0.05)
+    # What a terminal does: every process of the foreground group gets the signal.
+    import os
+
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert list(tmp_path.iterdir()) == []
