@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import nbformat
@@ -45,12 +46,27 @@ def measurements() -> dict[str, dict[str, float]]:
 
 def opening_line(lesson: Lesson) -> str:
     """The line under the title: minutes and memory as measured, data, exercises, badges."""
-    parts = [f"*{lesson.title}*"]
+    parts = [f"*{lesson.title}*", f"about {lesson.minutes} minutes with {exercises(lesson)}"]
     if measured := measurements().get(lesson.stem):
-        minutes, gigabytes = measured["seconds"] / 60, measured["megabytes"] / 1000
-        parts.append(f"runs in {max(minutes, 0.1):.1f} min with {max(gigabytes, 0.1):.1f} GB RAM")
-    parts += [f"data: {lesson.data}", f"{len(lesson.exercises)} exercises"]
+        parts.append(f"runs in {run_time(measured)} with {memory(measured)} of memory")
+    parts.append(f"data: {lesson.data}")
     return " · ".join(parts) + "\n\n" + badges(lesson.stem)
+
+
+def exercises(lesson: Lesson) -> str:
+    """The number of exercises in words."""
+    count = len(lesson.exercises)
+    return f"{count} exercise{'' if count == 1 else 's'}"
+
+
+def run_time(measured: dict[str, float]) -> str:
+    """Measured run time in minutes, rounded up so that nobody waits longer than told."""
+    return f"{math.ceil(measured['seconds'] / 6) / 10:.1f} min"
+
+
+def memory(measured: dict[str, float]) -> str:
+    """Measured peak memory in gigabytes, rounded up."""
+    return f"{math.ceil(measured['megabytes'] / 100) / 10:.1f} GB"
 
 
 def _notebook(lesson: Lesson, *, solved: bool) -> NotebookNode:

@@ -7,13 +7,14 @@ the cell is for. ``python -m fedlab_utils.course.build NN`` makes the notebook. 
     # ---
     # title: Start here
     # data: phantom or a BraTS folder
+    # minutes: 45
     # ---
 
     # %% [markdown]
     # # The question of the lesson, ending in a question mark?
 
-The build adds the measured minutes and memory, the number of exercises, the badges and Colab's
-install cell; do not write them.
+``minutes`` is what a reader needs with the exercises. The build adds measured run time and memory,
+the number of exercises, the badges and Colab's install cell; do not write them.
 
 **Plain cells** are code and markdown without marks. A magic is written as a comment
 (``# %matplotlib inline``), as jupytext does. ``tags=["a", "b"]`` may hold any Jupyter tag, and:
@@ -129,6 +130,7 @@ class Lesson:
     title: str
     question: str
     data: str
+    minutes: int
     cells: tuple[Cell, ...] = field(repr=False)
     exercises: dict[str, Exercise] = field(repr=False)
     quizzes: dict[str, Quiz] = field(repr=False)
@@ -177,6 +179,7 @@ def parse_lesson(text: str, stem: str) -> Lesson:
         title=header["title"],
         question=_question(cells, stem),
         data=header["data"],
+        minutes=int(header["minutes"]),
         cells=tuple(cells),
         exercises=_exercises(cells, number, stem),
         quizzes={
@@ -194,9 +197,9 @@ def _header(text: str, stem: str) -> dict[str, str]:
     block = re.match(r"# ---\n(.*?)# ---\n", text, re.DOTALL)
     lines = block.group(1).splitlines() if block else []
     header = dict(line[2:].split(": ", 1) for line in lines if ": " in line)
-    if set(header) != {"title", "data"}:
-        cause = f"the opening block holds {sorted(header) or 'nothing'}"
-        raise _fail(stem, 1, cause, "write title and data between two '# ---' lines")
+    if set(header) != {"title", "data", "minutes"} or not header["minutes"].isdecimal():
+        cause = f"the opening block holds {header or 'nothing'}"
+        raise _fail(stem, 1, cause, "write title, data and minutes between two '# ---' lines")
     return header
 
 

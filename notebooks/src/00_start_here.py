@@ -1,13 +1,15 @@
 # ---
 # title: Start here
 # data: phantom or a BraTS folder
+# minutes: 25
 # ---
 
 # %% [markdown]
 # # Is this machine ready, and how does a lesson work?
 
 # %%
-from fedlab_utils.course import check, preflight, progress_board, quiz
+from fedlab_utils.course import progress_board
+
 
 # %% exercise="millilitres"
 def my_millilitres(voxels, spacing):
