@@ -1,0 +1,23 @@
+"""Viewers, plots and widgets; each has a static twin for readers without a running kernel."""
+
+from fedlab_utils._lazy import lazy_exports
+
+_EXPORTS = {
+    "REGION_STYLES": "colours",
+    "LABEL_STYLES": "colours",
+    "SEQUENCE_STYLES": "colours",
+    "Style": "colours",
+    "hospital_styles": "colours",
+    "Picture": "twin",
+    "TwinBox": "twin",
+    "figure": "twin",
+    "TriPlanar": "triplanar",
+    "LinkedViewer": "niivue",
+    "CohortExplorer": "cohort_plots",
+    "intensity_histograms": "cohort_plots",
+    "volumes_by_institution": "cohort_plots",
+    "AugmentationExplorer": "augment",
+    "PreprocessingExplorer": "preprocess_view",
+}
+
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -1,0 +1,204 @@
+"""Drawing of slices: window, orientation, overlay, marks. Plain numpy and Pillow, fast enough to
+follow a slider."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from fedlab_utils.data.conventions import LABEL_NAMES, NECROSIS
+from fedlab_utils.ui.colours import LABEL_STYLES, REGION_STYLES
+
+PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}
+"""Plane -> the array axes that run along its width and its height."""
+
+NORMAL = {"axial": 2, "coronal": 1, "sagittal": 0}
+"""Plane -> the array axis along which one leafs through its slices."""
+
+OVERLAYS = ("labels", "regions", "ET", "TC", "WT", "none")
+LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))
+_WHITE, _CROSS = (255, 255, 255), (255, 236, 139)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One colour of an overlay: where it lies (bool array), what it is called and its RGB."""
+
+    mask: np.ndarray
+    name: str
+    rgb: tuple[int, int, int]
+
+
+def display_window(volume: np.ndarray) -> tuple[float, float]:
+    """Intensities drawn black and white: 0.5th and 99.5th percentile of the non-zero voxels."""
+    inside = volume[volume != 0]
+    if inside.size == 0:
+        return 0.0, 1.0
+    low, high = (float(v) for v in np.percentile(inside, (0.5, 99.5)))
+    low = min(low, 0.0) if inside.min() >= 0 else low
+    return low, high if high > low else low + 1.0
+
+
+def to_grey(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:
+    """Map intensities to 0..255 (uint8), linearly between the two ends of the window."""
+    low, high = window
+    return (np.clip((values - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)
+
+
+def overlay_layers(labels: np.ndarray | None, overlay: str) -> list[Layer]:
+    """Split canonical labels into the layers of one overlay, the outermost first.
+
+    Parameters
+    ----------
+    labels
+        Canonical labels of any shape, or None.
+    overlay
+        One of :data:`OVERLAYS`: each label by itself, the three nested regions, one of them, none.
+    """
+    if labels is None or overlay == "none":
+        return []
+    if overlay == "labels":
+        return [
+            Layer(labels == value, LABEL_NAMES[value], style.rgb)
+            for value, style in LABEL_STYLES.items()
+            if (labels == value).any() or value <= 3
+        ]
+    wanted = ("WT", "TC", "ET") if overlay == "regions" else (overlay,)
+    return [Layer(region_mask(labels, name), name, REGION_STYLES[name].rgb) for name in wanted]
+
+
+def region_mask(labels: np.ndarray, region: str) -> np.ndarray:
+    """Voxels of one region: ET enhancing, TC enhancing or necrotic, WT those and oedema."""
+    values = {"ET": (3,), "TC": (NECROSIS, 3), "WT": (NECROSIS, 2, 3)}[region]
+    return np.isin(labels, values)
+
+
+def flips(plane: str, radiological: bool) -> tuple[bool, bool]:
+    """Whether the width and the height of a plane run against its array axes.
+
+    Height always runs down the picture while its axis runs up. The sagittal plane looks from the
+    patient's left, nose to the left.
+    """
+    return (plane == "sagittal" or radiological), True
+
+
+def picture_array(section: np.ndarray, plane: str, radiological: bool) -> np.ndarray:
+    """Turn a slice ``(width axis, height axis)`` into picture rows and columns."""
+    flip_width, flip_height = flips(plane, radiological)
+    section = section[::-1] if flip_width else section
+    section = section[:, ::-1] if flip_height else section
+    return np.ascontiguousarray(section.T)
+
+
+def paint(
+    grey: np.ndarray,
+    layers: Sequence[Layer],
+    size: tuple[int, int],
+    opacity: float,
+    outline: bool,
+) -> np.ndarray:
+    """Enlarge a slice and lay coloured masks over it.
+
+    Parameters
+    ----------
+    grey
+        ``(rows, columns)`` uint8, already oriented; enlarged bilinearly.
+    layers
+        Masks of the same shape, enlarged by the nearest voxel; later ones cover earlier ones.
+    size
+        Width and height in pixels.
+    opacity
+        0 leaves the image, 1 hides it.
+    outline
+        Draw only the border of each mask, two pixels wide.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(height, width, 3)`` uint8.
+    """
+    base = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
+    rgb = np.repeat(base[..., None], 3, axis=2)
+    if opacity == 0:
+        return rgb
+    for layer in layers:
+        mask = np.asarray(
+            Image.fromarray(layer.mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
+        ).astype(bool)
+        if outline:
+            mask = mask & ~_eroded(mask, 2)
+        mixed = (1 - opacity) * rgb[mask] + opacity * np.asarray(layer.rgb, np.float32)
+        rgb[mask] = (mixed + 0.5).astype(np.uint8)
+    return rgb
+
+
+def _eroded(mask: np.ndarray, steps: int) -> np.ndarray:
+    for _ in range(steps):
+        padded = np.pad(mask, 1)
+        mask = mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
+    return mask
+
+
+@cache
+def font(size: int = 14) -> ImageFont.FreeTypeFont:
+    """Pillow's own scalable font, the same on every machine."""
+    return ImageFont.load_default(size)
+
+
+def edge_letters(
+    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], plane: str, radiological: bool
+) -> None:
+    """Write the patient's directions (L/R, A/P, S/I) at the four edges of a pane."""
+    left, top, right, bottom = box
+    width_axis, height_axis = PLANES[plane]
+    flip_width, flip_height = flips(plane, radiological)
+    start, end = LETTERS[width_axis][:: -1 if flip_width else 1]
+    high, low = LETTERS[height_axis][:: 1 if flip_height else -1][::-1]
+    middle_x, middle_y = (left + right) // 2, (top + bottom) // 2
+    for x, y, letter, anchor in (
+        (left + 4, middle_y, start, "lm"),
+        (right - 4, middle_y, end, "rm"),
+        (middle_x, top + 3, high, "mt"),
+        (middle_x, bottom - 3, low, "mb"),
+    ):
+        draw.text(
+            (x, y), letter, _WHITE, font(16), anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0)
+        )
+
+
+def scale_bar(draw: ImageDraw.ImageDraw, corner: tuple[int, int], pixels_per_mm: float) -> None:
+    """Draw a bar of 20 mm from its lower left corner."""
+    x, y = corner
+    length = round(20 * pixels_per_mm)
+    draw.rectangle((x, y - 4, x + length, y), fill=_WHITE, outline=(0, 0, 0))
+    draw.text((x + length + 6, y + 1), "20 mm", _WHITE, font(13), anchor="ls")
+
+
+def cross_hair(
+    draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], x: int, y: int, gap: int = 7
+) -> None:
+    """Draw two lines that meet at a pixel and leave it and its surroundings free."""
+    left, top, right, bottom = box
+    for line in (
+        (left, y, x - gap, y),
+        (x + gap, y, right, y),
+        (x, top, x, y - gap),
+        (x, y + gap, x, bottom),
+    ):
+        draw.line(line, fill=_CROSS)
+
+
+def legend(
+    draw: ImageDraw.ImageDraw, corner: tuple[int, int], layers: Sequence[Layer], outline: bool
+) -> None:
+    """Write the names of the layers in one row, each beside a swatch of its colour."""
+    x, y = corner
+    for layer in layers:
+        swatch = (x, y - 12, x + 18, y)
+        draw.rectangle(swatch, fill=None if outline else layer.rgb, outline=layer.rgb, width=2)
+        draw.text((x + 24, y + 1), layer.name, _WHITE, font(14), anchor="ls")
+        x += 48 + int(draw.textlength(layer.name, font(14)))
