@@ -1,0 +1,216 @@
+"""Slices and patches of preprocessed patients, as torch datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from fedlab_utils.data.labels import to_regions
+from fedlab_utils.data.preprocess import Preprocessed
+from fedlab_utils.errors import DataError
+
+Transform = Callable[
+    [torch.Tensor, torch.Tensor, tuple[int, ...]], tuple[torch.Tensor, torch.Tensor]
+]
+"""``transform(image, target, (epoch, index)) -> (image, target)``, such as an augmentation."""
+
+
+class _PatientPieces(Dataset):
+    """What slices and patches share: patients, an epoch, and one generator per drawn piece."""
+
+    def __init__(
+        self, patients: Sequence[Preprocessed], seed: int, transform: Transform | None
+    ) -> None:
+        for patient in patients:
+            if patient.labels is None:
+                raise DataError(
+                    case=patient.case_id,
+                    cause="it has no segmentation to learn from or to compare with",
+                    remedy="Leave it out of training; prediction needs no dataset",
+                )
+        self.patients = tuple(patients)
+        self.seed, self.transform, self.epoch = seed, transform, 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next items belong to: another one draws other pieces.
+
+        A DataLoader with persistent workers keeps copies of the dataset that do not notice.
+        """
+        self.epoch = epoch
+
+    def _item(
+        self, patient: Preprocessed, image: np.ndarray, labels: np.ndarray, index: int
+    ) -> dict[str, object]:
+        image = torch.from_numpy(np.ascontiguousarray(image, np.float32))
+        target = torch.from_numpy(np.ascontiguousarray(to_regions(labels), np.float32))
+        if self.transform is not None:
+            image, target = self.transform(image, target, (self.epoch, index))
+        return {
+            "image": image,
+            "target": target,
+            "patient": patient.patient_id,
+            "case": patient.case_id,
+        }
+
+
+class SliceDataset(_PatientPieces):
+    """Axial slices, cropped or padded to one size around the brain's centre.
+
+    Parameters
+    ----------
+    patients
+        From :func:`fedlab_utils.data.load_preprocessed`, each with labels.
+    size
+        ``(X, Y)`` voxels of a slice, such as a tier's.
+    per_patient
+        Slices that an epoch draws from each patient, so that a tall brain counts no more than a
+        short one. None gives every slice with brain once, in order, as evaluation needs it.
+    foreground
+        Share of drawn slices that are chosen among those with tumour, where the patient has any.
+    seed
+        Together with the epoch and the index it decides what is drawn.
+    transform
+        Called as ``transform(image, target, (epoch, index))``.
+
+    Notes
+    -----
+    An item holds ``image`` float32 ``(4, X, Y)``, ``target`` float32 ``(3, X, Y)`` of 0 and 1,
+    ``patient`` and ``case`` (ids) and ``slice`` (index along z in the preprocessed patient).
+    """
+
+    def __init__(
+        self,
+        patients: Sequence[Preprocessed],
+        size: tuple[int, int],
+        per_patient: int | None = None,
+        foreground: float = 0.5,
+        seed: int = 0,
+        transform: Transform | None = None,
+    ) -> None:
+        super().__init__(patients, seed, transform)
+        self.size, self.per_patient, self.foreground = tuple(size), per_patient, foreground
+        self._brain = [np.flatnonzero(p.brain.any(axis=(0, 1))) for p in self.patients]
+        self._tumour = [np.flatnonzero((p.labels > 0).any(axis=(0, 1))) for p in self.patients]
+        self._all = [(n, int(z)) for n, slices in enumerate(self._brain) for z in slices]
+
+    def __len__(self) -> int:
+        """Slices in an epoch."""
+        return len(self._all) if self.per_patient is None else self._drawn_length()
+
+    def __getitem__(self, index: int) -> dict[str, object]:
+        """Return one slice."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        number, z = self._all[index] if self.per_patient is None else self._draw(index)
+        patient = self.patients[number]
+        image = centred(np.asarray(patient.image[..., z]), self.size)
+        labels = centred(np.asarray(patient.labels[..., z]), self.size)
+        return {**self._item(patient, image, labels, index), "slice": z}
+
+    def _drawn_length(self) -> int:
+        return len(self.patients) * self.per_patient
+
+    def _draw(self, index: int) -> tuple[int, int]:
+        """Patient and slice of a drawn item: patients take turns, slices are drawn."""
+        number, turn = index % len(self.patients), index // len(self.patients)
+        brain, tumour = self._brain[number], self._tumour[number]
+        wants_tumour = turn < round(self.foreground * self.per_patient)
+        choice = tumour if wants_tumour and tumour.size else brain
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        return number, int(choice[rng.integers(len(choice))])
+
+
+class PatchDataset(_PatientPieces):
+    """Random 3-D patches; patients smaller than a patch are padded with background.
+
+    Parameters
+    ----------
+    patients
+        From :func:`fedlab_utils.data.load_preprocessed`, each with labels.
+    size
+        ``(X, Y, Z)`` voxels of a patch, such as a tier's.
+    per_patient
+        Patches that an epoch draws from each patient.
+    foreground
+        Share of patches centred on a tumour voxel; the others are centred on a brain voxel.
+    seed, transform
+        As for :class:`SliceDataset`.
+
+    Notes
+    -----
+    An item holds ``image`` float32 ``(4, X, Y, Z)``, ``target`` float32 ``(3, X, Y, Z)``,
+    ``patient`` and ``case`` (ids).
+    """
+
+    def __init__(
+        self,
+        patients: Sequence[Preprocessed],
+        size: tuple[int, int, int],
+        per_patient: int = 1,
+        foreground: float = 0.5,
+        seed: int = 0,
+        transform: Transform | None = None,
+    ) -> None:
+        super().__init__(patients, seed, transform)
+        self.size, self.per_patient, self.foreground = tuple(size), per_patient, foreground
+
+    def __len__(self) -> int:
+        """Patches in an epoch."""
+        return len(self.patients) * self.per_patient
+
+    def __getitem__(self, index: int) -> dict[str, object]:
+        """Return one patch."""
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        patient = self.patients[index % len(self.patients)]
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        start = self._corner(patient, rng)
+        image = window(np.asarray(patient.image), start, self.size)
+        labels = window(np.asarray(patient.labels), start, self.size)
+        return self._item(patient, image, labels, index)
+
+    def _corner(self, patient: Preprocessed, rng: np.random.Generator) -> tuple[int, ...]:
+        """First voxel of a patch around a drawn voxel, moved inside the patient where it fits."""
+        wants_tumour = rng.random() < self.foreground and patient.labels.any()
+        seeds = patient.labels if wants_tumour else patient.brain
+        # The cache keeps x fastest, so that this order reads it without a copy.
+        flat = np.flatnonzero(np.ravel(seeds, order="F"))
+        drawn = int(flat[rng.integers(flat.size)])
+        centre = np.unravel_index(drawn, seeds.shape, order="F")
+        corner = []
+        for middle, edge, length in zip(centre, self.size, seeds.shape, strict=True):
+            slack = length - edge
+            first = min(max(int(middle) - edge // 2, 0), slack) if slack > 0 else slack // 2
+            corner.append(first)
+        return tuple(corner)
+
+
+def centred(array: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    """Crop or pad the last axes to ``size`` around their middle; padding is 0.
+
+    Parameters
+    ----------
+    array
+        ``(..., X, Y)`` or ``(..., X, Y, Z)``.
+    size
+        As many lengths as axes to bring to size.
+    """
+    shape = array.shape[array.ndim - len(size) :]
+    start = [(length - edge) // 2 for length, edge in zip(shape, size, strict=True)]
+    return window(array, start, size)
+
+
+def window(array: np.ndarray, start: Sequence[int], size: Sequence[int]) -> np.ndarray:
+    """Cut a box out of the last axes; where it leaves the array it holds 0."""
+    lead = array.ndim - len(size)
+    result = np.zeros((*array.shape[:lead], *size), array.dtype)
+    source, place = [], []
+    for first, edge, length in zip(start, size, array.shape[lead:], strict=True):
+        low, high = max(first, 0), max(min(first + edge, length), max(first, 0))
+        source.append(slice(low, high))
+        place.append(slice(low - first, high - first))
+    result[(..., *place)] = array[(..., *source)]
+    return result
