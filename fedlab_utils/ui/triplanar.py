@@ -31,8 +31,8 @@ class TriPlanar(TwinBox):
     Parameters
     ----------
     scan
-        Patient with ``image`` (4, X, Y, Z) in RAS, ``labels`` (X, Y, Z) canonical or None, ``affine``
-        and ``spacing`` in mm.
+        Patient with ``image`` (4, X, Y, Z) in RAS, ``labels`` (X, Y, Z) canonical or None,
+        ``affine`` and ``spacing`` in mm.
     title
         Name written over the picture, such as the case id.
     radiological
@@ -42,16 +42,17 @@ class TriPlanar(TwinBox):
     Attributes
     ----------
     shown : dict
-        What is on the picture now: ``sequence``, ``overlay``, ``index`` (per plane), ``position_mm``
-        (RAS), ``intensity`` (per sequence, at the cross-hair), ``label`` (name at the cross-hair, or
-        None), ``window``, ``sections`` (per plane the 2-D array of intensities), ``slice_volume_ml``
-        (per region, in the axial slice), ``pixel`` (per plane x, y of the cross-hair).
+        What is on the picture now: ``sequence``, ``overlay``, ``index`` (per plane),
+        ``position_mm`` (RAS), ``intensity`` (per sequence, at the cross-hair), ``label`` (name at
+        the cross-hair, or None), ``window``, ``sections`` (per plane the 2-D array of
+        intensities), ``slice_volume_ml`` (per region, in the axial slice), ``pixel`` (per plane
+        x, y of the cross-hair).
     """
 
     def __init__(self, scan: Scan, title: str = "", radiological: bool = True) -> None:
         self._scan, self._title, self._radiological = scan, title, radiological
         self._windows = [slices.display_window(volume) for volume in scan.image]
-        self._field = _field_of_view(scan)
+        self._field = field_of_view(scan)
         self._label_values = None if scan.labels is None else np.unique(scan.labels)
         self._make_controls()
         self._picture = widgets.Image(format="png", layout={"max_width": "100%"})
@@ -68,7 +69,7 @@ class TriPlanar(TwinBox):
 
     def _make_controls(self) -> None:
         """Make the controls, the cross-hair on the largest cut through the tumour."""
-        start = _starting_point(self._scan)
+        start = starting_point(self._scan)
         narrow = {"description_width": "70px"}
         self.sequence = widgets.Dropdown(
             options=SEQUENCES, value="FLAIR", description="Sequence", style=narrow
@@ -236,7 +237,7 @@ class TriPlanar(TwinBox):
         return Picture(png_bytes(self.draw()), self.describe())
 
 
-def _field_of_view(scan: Scan) -> list[tuple[int, int]]:
+def field_of_view(scan: Scan) -> list[tuple[int, int]]:
     """First and last-plus-one voxel per axis of what is not empty, with a small margin."""
     filled = (scan.image != 0).any(axis=0)
     field = []
@@ -249,7 +250,7 @@ def _field_of_view(scan: Scan) -> list[tuple[int, int]]:
     return field
 
 
-def _starting_point(scan: Scan) -> tuple[int, int, int]:
+def starting_point(scan: Scan) -> tuple[int, int, int]:
     """Where the three largest cuts through the tumour meet, or the middle of the volume."""
     if scan.labels is None or not scan.labels.any():
         return tuple(n // 2 for n in scan.image.shape[1:])
