@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from fedlab_utils.data.conventions import SEQUENCES
+
 BRAIN_LITRES = (0.5, 2.2)
 """Volumes outside this range are hardly one brain: a piece of it, or a head with its skull."""
 
@@ -85,7 +87,7 @@ def brain_warnings(image: np.ndarray, mask: np.ndarray, voxel_ml: float) -> tupl
     Parameters
     ----------
     image
-        ``(C, X, Y, Z)``.
+        ``(4, X, Y, Z)``, in the usual order.
     mask
         bool ``(X, Y, Z)`` from :func:`brain_mask`.
     voxel_ml
@@ -98,17 +100,18 @@ def brain_warnings(image: np.ndarray, mask: np.ndarray, voxel_ml: float) -> tupl
     """
     warnings = []
     litres = np.count_nonzero(mask) * voxel_ml / 1000.0
-    noisy = [c for c, volume in enumerate(image) if background_level(volume) is None]
-    if noisy:
-        warnings.append(f"the background of channels {noisy} is not constant: not skull-stripped?")
+    for name, volume in zip(SEQUENCES, image, strict=False):
+        if background_level(volume) is None:
+            warnings.append(f"{name} has no constant background: not skull-stripped?")
+        share = np.count_nonzero(_unmeasured(volume, mask)) / max(1, np.count_nonzero(mask))
+        if share > 0:
+            warnings.append(
+                f"{name} misses {share:.0%} of the brain, which counts as average there"
+            )
     if litres > BRAIN_LITRES[1]:
         warnings.append(f"the mask holds {litres:.2f} l, more than a brain: not skull-stripped?")
     if litres < BRAIN_LITRES[0]:
         warnings.append(f"the mask holds {litres:.2f} l, less than a brain: is part missing?")
-    for channel, volume in enumerate(image):
-        share = np.count_nonzero(_unmeasured(volume, mask)) / max(1, np.count_nonzero(mask))
-        if share > 0:
-            warnings.append(f"channel {channel} misses {share:.0%} of the brain")
     return tuple(warnings)
 
 

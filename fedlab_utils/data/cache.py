@@ -19,7 +19,7 @@ import numpy as np
 
 from fedlab_utils.data.atomic import new_folder
 from fedlab_utils.data.digests import content_digests
-from fedlab_utils.data.preprocess import Preprocessed, PreprocessSettings, preprocess
+from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
 from fedlab_utils.errors import CacheError, DataError, UnreadableFileError
 
 if TYPE_CHECKING:

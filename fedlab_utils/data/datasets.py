@@ -9,7 +9,7 @@ import torch
 from torch.utils.data import Dataset
 
 from fedlab_utils.data.labels import to_regions
-from fedlab_utils.data.preprocess import Preprocessed
+from fedlab_utils.data.preprocessing import Preprocessed
 from fedlab_utils.errors import DataError
 
 Transform = Callable[
