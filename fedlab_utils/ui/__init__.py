@@ -14,8 +14,8 @@ _EXPORTS = {
     "TriPlanar": "triplanar",
     "LinkedViewer": "niivue",
     "CohortExplorer": "cohort_plots",
-    "intensity_histograms": "cohort_plots",
-    "volumes_by_institution": "cohort_plots",
+    "intensity_histograms": "figures",
+    "volumes_by_institution": "figures",
     "AugmentationExplorer": "augment",
     "PreprocessingExplorer": "preprocess_view",
 }

@@ -34,6 +34,10 @@ class Style:
         Plotly marker symbol, the same shape as `marker`.
     dash
         Plotly dash, the same pattern as `line`.
+    hatch
+        Matplotlib hatch of a filled area.
+    pattern
+        Plotly pattern of a filled area, the same as `hatch`.
     """
 
     colour: str
@@ -41,6 +45,8 @@ class Style:
     line: str
     symbol: str
     dash: str
+    hatch: str
+    pattern: str
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -60,11 +66,21 @@ _MARKERS = (
     ("<", "triangle-left"),
 )
 _LINES = (("-", "solid"), ("--", "dash"), ("-.", "dashdot"), (":", "dot"))
+_HATCHES = (
+    ("", ""),
+    ("//", "/"),
+    ("\\\\", "\\"),
+    ("xx", "x"),
+    ("..", "."),
+    ("--", "-"),
+    ("||", "|"),
+)
 
 
 def _style(colour: str, marker: int, line: int) -> Style:
+    """Style of a colour with the n-th marker (and area pattern) and the n-th line."""
     (mark, symbol), (drawn, dash) = _MARKERS[marker % len(_MARKERS)], _LINES[line % len(_LINES)]
-    return Style(colour, mark, drawn, symbol, dash)
+    return Style(colour, mark, drawn, symbol, dash, *_HATCHES[marker % len(_HATCHES)])
 
 
 REGION_STYLES = {

@@ -34,19 +34,22 @@ class Layer:
 
 
 def display_window(volume: np.ndarray) -> tuple[float, float]:
-    """Intensities drawn black and white: 0.5th and 99.5th percentile of the non-zero voxels."""
+    """Intensities drawn black and white: 1st and 99.5th percentile of the non-zero voxels."""
     inside = volume[volume != 0]
     if inside.size == 0:
         return 0.0, 1.0
-    low, high = (float(v) for v in np.percentile(inside, (0.5, 99.5)))
-    low = min(low, 0.0) if inside.min() >= 0 else low
+    low, high = (float(v) for v in np.percentile(inside, (1.0, 99.5)))
     return low, high if high > low else low + 1.0
 
 
 def to_grey(values: np.ndarray, window: tuple[float, float]) -> np.ndarray:
-    """Map intensities to 0..255 (uint8), linearly between the two ends of the window."""
+    """Map intensities to 0..255 (uint8), linearly between the two ends of the window.
+
+    Background, which is exactly 0, is black, also where 0 is the mean of the brain (z-scores).
+    """
     low, high = window
-    return (np.clip((values - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)
+    grey = (np.clip((values - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)
+    return np.where(values == 0, np.uint8(0), grey)
 
 
 def overlay_layers(labels: np.ndarray | None, overlay: str) -> list[Layer]:

@@ -1,0 +1,101 @@
+"""Still figures of a cohort: tumour volumes by institution, intensities before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedlab_utils.data.conventions import REGIONS, SEQUENCES
+from fedlab_utils.ui.colours import REGION_STYLES, hospital_styles, natural_key
+from fedlab_utils.ui.twin import Picture, figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from fedlab_utils.data.preprocess import Preprocessed
+    from fedlab_utils.ui.triplanar import Scan
+
+
+def volumes_by_institution(table: pd.DataFrame) -> Picture:
+    """Plot the volumes of ET, TC and WT of each institution's patients.
+
+    Parameters
+    ----------
+    table
+        Columns ``institution`` and ``volume_et_ml``, ``volume_tc_ml``, ``volume_wt_ml``.
+    """
+    from matplotlib import pyplot as plt
+
+    institutions = sorted(table["institution"].dropna().astype(str).unique(), key=natural_key)
+    fig, ax = plt.subplots(figsize=(max(6, 1.1 * len(institutions) + 2), 4))
+    names, medians = [], []
+    for place, institution in enumerate(institutions):
+        rows = table[table["institution"].astype(str) == institution]
+        names.append(f"{institution}\n{len(rows)} cases")
+        medians.append(f"{institution} {rows['volume_wt_ml'].median():.0f} ml of {len(rows)} cases")
+        for offset, region in enumerate(REGIONS):
+            values = rows[f"volume_{region.lower()}_ml"].dropna().to_numpy()
+            style, at = REGION_STYLES[region], place + 0.25 * (offset - 1)
+            spread = np.linspace(-0.07, 0.07, len(values)) if len(values) > 1 else [0.0]
+            ax.scatter(
+                at + np.asarray(spread),
+                values,
+                s=14,
+                c=style.colour,
+                marker=style.marker,
+                label=region if place == 0 else None,
+            )
+            if len(values):
+                ax.hlines(np.median(values), at - 0.11, at + 0.11, colors="black", lw=2)
+    ax.set_xticks(range(len(names)), names, fontsize=8)
+    ax.set(xlabel="institution", ylabel="volume (ml)", yscale="symlog", ylim=(-0.2, None))
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.legend(title="bar: median", fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    alt = "Tumour volumes of each institution's patients, one mark per patient and region. "
+    return figure(fig, f"{alt}Median whole tumour volume: {', '.join(medians)}.")
+
+
+def intensity_histograms(cases: Sequence[Scan], normalised: Sequence[Preprocessed]) -> Picture:
+    """Plot the brain's intensities of several patients before and after normalisation.
+
+    Parameters
+    ----------
+    cases
+        Patients as read from their files; brain is what is not 0.
+    normalised
+        The same patients after :func:`fedlab_utils.data.preprocess`, in the same order.
+    """
+    from matplotlib import pyplot as plt
+
+    names = [after.case_id for after in normalised]
+    styles = list(hospital_styles(f"case {n + 1}" for n in range(len(names))).values())
+    fig, axes = plt.subplots(2, len(SEQUENCES), figsize=(12, 5.5), sharey="row")
+    spread = {}
+    for channel, sequence in enumerate(SEQUENCES):
+        before = [c.image[channel][c.image[channel] != 0] for c in cases]
+        after = [np.asarray(p.image[channel][p.brain], np.float32) for p in normalised]
+        for row, (values, unit) in enumerate(
+            ((before, "intensity (scanner's units)"), (after, "z-score"))
+        ):
+            top = max(float(np.percentile(v, 99.5)) for v in values)
+            low = 0.0 if row == 0 else min(float(np.percentile(v, 0.5)) for v in values)
+            edges = np.linspace(low, top, 65)
+            for number, (v, style) in enumerate(zip(values, styles, strict=True)):
+                share = 100 * np.histogram(v, edges)[0] / v.size
+                label = f"{number + 1}: {names[number]}" if channel == 0 and row == 0 else None
+                middle = (edges[1:] + edges[:-1]) / 2
+                axes[row, channel].plot(middle, share, style.line, color=style.colour, label=label)
+            axes[row, channel].set_xlabel(f"{sequence}: {unit}")
+        medians = [float(np.median(v)) for v in before]
+        spread[sequence] = f"{sequence} {min(medians):.4g} to {max(medians):.4g}"
+    axes[0, 0].set_ylabel("before: % of brain voxels")
+    axes[1, 0].set_ylabel("after: % of brain voxels")
+    fig.legend(loc="outside upper center", ncols=3, fontsize=8)
+    fig.tight_layout(rect=(0, 0, 1, 0.93))
+    alt = (
+        f"Histograms of the brain's intensities of {len(names)} patients, before (top) and after "
+        f"(bottom) normalisation. Medians before normalisation range: "
+    )
+    return figure(fig, f"{alt}{', '.join(spread.values())}; after it, the curves overlap.")
