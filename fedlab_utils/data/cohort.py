@@ -1,0 +1,204 @@
+"""A cohort: the cases of one data set and the table that describes them."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedlab_utils.data.case import Case, load_case
+from fedlab_utils.data.clinical import read_clinical
+from fedlab_utils.data.conventions import REGIONS
+from fedlab_utils.data.labels import LabelScheme, decode_labels, to_regions
+from fedlab_utils.data.layouts import CaseFiles, find_cases
+from fedlab_utils.data.nifti import read_stored
+from fedlab_utils.errors import DataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PHANTOM = {"cases": 60, "seed": 7, "spacing": 2.0, "layout": "brats2018"}
+"""The embedded patients that a lesson gets when nothing else is named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cohort:
+    """The cases of one data set.
+
+    Parameters
+    ----------
+    root
+        Its folder.
+    layout
+        Key in :data:`fedlab_utils.data.naming.LAYOUTS`.
+    description
+        One sentence that says what was found.
+    cases
+        Complete cases, sorted by id.
+    problems
+        What could not be used: cases, folders, tables.
+    table
+        One row per case, indexed by ``case_id``: ``patient_id``, ``visit``, ``layout``,
+        ``labelled`` and the columns of :func:`fedlab_utils.data.clinical.read_clinical`.
+    """
+
+    root: Path
+    layout: str
+    description: str
+    cases: tuple[CaseFiles, ...] = field(repr=False)
+    problems: tuple[DataError, ...] = field(repr=False)
+    table: pd.DataFrame = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __iter__(self) -> Iterator[CaseFiles]:
+        return iter(self.cases)
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        """Ids of the patients, sorted."""
+        return tuple(sorted({case.patient_id for case in self.cases}))
+
+    def files(self, case_id: str) -> CaseFiles:
+        """Return the files of a case.
+
+        Raises
+        ------
+        DataError
+            If the cohort has no such case.
+        """
+        for case in self.cases:
+            if case.case_id == case_id:
+                return case
+        ids = [case.case_id for case in self.cases]
+        near = difflib.get_close_matches(case_id, ids, n=3) or ids[:3]
+        raise DataError(case_id, f"no such case among {len(ids)}", f"Try {', '.join(near)}")
+
+    def load(self, case_id: str) -> Case:
+        """Read a case; see :func:`fedlab_utils.data.case.load_case` for what it raises."""
+        return load_case(self.files(case_id))
+
+    def subset(self, case_ids: Iterable[str]) -> Cohort:
+        """Return a cohort of some of the cases, in the order given.
+
+        Raises
+        ------
+        DataError
+            If the cohort has no such case.
+        """
+        cases = tuple(self.files(case_id) for case_id in dict.fromkeys(case_ids))
+        rows = self.table.loc[[case.case_id for case in cases]]
+        return replace(self, cases=cases, table=rows)
+
+    def with_volumes(self) -> pd.DataFrame:
+        """Return the table with the tumour volumes ``volume_{et,tc,wt}_ml`` in millilitres.
+
+        Reads every segmentation. Empty where there is none, or none that can be read.
+        """
+        with ThreadPoolExecutor() as pool:
+            volumes = list(pool.map(_region_volumes, self.cases))
+        columns = [f"volume_{region.lower()}_ml" for region in REGIONS]
+        return self.table.assign(**dict(zip(columns, np.transpose(volumes), strict=True)))
+
+
+def load_cohort(
+    root: str | os.PathLike[str],
+    layout: str | None = None,
+    scheme: str | LabelScheme | None = None,
+) -> Cohort:
+    """Find the cases in a folder and the clinical tables beside them. Opens no image.
+
+    Parameters
+    ----------
+    root, layout, scheme
+        As :func:`fedlab_utils.data.layouts.find_cases`.
+
+    Raises
+    ------
+    DataError
+        If there is not one case that can be used; otherwise what is wrong is in ``problems``.
+    """
+    found = find_cases(root, layout, scheme)
+    if not found.cases:
+        first = found.problems[0]
+        raise type(first)(
+            root,
+            f"none of {len(found.problems)} cases can be used; {first.case}: {first.cause}",
+            first.remedy,
+        )
+    problems = list(found.problems)
+    clinical = read_clinical(root, found.cases, problems)
+    table = clinical.assign(
+        patient_id=[case.patient_id for case in found.cases],
+        visit=[case.visit for case in found.cases],
+        layout=found.layout,
+        labelled=[case.label is not None for case in found.cases],
+    )
+    first = ["patient_id", "visit", "layout", "labelled"]
+    table = table[first + [name for name in table.columns if name not in first]]
+    return Cohort(Path(root), found.layout, found.description, found.cases, tuple(problems), table)
+
+
+def open_cohort(root: str | os.PathLike[str] | None = None) -> Cohort:
+    """Open the cohort that lessons work on.
+
+    Parameters
+    ----------
+    root
+        A data set's folder. Without it the one in the environment variable ``FEDLAB_DATA``, and
+        without that the embedded phantom patients, which are made when they are not there yet.
+
+    Raises
+    ------
+    DataError
+        As :func:`load_cohort`.
+    """
+    root = root or os.environ.get("FEDLAB_DATA")
+    if root:
+        return load_cohort(root)
+    folder = phantom_folder()
+    if not folder.exists():
+        _make_phantom(folder)
+    return load_cohort(folder)
+
+
+def phantom_folder() -> Path:
+    """Return the place of the embedded cohort: ``data/phantom`` in the repository.
+
+    An installed package without a repository around it keeps it in ``FEDLAB_CACHE``, or else in
+    ``~/.cache/fedlab``.
+    """
+    for folder in Path(__file__).resolve().parents:
+        if (folder / "notebooks").is_dir() and (folder / "data").is_dir():
+            return folder / "data" / "phantom"
+    return Path(os.environ.get("FEDLAB_CACHE") or "~/.cache/fedlab").expanduser() / "phantom"
+
+
+def _make_phantom(folder: Path) -> None:
+    from fedlab_utils.data.phantom import write_cohort
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        write_cohort(folder, **PHANTOM)
+    except DataError:
+        if not folder.exists():  # else another kernel was quicker, and its patients are the same
+            raise
+
+
+def _region_volumes(files: CaseFiles) -> np.ndarray:
+    if files.label is None:
+        return np.full(len(REGIONS), np.nan)
+    try:
+        raw, affine = read_stored(files.label, files.case_id)
+        regions = to_regions(decode_labels(raw, files.scheme, files.case_id))
+    except DataError:
+        return np.full(len(REGIONS), np.nan)
+    voxel_ml = abs(np.linalg.det(affine[:3, :3])) / 1000
+    return np.array([np.count_nonzero(region) for region in regions]) * voxel_ml

@@ -1,0 +1,146 @@
+"""Read every case of a folder and report what is wrong with each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from fedlab_utils.data.case import load_case
+from fedlab_utils.data.labels import LabelScheme
+from fedlab_utils.data.layouts import CaseFiles, find_cases
+from fedlab_utils.errors import DataError
+
+Progress = Callable[[int, int], None]
+
+WORTH_PROCESSES = 12
+"""From so many cases on, workers save more time than they take to start."""
+
+
+@dataclass(frozen=True)
+class CaseReport:
+    """What :func:`validate_folder` found out about one case, folder or table.
+
+    Parameters
+    ----------
+    case
+        Case id, or the name of a folder or table.
+    layout
+        Key in :data:`fedlab_utils.data.naming.LAYOUTS`.
+    problems
+        Why it cannot be used; empty if it can.
+    warnings
+        What is odd about it, though it can be used.
+    """
+
+    case: str
+    layout: str
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def validate_folder(
+    root: str | os.PathLike[str],
+    layout: str | None = None,
+    scheme: str | LabelScheme | None = None,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> list[CaseReport]:
+    """Read every case in a folder, several at a time.
+
+    Parameters
+    ----------
+    root, layout, scheme
+        As :func:`fedlab_utils.data.layouts.find_cases`.
+    workers
+        Processes; by default one per core, or none for a few cases. 1 reads in this process.
+    progress
+        Called with the number of cases done and their total.
+
+    Returns
+    -------
+    One report per case, sorted by name.
+
+    Raises
+    ------
+    LayoutError, MissingFileError
+        If the folder is no data set at all.
+    """
+    from fedlab_utils.data.clinical import read_clinical
+
+    found = find_cases(root, layout, scheme)
+    problems = list(found.problems)
+    read_clinical(root, found.cases, problems)
+    reports = [CaseReport(error.case, found.layout, (_say(error),)) for error in problems]
+    total = len(reports) + len(found.cases)
+    if workers is None:
+        workers = 1 if len(found.cases) < WORTH_PROCESSES else _cores()
+    workers = min(workers, len(found.cases))
+    read = map(check_case, found.cases) if workers < 2 else _in_processes(found.cases, workers)
+    for report in read:
+        reports.append(report)
+        if progress is not None:
+            progress(len(reports), total)
+    return sorted(reports, key=lambda report: report.case)
+
+
+def check_case(files: CaseFiles) -> CaseReport:
+    """Read one case and report on it; no file it may hold makes this raise."""
+    try:
+        case = load_case(files)
+    except DataError as error:
+        return CaseReport(files.case_id, files.layout, (_say(error),))
+    except (Exception, MemoryError) as error:
+        cause = f"reading it failed in an unknown way ({type(error).__name__}: {error})"
+        return CaseReport(files.case_id, files.layout, (cause,))
+    return CaseReport(files.case_id, files.layout, warnings=case.warnings)
+
+
+def _in_processes(cases: tuple[CaseFiles, ...], workers: int) -> Iterable[CaseReport]:
+    """Check cases in worker processes; a case whose worker dies is reported, the others go on."""
+    pending = dict.fromkeys(range(len(cases)))
+    while pending:
+        # Fresh interpreters: a fork of a kernel with threads, as torch starts, may hang.
+        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+        try:
+            if not _starts(pool):
+                yield from (check_case(cases[index]) for index in pending)
+                return
+            jobs: dict[Future[CaseReport], int] = {
+                pool.submit(check_case, cases[index]): index for index in pending
+            }
+            for job in as_completed(jobs):
+                report = job.result()
+                del pending[jobs[job]]
+                yield report
+        except BrokenProcessPool:
+            if workers == 1:  # then it died on the first one that is still open
+                files = cases[next(iter(pending))]
+                del pending[next(iter(pending))]
+                yield CaseReport(
+                    files.case_id, files.layout, ("reading it killed the process that tried",)
+                )
+            workers = 1
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _cores() -> int:
+    """Return how many cores this process may use; Windows and macOS do not tell."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _starts(pool: ProcessPoolExecutor) -> bool:
+    """Return whether workers come up; not in a script without a ``__main__`` guard."""
+    try:
+        return pool.submit(os.getpid).result() > 0
+    except BrokenProcessPool:
+        return False
+
+
+def _say(error: DataError) -> str:
+    return f"{type(error).__name__}: {error.cause}. {error.remedy}."
