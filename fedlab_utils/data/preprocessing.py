@@ -1,4 +1,4 @@
-"""From a case as read to arrays that a network can learn from, and back to the file's grid."""
+"""From a case as read to arrays that a network can learn from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fedlab_utils.data.case import Case
 
 SAME_SPACING = 1e-3
-"""Relative difference below which two spacings count as one, so that nothing is resampled."""
+"""Relative difference below which two spacings count as one: headers are rounded."""
 
 
 @dataclass(frozen=True)
@@ -147,55 +147,8 @@ def preprocess(case: Case, settings: PreprocessSettings | None = None) -> Prepro
     )
 
 
-def restore_labels(labels: np.ndarray, preprocessed: Preprocessed, case: Case) -> np.ndarray:
-    """Bring labels from the preprocessed grid back to the grid of the case's own files.
-
-    Exact where the spacings agree. Else the labels' shares are interpolated linearly and decided
-    region by region, as in preprocessing, which follows a curved surface better than blocks of
-    nearest neighbours would.
-
-    Parameters
-    ----------
-    labels
-        uint8 ``(X, Y, Z)``, canonical, in the grid of ``preprocessed``.
-    preprocessed
-        What :func:`preprocess` or the cache gave for ``case``.
-    case
-        The case that was preprocessed.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, canonical, shaped and oriented as the case's files.
-
-    Raises
-    ------
-    DataError
-        If ``labels`` are not in the grid of ``preprocessed``, or ``case`` is another one.
-    """
-    from fedlab_utils.data.case import to_file_grid
-
-    expected = preprocessed.image.shape[1:]
-    if labels.shape != expected or case.image.shape[1:] != preprocessed.native_shape:
-        raise DataError(
-            case=preprocessed.case_id,
-            cause=f"labels of shape {labels.shape} do not fit the preprocessed grid {expected} "
-            f"or the case's grid {case.image.shape[1:]} is not {preprocessed.native_shape}",
-            remedy="Predict on the preprocessed image of this very case, without cropping it",
-        )
-    lengths = tuple(stop - start for start, stop in preprocessed.box)
-    weights = [
-        None if _same(new, old) else axis_weights(n, old / new, length)
-        for n, new, old, length in zip(
-            expected, preprocessed.spacing, preprocessed.native_spacing, lengths, strict=True
-        )
-    ]
-    full = np.zeros(preprocessed.native_shape, np.uint8)
-    full[tuple(slice(*b) for b in preprocessed.box)] = resample_labels(labels, weights)
-    return to_file_grid(full, case)
-
-
-def _same(a: float, b: float) -> bool:
+def same_spacing(a: float, b: float) -> bool:
+    """Tell whether two spacings, in mm, count as one, so that nothing is resampled."""
     return abs(a - b) <= SAME_SPACING * b
 
 
@@ -206,7 +159,7 @@ def _weights(
     weights: list[np.ndarray | None] = []
     spacing = []
     for length, step in zip(shape, old, strict=True):
-        if _same(step, new):
+        if same_spacing(step, new):
             weights.append(None)
             spacing.append(float(step))
         else:

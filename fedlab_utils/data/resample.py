@@ -13,6 +13,9 @@ import numpy as np
 
 from fedlab_utils.data.conventions import BACKGROUND, CAVITY, ENHANCING, NECROSIS, OEDEMA
 
+_TIE = 1e-5
+"""How far from one half a share still counts as one half, in single precision."""
+
 
 def axis_weights(length: int, step: float, new_length: int) -> np.ndarray:
     """Return the weights that take one axis to a grid of another spacing.
@@ -80,7 +83,7 @@ def resample_labels(labels: np.ndarray, weights: Sequence[np.ndarray | None]) ->
     """Resample canonical labels without inventing any.
 
     Each new voxel gets the share of every label in it, and the nested regions decide in turn:
-    tumour if at least half of it is tumour, core if at least half is core, enhancing likewise.
+    tumour if more than half of it is tumour, core if more than half is core, enhancing likewise.
     Taking the label with the largest share instead would lose tumour wherever oedema and core
     together, but neither alone, outweigh the background; nearest neighbour would let one voxel in
     eight speak for all.
@@ -98,18 +101,41 @@ def resample_labels(labels: np.ndarray, weights: Sequence[np.ndarray | None]) ->
         uint8 ``(X', Y', Z')``.
     """
     if all(matrix is None for matrix in weights):
-        return labels.copy()
+        return np.array(labels)
     shape = tuple(n if m is None else len(m) for n, m in zip(labels.shape, weights, strict=True))
     result = np.full(shape, BACKGROUND, np.uint8)
-    tumour = (NECROSIS, OEDEMA, ENHANCING)
     # Coarse region first: a finer one overwrites the part that it claims.
     for value, members in (
-        (OEDEMA, tumour),
+        (OEDEMA, (NECROSIS, OEDEMA, ENHANCING)),
         (NECROSIS, (NECROSIS, ENHANCING)),
         (ENHANCING, (ENHANCING,)),
         (CAVITY, (CAVITY,)),
     ):
         region = np.isin(labels, members)
         if region.any():
-            result[resample(region, weights) >= 0.5] = value
+            result[majority(resample(region, weights))] = value
+    return result
+
+
+def majority(share: np.ndarray) -> np.ndarray:
+    """Return where a region fills more than half of a voxel.
+
+    At twice the spacing every fourth voxel of a thin rim is filled by exactly one half. Counting
+    those in would swell a three-voxel rim by 12 %, leaving them out would shrink it by as much;
+    every second one, as on a chessboard, keeps its volume.
+
+    Parameters
+    ----------
+    share
+        ``(X, Y, Z)`` in [0, 1].
+
+    Returns
+    -------
+    numpy.ndarray
+        bool ``(X, Y, Z)``.
+    """
+    result = share > 0.5 + _TIE
+    ties = np.argwhere(np.abs(share - 0.5) <= _TIE)
+    white = ties[ties.sum(axis=1) % 2 == 0]
+    result[tuple(white.T)] = True
     return result
