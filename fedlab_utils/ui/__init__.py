@@ -12,6 +12,8 @@ _EXPORTS = {
     "TwinBox": "twin",
     "figure": "twin",
     "TriPlanar": "triplanar",
+    "sequence_panel": "panel",
+    "ContrastExplorer": "contrast",
     "LinkedViewer": "niivue",
     "CohortExplorer": "cohort_plots",
     "intensity_histograms": "figures",
