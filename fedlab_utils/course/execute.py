@@ -20,6 +20,7 @@ from fedlab_utils.course.address import course_root, notebooks_folder
 from fedlab_utils.errors import CourseError
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+LANGUAGE = {"name": "python"}
 LARGEST = 2_000_000
 """Bytes a stored notebook may have: GitHub shows nothing beyond."""
 
@@ -77,7 +78,7 @@ def tidy(notebook: NotebookNode, name: str) -> None:
         When a widget has no static twin, or the notebook is too large.
     """
     notebook.metadata.pop("widgets", None)
-    notebook.metadata.pop("language_info", None)
+    notebook.metadata["language_info"] = LANGUAGE  # the kernel's own names its Python version
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.metadata.pop("execution", None)

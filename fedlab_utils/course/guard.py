@@ -58,8 +58,8 @@ def _same(before: object, after: object) -> bool:
     if isinstance(before, np.ndarray):
         floating = before.dtype.kind in "fc"
         return np.array_equal(before, after, equal_nan=floating) and before.dtype == after.dtype
-    if type(before).__module__ == "torch" and hasattr(before, "equal"):
-        return before.shape == after.shape and bool(before.equal(after))
+    if type(before).__module__ == "torch" and hasattr(before, "detach"):
+        return _same(before.detach().cpu().numpy(), after.detach().cpu().numpy())
     if isinstance(before, dict):
         return before.keys() == after.keys() and all(_same(before[k], after[k]) for k in before)
     if isinstance(before, list | tuple):

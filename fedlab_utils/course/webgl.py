@@ -22,6 +22,7 @@ function render({ model, el }) {
   el.appendChild(line);
   model.set("available", gl ? "yes" : "no");
   model.save_changes();
+  gl?.getExtension("WEBGL_lose_context")?.loseContext();
 }
 export default { render };
 """

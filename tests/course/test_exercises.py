@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import pytest
+
+from fedlab_utils.course import check, hint, progress, solution
+from fedlab_utils.course.registry import check_names, did_you_mean, find_exercise
+from fedlab_utils.course.source import lessons
+
+
+def right(voxels, spacing):
+    x, y, z = spacing
+    return voxels * x * y * z / 1000
+
+
+def wrong(voxels, spacing):
+    return voxels + 0 * sum(spacing)
+
+
+def entry() -> dict:
+    return progress.read_progress()["exercises"].get("millilitres", {})
+
+
+def test_a_right_answer_is_told_and_recorded() -> None:
+    message = check.millilitres(right)
+    assert (message.status, message.heading) == ("passed", "Passed")
+    assert entry() == {"attempts": 1, "passed": True}
+
+
+def test_a_wrong_answer_is_told_recorded_and_does_not_undo_a_pass() -> None:
+    message = check.millilitres(wrong)
+    assert message.status == "wrong"
+    assert 'hint("millilitres")' in message.advice
+    assert entry() == {"attempts": 1, "passed": False}
+    check.millilitres(right)
+    check.millilitres(wrong)
+    assert entry() == {"attempts": 3, "passed": True}
+
+
+def test_a_stub_or_an_unrecorded_try_leaves_no_trace() -> None:
+    assert check.millilitres(lambda *_: None).status == "stub"
+    assert check.millilitres(right, record=False).status == "passed"
+    assert entry() == {}
+
+
+def test_an_unknown_name_proposes_the_nearest() -> None:
+    assert check.milliliters(right).status == "unknown"
+    for message in (check.milliliters(), hint("milliliters"), solution("milliliters")):
+        assert "Did you mean `millilitres`?" in str(message)
+    assert "There are:" in str(check.xyzzy())
+
+
+def test_check_lists_its_exercises_for_completion() -> None:
+    assert {"millilitres", "dice", "pooled_mean"} <= set(dir(check))
+    with pytest.raises(AttributeError):
+        _ = check._repr_html_
+
+
+def test_hints_go_one_further_each_time_and_stay_at_the_last() -> None:
+    hints = find_exercise("millilitres").hints
+    for shown in (*hints, hints[-1]):
+        assert shown in str(hint("millilitres"))
+    assert hints[0] in str(hint("millilitres", 1))
+    assert hints[-1] in str(hint("millilitres", 99))
+    assert "This was the last" in str(hint("millilitres", 99))
+
+
+def test_the_solution_is_shown_as_code_and_noted() -> None:
+    text = str(solution("millilitres"))
+    assert "```python\ndef my_millilitres" in text
+    assert "SOLUTION" not in text
+    assert entry() == {"solution_seen": True}
+
+
+def test_a_folder_that_cannot_be_written_does_not_stop_the_check(tmp_path, monkeypatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("FEDLAB_HOME", str(blocked / "home"))
+    message = check.millilitres(right)
+    assert message.status == "passed"
+    assert "could not be saved" in message.advice
+
+
+def test_every_exercise_has_a_check_of_its_lesson_and_no_name_is_used_twice() -> None:
+    names = [name for lesson in lessons() for name in lesson.exercises]
+    quizzes = [name for lesson in lessons() for name in lesson.quizzes]
+    assert len(names) == len(set(names))
+    assert len(quizzes) == len(set(quizzes))
+    modules = {n: f"lesson{lesson.number:02d}" for lesson in lessons() for n in lesson.exercises}
+    assert {name: module.rsplit(".", 1)[1] for name, module in check_names().items()} == modules
+
+
+def test_near_names_come_first() -> None:
+    assert did_you_mean("dise", ["dice", "mean"]) == "Did you mean `dice`?"
+    assert did_you_mean("qqq", ["dice", "mean"]) == "There are: `dice`, `mean`."

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fedlab_utils.course.checks import Wrong, as_array, as_number, judge
+from fedlab_utils.course.guard import Answer
+from fedlab_utils.course.judging import is_stub, judge_answer
+from tests.course.toy import check_scale, toy_lesson
+
+EXERCISE = toy_lesson().exercises["scale"]
+BODY = {
+    "endless recursion": "return my_scale(values)",
+    "endless loop": "while True: pass",
+    "endless loop that swallows everything": (
+        "n = 0\n    while n < 3:\n        try:\n            while True: pass\n"
+        "        except BaseException: n += 1"
+    ),
+    "division by zero": "return 1 / 0",
+    "exit": "raise SystemExit(0)",
+    "interrupt": "raise KeyboardInterrupt",
+    "broken message": ("class E(Exception):\n        def __str__(self): return 1 / 0\n    raise E"),
+    "memory": "raise MemoryError",
+    "no such name": "return [3 * v for v in vaules]",
+    "no such module": "import no_such_module",
+}
+
+
+def tried(source: str, seconds: float = 5.0):
+    return judge_answer(EXERCISE.answer(source), check_scale, EXERCISE, seconds)
+
+
+def test_solution_passes_and_stub_is_not_attempted() -> None:
+    assert tried(EXERCISE.solution).status == "passed"
+    assert tried(EXERCISE.solution).message == "Well scaled."
+    assert tried(EXERCISE.stub).status == "stub"
+    assert judge_answer(..., check_scale, EXERCISE).status == "stub"
+
+
+@pytest.mark.parametrize("body", BODY.values(), ids=BODY)
+def test_an_answer_that_fails_is_reported_with_its_own_line(body: str) -> None:
+    verdict = tried(f"def my_scale(values):\n    {body}", seconds=0.3)
+    assert verdict.status == "error"
+    assert "In `my_scale`, line" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("endless recursion", "calls itself without end"),
+        ("endless loop", "still running after 0.3 s"),
+        ("division by zero", "ZeroDivisionError: division by zero"),
+        ("no such name", "Did you run the cells above"),
+        ("interrupt", "You stopped it"),
+        ("broken message", "`E: no message`"),
+    ],
+)
+def test_the_report_says_what_happened(body: str, says: str) -> None:
+    assert says in tried(f"def my_scale(values):\n    {BODY[body]}", seconds=0.3).message
+
+
+def test_an_error_in_a_helper_of_the_student_is_their_line_too() -> None:
+    verdict = tried(
+        "def helper(v):\n    return v.x\ndef my_scale(values):\n    return helper(values)"
+    )
+    assert "In `helper`, line 2 of its cell" in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ("def my_scale(values):\n    values.reverse()", "changes the list"),
+        ("def my_scale(values):\n    print", "Did you forget the `return`?"),
+        ("def my_scale():\n    return 1", "Does it take the arguments"),
+        ("def my_scale(values):\n    return 'abc'", "array of numbers"),
+        ("def my_scale(values):\n    return [1, [2, 3]]", "array of numbers"),
+        ("def my_scale(values):\n    return [1.0]", "shape (1,), but shape (2,)"),
+        ("def my_scale(values):\n    return values", "`[3.0, 15.0]` (list) is due"),
+        ("my_scale = 3", "wants the function itself"),
+        ("my_scale = None", "wants the function itself"),
+    ],
+)
+def test_a_wrong_answer_is_told_in_what_way(source: str, says: str) -> None:
+    verdict = tried(source)
+    assert (verdict.status, says in verdict.message) == ("wrong", True), verdict
+
+
+def test_an_answer_with_a_hostile_repr_is_survived() -> None:
+    source = (
+        "class X:\n    def __repr__(self): raise ValueError\ndef my_scale(values):\n    return X()"
+    )
+    assert tried(source).status == "wrong"
+    assert tried(source.replace("return X()", "pass") + "\nmy_scale = X()").status == "wrong"
+
+
+def test_printing_and_time_limits_leave_nothing_behind() -> None:
+    before = sys.getrecursionlimit()
+    tried(f"def my_scale(values):\n    {BODY['endless loop']}", seconds=0.2)
+    time.sleep(0.5)  # an alarm left behind would end the test run here
+    assert sys.getrecursionlimit() == before
+
+
+def test_each_call_gets_fresh_copies() -> None:
+    array, table = np.arange(3), {"a": [1, 2]}
+    guarded = Answer(lambda a, t: (a is array, t["a"] is table["a"]), "f")
+    assert guarded(array, t=table) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "change"),
+    [
+        (np.zeros(3), lambda a: a.__setitem__(0, 1)),
+        ({"a": np.zeros(2)}, lambda d: d["a"].fill(2)),
+        ([[1], [2]], lambda x: x[0].append(1)),
+        ({1, 2}, lambda s: s.add(3)),
+    ],
+)
+def test_changed_arguments_are_noticed(given, change) -> None:
+    def answer(value):
+        change(value)
+        return 1
+
+    with pytest.raises(Wrong, match="work on a copy"):
+        Answer(answer, "f")(given)
+
+
+def test_a_changed_tensor_is_noticed_and_an_unchanged_nan_is_not() -> None:
+    import torch
+
+    with pytest.raises(Wrong, match="Tensor"):
+        Answer(lambda t: t.add_(1), "f")(torch.zeros(2))
+    assert Answer(lambda _: 1, "f")(torch.tensor([float("nan")])) == 1
+    assert Answer(lambda *_: 1, "f")(np.array([np.nan]), float("nan")) == 1
+
+
+def test_an_untouched_class_is_a_stub_and_a_changed_one_is_not() -> None:
+    from dataclasses import replace
+
+    source = (
+        "class my_scale:\n    def a(self):\n        # BEGIN SOLUTION: one\n        return 1\n"
+        "        # END SOLUTION\n    def b(self):\n        return 2"
+    )
+    exercise = replace(EXERCISE, source=source)
+    assert is_stub(exercise.answer(exercise.stub), exercise)
+    assert not is_stub(exercise.answer(exercise.solution), exercise)
+
+
+@pytest.mark.parametrize("body", ["...", "pass", "# nothing\n    ...", '"""Another doc."""'])
+def test_a_body_without_code_is_not_attempted(body: str) -> None:
+    assert tried(f"def my_scale(values):\n    {body}").status == "stub"
+
+
+@pytest.mark.parametrize("value", [True, "3", None, [3], np.array([3]), 3j, np.array("a")])
+def test_what_is_not_a_number_is_refused(value) -> None:
+    with pytest.raises(Wrong, match="one number"):
+        as_number(value)
+
+
+def test_numbers_of_every_library_are_numbers() -> None:
+    import torch
+
+    for value in (3, 3.0, np.float32(3), np.int64(3), np.array(3), torch.tensor(3.0)):
+        assert as_number(value) == 3.0
+
+
+def test_arrays_are_read_from_lists_and_tensors() -> None:
+    import torch
+
+    assert as_array([[1, 2]], (1, 2)).tolist() == [[1, 2]]
+    assert as_array(torch.ones(2), (2,)).tolist() == [1, 1]
+
+
+def test_a_mistake_is_named_by_its_value() -> None:
+    judge(0.5 + 1e-9, 0.5, {"never": 0.5}, case="x")
+    with pytest.raises(Wrong, match=r"you double \(for x: `1` instead of `0.5`\)"):
+        judge(1.0, 0.5, {"you double": 1.0}, case="x")
+    with pytest.raises(Wrong, match="For x your function gives"):
+        judge(0.7, 0.5, {"you double": 1.0}, case="x")
+    with pytest.raises(Wrong):
+        judge(np.nan, 0.5, case="x")

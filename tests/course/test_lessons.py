@@ -1,0 +1,76 @@
+"""What holds for every lesson and every exercise, without a line of test written for it."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+
+from fedlab_utils.course.exercise import Exercise
+from fedlab_utils.course.judging import Verdict, judge_answer
+from fedlab_utils.course.mutants import declared, surviving
+from fedlab_utils.course.registry import find_check
+from fedlab_utils.course.source import Lesson, lessons
+
+LESSONS = lessons()
+EXERCISES = [exercise for lesson in LESSONS for exercise in lesson.exercises.values()]
+every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.stem)
+every_exercise = pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.name)
+
+
+def tried(exercise: Exercise, source: str) -> Verdict:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return judge_answer(exercise.answer(source), find_check(exercise.name), exercise)
+
+
+@every_exercise
+def test_the_solution_passes(exercise: Exercise) -> None:
+    verdict = tried(exercise, exercise.solution)
+    assert verdict.status == "passed", verdict.message
+
+
+@every_exercise
+def test_the_stub_is_not_attempted(exercise: Exercise) -> None:
+    assert tried(exercise, exercise.stub).status == "stub"
+
+
+@every_exercise
+def test_two_wrong_answers_or_more_get_their_diagnosis(exercise: Exercise) -> None:
+    assert len(exercise.wrong) >= 2
+    for wrong in exercise.wrong:
+        verdict = tried(exercise, wrong.source)
+        assert verdict.status == "wrong", f"{wrong.diagnosis!r}: {verdict}"
+        assert wrong.diagnosis, "a wrong answer needs the diagnosis it should get"
+        assert wrong.diagnosis in verdict.message
+
+
+@every_exercise
+def test_the_check_catches_every_mutant_but_the_declared(exercise: Exercise) -> None:
+    survivors = surviving(exercise)
+    undeclared = [str(m) for m in survivors if not declared(m, exercise.equivalents)]
+    assert not undeclared, "the check accepts these:\n" + "\n".join(undeclared)
+    alive = {(m.before, m.after) for m in survivors}
+    stale = [e for e in exercise.equivalents if (e.before, e.after) not in alive]
+    assert not stale, "declared equivalent, but no mutant, or one that the check rejects"
+
+
+@every_exercise
+def test_there_are_two_hints_or_more_and_the_task_is_told(exercise: Exercise) -> None:
+    assert len(exercise.hints) >= 2
+    assert exercise.answer(exercise.stub).__doc__
+
+
+@every_lesson
+def test_a_lesson_has_exercises_a_summary_and_a_quiz(lesson: Lesson) -> None:
+    assert 3 <= len(lesson.exercises) <= 5
+    assert lesson.quizzes
+    headings = [
+        line
+        for cell in lesson.cells
+        if cell.markdown and not cell.marks
+        for line in cell.source.splitlines()
+        if line.startswith("#")
+    ]
+    assert "## What you have learnt" in headings
+    assert sum(line.startswith("# ") for line in headings) == 1

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from xml.etree import ElementTree
+
+import psutil
+import pytest
+
+from fedlab_utils.course import machine, preflight
+from fedlab_utils.course.limits import cores, memory_bytes
+from fedlab_utils.course.machine import LOOK, OK, STOP, Line, Preflight
+from fedlab_utils.course.versions import compare_with_lock
+
+
+def line(what: str) -> Line:
+    return next(x for x in preflight().lines if x.what == what)
+
+
+def test_every_line_has_a_verdict_in_words_and_something_to_do() -> None:
+    report = preflight()
+    table = ElementTree.fromstring(report.table_html())
+    rows = ["".join(row.itertext()) for row in table.find("tbody")]
+    assert len(rows) == len(report.lines) >= 9
+    for x, row in zip(report.lines, rows, strict=True):
+        assert x.verdict in (OK, LOOK, STOP)
+        assert x.advice
+        assert x.verdict in row
+    assert report.summary in report.table_text()
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "says"),
+    [((OK, OK), "ready"), ((OK, LOOK), "Worth a look: b"), ((STOP, LOOK), "Mend this first: a")],
+)
+def test_the_summary_names_the_worst(verdicts: tuple, says: str) -> None:
+    lines = (Line("a", "x", verdicts[0]), Line("b", "y", verdicts[1]))
+    assert says in Preflight(lines).summary
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "verdict"), [(1.0, STOP), (2.0, LOOK), (2.147, LOOK), (8.0, OK)]
+)
+def test_memory_is_judged(gigabytes: float, verdict: str, monkeypatch) -> None:
+    monkeypatch.setattr(machine, "memory_bytes", lambda: (int(gigabytes * 1e9), True))
+    assert line("memory").verdict == verdict
+
+
+def test_a_container_limit_counts_where_it_is_smaller(tmp_path) -> None:
+    total = psutil.virtual_memory().total
+    assert memory_bytes(tmp_path) == (total, False)
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory_bytes(tmp_path) == (total, False)
+    (tmp_path / "memory.max").write_text("2147483648\n")
+    assert memory_bytes(tmp_path) == (2147483648, True)
+    (tmp_path / "memory.max").unlink()
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert memory_bytes(tmp_path) == (total, False)
+
+
+def test_a_share_of_the_processor_counts(tmp_path) -> None:
+    every = cores(tmp_path)
+    assert every >= 1
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    assert cores(tmp_path) == every
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert cores(tmp_path) == 0.5
+    (tmp_path / "cpu.max").unlink()
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("25000\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert cores(tmp_path) == 0.25
+
+
+@pytest.mark.parametrize(("free", "verdict"), [(0.5e9, STOP), (3e9, LOOK), (50e9, OK)])
+def test_disk_is_judged(free: float, verdict: str, monkeypatch) -> None:
+    usage = shutil._ntuple_diskusage(100e9, 0, free)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert line("disk").verdict == verdict
+
+
+def test_data_and_tier_are_judged(monkeypatch, tmp_path) -> None:
+    monkeypatch.delenv("FEDLAB_DATA", raising=False)
+    monkeypatch.delenv("FEDLAB_TIER", raising=False)
+    assert "phantom" in line("patients").found
+    assert (line("tier").found, line("tier").verdict) == ("laptop", OK)
+    monkeypatch.setenv("FEDLAB_DATA", str(tmp_path))
+    assert line("patients").verdict == OK
+    monkeypatch.setenv("FEDLAB_DATA", str(tmp_path / "nowhere"))
+    assert line("patients").verdict == STOP
+    monkeypatch.setenv("FEDLAB_TIER", "huge")
+    assert line("tier").verdict == STOP
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setenv("FEDLAB_TIER", "gpu")
+    assert line("tier").verdict == LOOK
+
+
+def test_the_place_is_recognised(monkeypatch) -> None:
+    assert line("place").verdict == OK
+    monkeypatch.setenv("BINDER_LAUNCH_HOST", "https://mybinder.org/")
+    assert "Binder" in line("place").found
+    monkeypatch.setitem(sys.modules, "google.colab", os)
+    assert "Colab" in line("place").found
+
+
+def test_a_graphics_card_that_torch_cannot_use_is_pointed_out(tmp_path, monkeypatch) -> None:
+    import torch
+
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\necho 'Tesla T4, 15360 MiB'\n")
+    tool.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda _: str(tool))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert (line("GPU").found, line("GPU").verdict) == ("Tesla T4, 15360 MiB", LOOK)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert line("GPU").verdict == OK
+
+
+def test_a_look_that_fails_hides_no_other(monkeypatch) -> None:
+    def broken() -> tuple[int, bool]:
+        raise PermissionError("no")
+
+    monkeypatch.setattr(machine, "memory_bytes", broken)
+    report = preflight()
+    assert line("memory").found == "could not be read (PermissionError: no)"
+    assert len(report.lines) >= 9
+
+
+def test_versions_are_compared_with_the_lock(tmp_path, monkeypatch) -> None:
+    have = {"numpy": "2.4.0", "torch": "2.13.0+cpu"}
+    monkeypatch.setattr("fedlab_utils.course.versions._NEEDED", tuple(have))
+    monkeypatch.setattr("fedlab_utils.course.versions._installed", have.get)
+    lock = tmp_path / "requirements.lock"
+    assert compare_with_lock(lock)[1] == LOOK
+    lock.write_text("# pins\nnumpy==2.4.0\ntorch==2.13.0 ; sys_platform == 'linux'\n")
+    assert compare_with_lock(lock) == ("2 packages as in the lock file", OK, "nothing to do")
+    lock.write_text("numpy==2.4.1\ntorch==2.13.0\n")
+    assert compare_with_lock(lock)[:2] == ("numpy 2.4.0 (tested with 2.4.1)", LOOK)
+    have["torch"] = None
+    assert compare_with_lock(lock)[:2] == ("missing: torch", STOP)
+
+
+def test_the_webgl_line_says_so_where_no_browser_runs() -> None:
+    from fedlab_utils.course.webgl import WebGLProbe
+
+    probe = WebGLProbe()
+    data, _ = probe._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == probe.model_id
+    assert "only your browser can tell" in data["text/html"]
+    assert probe.available == "unknown"
