@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import io
 import linecache
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from types import FrameType, TracebackType
 
 import numpy as np
@@ -94,6 +95,29 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
+@contextmanager
+def limited_printing(characters: int = 2000) -> Iterator[None]:
+    """Let the first ``characters`` that the block prints through, and drop the rest."""
+
+    class Limited(io.TextIOBase):
+        left = characters
+
+        def write(self, text: str) -> int:
+            if self.left > 0:
+                screen.write(text[: self.left])
+                self.left -= len(text)
+                if self.left <= 0:
+                    screen.write("\n[what your function prints beyond this is left out]\n")
+            return len(text)
+
+        def flush(self) -> None:
+            screen.flush()
+
+    screen = sys.stdout
+    with redirect_stdout(Limited()):
+        yield
+
+
 def explain(error: BaseException, given: object, seconds: float) -> str:
     """Say in the student's terms what went wrong while their answer ran, and in which line."""
     where = _own_line(error.__traceback__, given)
@@ -124,7 +148,7 @@ def _own_line(trace: TracebackType | None, given: object) -> str:
             code, number = trace.tb_frame.f_code, trace.tb_lineno
             text = linecache.getline(code.co_filename, number).strip()
             line = f"In `{code.co_name}`, line {number} of its cell"
-            line += f": `{text}`" if text else ""
+            line += f": `{text}`." if text else "."
         trace = trace.tb_next
     return line
 

@@ -9,7 +9,14 @@ from types import CodeType
 
 from fedlab_utils.course.checks import Wrong, describe
 from fedlab_utils.course.exercise import Exercise
-from fedlab_utils.course.guard import Answer, explain, in_own_code, text_of, time_limit
+from fedlab_utils.course.guard import (
+    Answer,
+    explain,
+    in_own_code,
+    limited_printing,
+    text_of,
+    time_limit,
+)
 
 SECONDS = 10.0
 """Time limit of one check."""
@@ -49,7 +56,7 @@ def judge_answer(
             f"Write `check.{exercise.name}({exercise.answer_name})`, without calling the function.",
         )
     try:
-        with time_limit(seconds):
+        with limited_printing(), time_limit(seconds):
             remark = check(Answer(given, exercise.answer_name))
     except Wrong as wrong:
         return Verdict("wrong", str(wrong))

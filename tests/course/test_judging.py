@@ -103,6 +103,15 @@ def test_printing_and_time_limits_leave_nothing_behind() -> None:
     assert sys.getrecursionlimit() == before
 
 
+def test_a_flood_of_prints_is_cut(capsys) -> None:
+    tried("def my_scale(values):\n    while True: print('flood')", seconds=0.3)
+    printed = capsys.readouterr().out
+    assert "flood" in printed
+    assert len(printed) < 2100
+    print("the screen is back")
+    assert "the screen is back" in capsys.readouterr().out
+
+
 def test_each_call_gets_fresh_copies() -> None:
     array, table = np.arange(3), {"a": [1, 2]}
     guarded = Answer(lambda a, t: (a is array, t["a"] is table["a"]), "f")
