@@ -42,7 +42,8 @@ class CohortExplorer(TwinBox):
     ----------
     shown : dict
         ``x``, ``y`` (column names; `y` is :data:`COUNT` for a histogram), ``group``, ``points``
-        (group -> list of (case id, x, y or None)), ``missing`` (cases left out for want of a value).
+        (group -> list of (case id, x, y or None)), ``missing`` (cases left out for want of a
+        value).
 
     Raises
     ------
@@ -203,7 +204,7 @@ class CohortExplorer(TwinBox):
 
 
 def _plotly_layout() -> dict:
-    """White paper under any theme, room for axis names, bars of a histogram on top of each other."""
+    """White paper under any theme, room for axis names, bars on top of each other."""
     return {
         "template": "plotly_white",
         "paper_bgcolor": "white",

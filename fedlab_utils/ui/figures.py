@@ -14,7 +14,7 @@ from fedlab_utils.ui.twin import Picture, figure
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fedlab_utils.data.preprocess import Preprocessed
+    from fedlab_utils.data.preprocessing import Preprocessed
     from fedlab_utils.ui.triplanar import Scan
 
 

@@ -10,7 +10,8 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from fedlab_utils.data.conventions import LABEL_NAMES, NECROSIS
+from fedlab_utils.data.conventions import CAVITY, LABEL_NAMES, REGIONS
+from fedlab_utils.data.labels import to_regions
 from fedlab_utils.ui.colours import LABEL_STYLES, REGION_STYLES
 
 PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}
@@ -68,16 +69,19 @@ def overlay_layers(labels: np.ndarray | None, overlay: str) -> list[Layer]:
         return [
             Layer(labels == value, LABEL_NAMES[value], style.rgb)
             for value, style in LABEL_STYLES.items()
-            if (labels == value).any() or value <= 3
+            if value != CAVITY or (labels == value).any()
         ]
-    wanted = ("WT", "TC", "ET") if overlay == "regions" else (overlay,)
-    return [Layer(region_mask(labels, name), name, REGION_STYLES[name].rgb) for name in wanted]
+    wanted = REGIONS if overlay == "regions" else (overlay,)
+    return region_layers(to_regions(labels), wanted)
 
 
-def region_mask(labels: np.ndarray, region: str) -> np.ndarray:
-    """Voxels of one region: ET enhancing, TC enhancing or necrotic, WT those and oedema."""
-    values = {"ET": (3,), "TC": (NECROSIS, 3), "WT": (NECROSIS, 2, 3)}[region]
-    return np.isin(labels, values)
+def region_layers(target: np.ndarray, wanted: Sequence[str] = REGIONS) -> list[Layer]:
+    """Layers of a target ``(3, ...)`` in ET, TC, WT order, the largest region first."""
+    return [
+        Layer(target[REGIONS.index(name)], name, REGION_STYLES[name].rgb)
+        for name in reversed(REGIONS)
+        if name in wanted
+    ]
 
 
 def flips(plane: str, radiological: bool) -> tuple[bool, bool]:
@@ -103,32 +107,37 @@ def paint(
     size: tuple[int, int],
     opacity: float,
     outline: bool,
+    smooth: bool = True,
 ) -> np.ndarray:
     """Enlarge a slice and lay coloured masks over it.
 
     Parameters
     ----------
     grey
-        ``(rows, columns)`` uint8, already oriented; enlarged bilinearly.
+        ``(rows, columns)`` uint8, already oriented.
     layers
-        Masks of the same shape, enlarged by the nearest voxel; later ones cover earlier ones.
+        Masks of the same shape, enlarged by the nearest voxel; later areas cover earlier ones,
+        and where two outlines coincide, the earlier (larger) region's is seen.
     size
         Width and height in pixels.
     opacity
         0 leaves the image, 1 hides it.
     outline
         Draw only the border of each mask, two pixels wide.
+    smooth
+        Interpolate linearly between voxels; False shows each voxel as the block it is.
 
     Returns
     -------
     numpy.ndarray
         ``(height, width, 3)`` uint8.
     """
-    base = np.asarray(Image.fromarray(grey).resize(size, Image.Resampling.BILINEAR))
+    method = Image.Resampling.BILINEAR if smooth else Image.Resampling.NEAREST
+    base = np.asarray(Image.fromarray(grey).resize(size, method))
     rgb = np.repeat(base[..., None], 3, axis=2)
     if opacity == 0:
         return rgb
-    for layer in layers:
+    for layer in reversed(layers) if outline else layers:
         mask = np.asarray(
             Image.fromarray(layer.mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
         ).astype(bool)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fedlab_utils.data.conventions import LABEL_NAMES, REGIONS, SEQUENCES
+from fedlab_utils.data.labels import to_regions
 from fedlab_utils.ui import slices
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
 
@@ -135,9 +136,8 @@ class TriPlanar(TwinBox):
             axial = scan.labels[:, :, point[2]]
             voxel_ml = float(np.prod(scan.spacing)) / 1000
             shown["label"] = LABEL_NAMES[int(scan.labels[point])]
-            shown["slice_volume_ml"] = {
-                r: float(slices.region_mask(axial, r).sum() * voxel_ml) for r in REGIONS
-            }
+            voxels = to_regions(axial).sum(axis=(1, 2))
+            shown["slice_volume_ml"] = dict(zip(REGIONS, (voxels * voxel_ml).tolist(), strict=True))
         self.shown = shown
 
     def draw(self) -> Image.Image:
