@@ -1,0 +1,107 @@
+"""One patient's anatomy: what every voxel is made of, before any scanner looks at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fedlab_utils.data.phantom.brain import _REGION, Brain, build_brain, draw_pose
+from fedlab_utils.data.phantom.fields import sigmoid, smooth_field
+from fedlab_utils.data.phantom.lesion import grow_lesion, plan_foci
+from fedlab_utils.data.phantom.plan import PatientPlan, draw_plan, stream
+from fedlab_utils.data.phantom.tissue import NAMES
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """What a patient's head is made of, in the brain's bounding box.
+
+    Attributes
+    ----------
+    plan
+        Who the patient is.
+    fractions
+        ``(tissues, x, y, z)`` float32, order of ``tissue.NAMES``; sums to 1 in the brain.
+    labels
+        ``(x, y, z)`` uint8, canonical labels.
+    mask
+        ``(x, y, z)`` bool, brain.
+    axes
+        Voxel centres of the box in mm.
+    box
+        Where the box lies in the whole volume.
+    shape
+        Size of the whole volume in voxels.
+    spacing
+        Voxel edge, mm.
+    """
+
+    plan: PatientPlan
+    fractions: np.ndarray
+    labels: np.ndarray
+    mask: np.ndarray
+    axes: tuple[np.ndarray, np.ndarray, np.ndarray]
+    box: tuple[slice, slice, slice]
+    shape: tuple[int, int, int]
+    spacing: float
+
+    def whole(self, part: np.ndarray) -> np.ndarray:
+        """Put an array ``(..., x, y, z)`` of the box into the whole volume, zero elsewhere."""
+        out = np.zeros((*part.shape[:-3], *self.shape), part.dtype)
+        out[(..., *self.box)] = part
+        return out
+
+
+def make_anatomy(index: int, seed: int = 0, spacing: float = 2.0) -> Anatomy:
+    """Make the anatomy of patient ``index`` of the cohort ``seed``.
+
+    Parameters
+    ----------
+    index
+        The patient's number; independent of how many patients there are.
+    seed
+        The cohort.
+    spacing
+        Voxel edge in mm. The volume is 240 x 240 x 155 mm.
+    """
+    plan = draw_plan(index, seed)
+    rng = stream(seed, index, "anatomy")
+    pose = draw_pose(rng)
+    foci, pushes = plan_foci(stream(seed, index, "foci"), plan.tumour, pose)
+    brain = build_brain(rng, pose, plan.ageing, spacing, pushes)
+    lesion = grow_lesion(stream(seed, index, "lesion"), brain, foci, plan.tumour, spacing)
+    fractions = _healthy(stream(seed, index, "vessels"), brain, plan.ageing)
+    left = 1 - sum(lesion.fractions.values())
+    inside = fractions[:, *lesion.box]
+    inside *= np.clip(left, 0, 1)
+    for name, share in lesion.fractions.items():
+        inside[NAMES.index(name)] += share
+    labels = np.zeros(brain.mask.shape, np.uint8)
+    labels[lesion.box] = lesion.labels
+    labels *= brain.mask
+    shape = tuple(round(s / spacing) for s in (240, 240, 155))
+    return Anatomy(plan, fractions, labels, brain.mask, brain.axes, brain.box, shape, spacing)
+
+
+def _healthy(rng: np.random.Generator, brain: Brain, ageing: float) -> np.ndarray:
+    """Return the fractions of healthy tissue, with vessels and the white-matter lesions of age."""
+    shape = brain.mask.shape
+    out = np.zeros((len(NAMES), *shape), np.float32)
+    first, second = smooth_field(rng, brain.axes, _REGION, 5.0, channels=2)
+    # Where two smooth fields vanish together there is a curve in space: a vessel, in sulcus or tissue.
+    tube = np.exp(-(first**2 + second**2) / 0.012)
+    surface = np.clip(brain.csf * 1.3 * brain.cortex, 0, 1)
+    vessel = tube * (0.12 + 0.88 * surface)
+    spots = smooth_field(rng, brain.axes, _REGION, 2.2)
+    near = brain.ventricle
+    limit = 3.6 - 1.1 * ageing
+    lesion = sigmoid((spots + 0.8 * near - limit) / 0.15) * brain.white
+    rest = (1 - vessel) * (1 - lesion)
+    out[NAMES.index("white")] = brain.white * rest
+    out[NAMES.index("grey")] = brain.grey * brain.cortex * rest
+    out[NAMES.index("deep_grey")] = brain.grey * (1 - brain.cortex) * rest
+    out[NAMES.index("csf")] = brain.csf * rest
+    out[NAMES.index("vessel")] = vessel
+    out[NAMES.index("white_lesion")] = lesion * (1 - vessel)
+    return out

@@ -1,0 +1,196 @@
+"""One person's healthy brain: the average, posed, bent, folded and aged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fedlab_utils.data.phantom.fields import Axes, linear_matrix, apply_matrices, smooth_field
+from fedlab_utils.data.phantom.template import Maps, load_template
+
+FIELD_OF_VIEW_MM = (240.0, 240.0, 155.0)
+"""Size of a BraTS volume. Patient coordinates run from 0 to these, towards right, front and top."""
+
+_REGION = ((40.0, 202.0), (15.0, 212.0), (0.0, 155.0))
+"""Where a brain can be, in patient coordinates: random fields need to cover no more."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Where a head lies and how large it is: MNI coordinates to patient coordinates and back.
+
+    Attributes
+    ----------
+    matrix
+        ``(3, 3)``, MNI mm to patient mm.
+    centre
+        Patient coordinates of the MNI point :data:`MNI_CENTRE`.
+    """
+
+    matrix: np.ndarray
+    centre: np.ndarray
+
+    def to_patient(self, mni: np.ndarray) -> np.ndarray:
+        """Map ``(3,)`` from MNI to patient coordinates, before any bending."""
+        return self.centre + self.matrix @ (np.asarray(mni) - MNI_CENTRE)
+
+    def to_mni(self, points: np.ndarray) -> np.ndarray:
+        """Map ``(3, ...)`` from patient to MNI coordinates, before any bending."""
+        lead = (3,) + (1,) * (points.ndim - 1)
+        moved = np.tensordot(
+            np.linalg.inv(self.matrix), points - self.centre.reshape(lead), axes=(1, 0)
+        )
+        return moved + MNI_CENTRE.reshape(lead)
+
+
+MNI_CENTRE = np.array([0.0, -17.0, 6.0])
+
+
+@dataclass(frozen=True)
+class Push:
+    """Mass effect: tissue gives way to something that grew at one place.
+
+    Attributes
+    ----------
+    centre
+        Patient coordinates, mm.
+    radius_mm
+        Radius of what grew.
+    strength
+        0: it replaced tissue; towards 1: it pushed tissue aside.
+    """
+
+    centre: np.ndarray
+    radius_mm: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Brain:
+    """A healthy brain in its bounding box.
+
+    Attributes
+    ----------
+    white, grey, csf
+        ``(X, Y, Z)`` float32, fractions that sum to 1 inside ``mask``.
+    cortex, ventricle
+        Template maps carried along, in [0, 1].
+    mask
+        Brain, bool.
+    mni_x, mni_y, mni_z
+        MNI coordinates of each voxel, mm, with all bending.
+    axes
+        Voxel centres in patient coordinates, mm.
+    box
+        Where the box lies in the whole volume.
+    """
+
+    white: np.ndarray
+    grey: np.ndarray
+    csf: np.ndarray
+    cortex: np.ndarray
+    ventricle: np.ndarray
+    mask: np.ndarray
+    mni: np.ndarray
+    axes: Axes
+    box: tuple[slice, slice, slice]
+
+
+def draw_pose(rng: np.random.Generator) -> Pose:
+    """Draw size, tilt and place of a head as BraTS has them after its rigid registration."""
+    size = 0.915 * np.exp(rng.normal(0, 0.025)) * np.exp(rng.normal(0, 0.02, 3))
+    tilt = np.deg2rad(rng.normal(0, (3.0, 2.0, 2.5)))
+    turn = np.eye(3)
+    for axis, angle in enumerate(tilt):
+        i, j = [a for a in range(3) if a != axis]
+        one = np.eye(3)
+        one[i, i] = one[j, j] = np.cos(angle)
+        one[i, j], one[j, i] = -np.sin(angle), np.sin(angle)
+        turn = turn @ one
+    centre = np.array([120.0, 113.0, 76.0]) + rng.normal(0, (1.5, 3.0, 3.0))
+    return Pose(turn * size, centre)
+
+
+def grid_axes(spacing: float) -> Axes:
+    """Return the voxel centres of the whole volume in patient coordinates, mm."""
+    return tuple((np.arange(round(s / spacing)) + 0.5) * spacing for s in FIELD_OF_VIEW_MM)
+
+
+def build_brain(
+    rng: np.random.Generator, pose: Pose, ageing: float, spacing: float, pushes: list[Push]
+) -> Brain:
+    """Make one person's brain on the grid of ``spacing`` mm.
+
+    Parameters
+    ----------
+    rng
+        Source of shape and folds.
+    pose
+        Where the head lies.
+    ageing
+        0 at twenty-five, about 1 at eighty-five: widens ventricles and sulci.
+    spacing
+        Voxel edge, mm.
+    pushes
+        Mass effects to give way to.
+    """
+    template = load_template(1 if spacing < 1.5 else 2)
+    box, axes = _bounding_box(pose, spacing)
+    mni, unit = _bent_coordinates(rng, pose, ageing, axes, pushes, template.shape, template.tissue)
+    white_odds, csf_odds, mask, cortex, ventricle = template.tissue.sample(unit)
+    folds = smooth_field(rng, axes, _REGION, 2.3, band=True)
+    detail = smooth_field(rng, axes, _REGION, 1.5)
+    # The zero surfaces of a band-limited field are sheets that fold like sulci; crowns lie between.
+    crown = np.abs(folds) - 0.8
+    sharp = 1.0 + 1.3 * cortex
+    white_odds = sharp * white_odds + cortex * (1.3 * crown + 0.35 * detail)
+    csf_odds = sharp * (csf_odds + 1.1 * ageing - 0.4) - cortex * (1.2 * crown - 0.35 * detail)
+    white, csf = np.exp(np.minimum(white_odds, 20)), np.exp(np.minimum(csf_odds, 20))
+    total = 1 / (1 + white + csf)
+    edge = smooth_field(rng, axes, _REGION, 7.0)
+    inside = mask > 0.6 + 0.3 * np.tanh(0.5 * edge)
+    return Brain(white * total, total, csf * total, cortex, ventricle, inside, mni, axes, box)
+
+
+def _bounding_box(pose: Pose, spacing: float) -> tuple[tuple[slice, slice, slice], Axes]:
+    """Return the voxels that the head can reach, with a margin for bending."""
+    reach = np.abs(pose.matrix) @ np.array([74.0, 92.0, 79.0]) + 3
+    whole = grid_axes(spacing)
+    box = []
+    for axis, centre, span in zip(whole, pose.centre, reach, strict=True):
+        low, high = np.searchsorted(axis, [centre - span, centre + span])
+        box.append(slice(int(low), int(high)))
+    return tuple(box), tuple(a[s] for a, s in zip(whole, box, strict=True))
+
+
+def _bent_coordinates(
+    rng: np.random.Generator,
+    pose: Pose,
+    ageing: float,
+    axes: Axes,
+    pushes: list[Push],
+    shape: Maps,
+    tissue: Maps,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return where in the average brain each voxel comes from: MNI mm and unit coordinates."""
+    coarse = tuple(np.arange(low, high + 4, 4.0) for low, high in _REGION)
+    points = np.stack(np.meshgrid(*coarse, indexing="ij"))
+    mni = pose.to_mni(points)
+    pull_x, pull_y, pull_z, depth = shape.sample(shape.unit_coordinates(mni))
+    bend = 2.6 * smooth_field(rng, coarse, _REGION, 30.0, channels=3)
+    bend += 1.4 * smooth_field(rng, coarse, _REGION, 9.0, channels=3)
+    shift = bend + (6.5 * ageing - 1.0) * np.stack([pull_x, pull_y, pull_z])
+    firm = np.clip(depth / 14.0, 0, 1)  # the skull does not give way
+    for push in pushes:
+        away = points - push.centre.reshape(3, 1, 1, 1)
+        distance = np.sqrt((away**2).sum(0)) / push.radius_mm
+        inward = push.strength * np.where(
+            distance < 1, 1.0, np.exp(-(((distance - 1) / 1.1) ** 2)) / np.maximum(distance, 1)
+        )
+        shift -= np.tensordot(np.linalg.inv(pose.matrix), away * inward * firm, axes=(1, 0))
+    mni = (mni + shift).astype(np.float32)
+    both = np.stack([mni, tissue.unit_coordinates(mni).astype(np.float32)])
+    matrices = tuple(linear_matrix(a, c) for a, c in zip(axes, coarse, strict=True))
+    fine = apply_matrices(both, matrices)
+    return fine[0], fine[1]

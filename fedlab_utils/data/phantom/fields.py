@@ -1,0 +1,110 @@
+"""Smooth random fields and separable resampling, both as small matrices along each axis.
+
+A field is white noise on a coarse lattice in millimetres, spread by a Gaussian. Because the
+lattice belongs to the patient and not to the voxel grid, the same patient has the same folds and
+the same tumour at every spacing. Gaussians are separable, so that a field of a million voxels
+costs three small matrix products.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Voxel centres along X, Y and Z in mm, one sorted 1-D array each."""
+
+
+def apply_matrices(array: np.ndarray, matrices: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Multiply the last three axes of an array by one matrix each.
+
+    Parameters
+    ----------
+    array
+        ``(..., a, b, c)``.
+    matrices
+        Shapes ``(X, a)``, ``(Y, b)``, ``(Z, c)``.
+
+    Returns
+    -------
+    np.ndarray
+        ``(..., X, Y, Z)`` float32.
+    """
+    along_x, along_y, along_z = (m.astype(np.float32, copy=False) for m in matrices)
+    array = np.ascontiguousarray(array, dtype=np.float32)
+    *lead, a, b, c = array.shape
+    # Each product is one plain matrix product on contiguous memory.
+    array = (along_x @ array.reshape(*lead, a, b * c)).reshape(*lead, len(along_x), b, c)
+    array = along_y @ array
+    return (array.reshape(-1, c) @ along_z.T).reshape(*array.shape[:-1], len(along_z))
+
+
+def gaussian_matrix(at: np.ndarray, nodes: np.ndarray, sigma: float) -> np.ndarray:
+    """Return ``(len(at), len(nodes))`` Gaussian weights, not normalised."""
+    return np.exp(-0.5 * ((at[:, None] - nodes[None, :]) / sigma) ** 2)
+
+
+def linear_matrix(at: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Return the matrix that interpolates linearly from evenly spaced nodes; edges are held."""
+    step = nodes[1] - nodes[0]
+    place = np.clip((at - nodes[0]) / step, 0, len(nodes) - 1)
+    return np.maximum(0.0, 1.0 - np.abs(place[:, None] - np.arange(len(nodes))[None, :]))
+
+
+def smooth_field(
+    rng: np.random.Generator,
+    axes: Axes,
+    extent: tuple[tuple[float, float], ...],
+    sigma: float | tuple[float, float, float],
+    channels: int | None = None,
+    band: bool = False,
+) -> np.ndarray:
+    """Draw a smooth Gaussian random field with zero mean and unit variance.
+
+    Parameters
+    ----------
+    rng
+        Source of the lattice's white noise. The draw depends on ``extent``, ``sigma`` and
+        ``channels`` alone, never on the voxel grid.
+    axes
+        Where the field is wanted, in mm.
+    extent
+        (low, high) in mm of the region that the lattice covers, per axis. Must contain ``axes``.
+    sigma
+        Width of the Gaussian in mm, one for all axes or one each: bumps are about four wide.
+    channels
+        Draw that many independent fields as a leading axis. None: one, without that axis.
+    band
+        Subtract a field 1.6 times smoother (difference of Gaussians): no slow drift is left, and
+        ups and downs alternate like gyri and sulci.
+
+    Returns
+    -------
+    np.ndarray
+        ``(X, Y, Z)`` or ``(channels, X, Y, Z)`` float32.
+    """
+    sigmas = np.broadcast_to(np.asarray(sigma, float), (3,))
+    nodes = [
+        np.arange(low - 3 * s, high + 4 * s, 1.3 * s)
+        for (low, high), s in zip(extent, sigmas, strict=True)
+    ]
+    lead = () if channels is None else (channels,)
+    noise = rng.standard_normal((*lead, *(len(n) for n in nodes)), dtype=np.float32)
+    narrow = _unit_matrices(axes, nodes, sigmas)
+    if not band:
+        return apply_matrices(noise, narrow)
+    wide = _unit_matrices(axes, nodes, 1.6 * sigmas)
+    # Both come from the same noise: the variance of their difference follows from the overlap.
+    overlap = np.prod([np.mean((a * b).sum(1)) for a, b in zip(narrow, wide, strict=True)])
+    return (apply_matrices(noise, narrow) - apply_matrices(noise, wide)) / np.sqrt(2 - 2 * overlap)
+
+
+def _unit_matrices(
+    axes: Axes, nodes: list[np.ndarray], sigmas: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    matrices = [gaussian_matrix(a, n, s) for a, n, s in zip(axes, nodes, sigmas, strict=True)]
+    return tuple((m / np.sqrt((m**2).sum(1, keepdims=True))).astype(np.float32) for m in matrices)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Return 1 / (1 + exp(-x)) without overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * x)

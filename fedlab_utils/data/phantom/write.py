@@ -1,0 +1,247 @@
+"""Write phantom patients as a public data set would look on disk."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from fedlab_utils.data.atomic import new_folder, write_text
+from fedlab_utils.data.conventions import SEQUENCES
+from fedlab_utils.data.labels import encode_labels
+from fedlab_utils.data.nifti import write_nifti
+from fedlab_utils.data.phantom.anatomy import make_anatomy
+from fedlab_utils.data.phantom.clinical import clinical_record
+from fedlab_utils.data.phantom.patient import ras_affine
+from fedlab_utils.data.phantom.plan import stream
+from fedlab_utils.data.phantom.rendering import render
+from fedlab_utils.errors import DataError
+
+_SUFFIXES = {
+    "brats2018": ("_t1", "_t1ce", "_t2", "_flair", "_seg"),
+    "brats2021": ("_t1", "_t1ce", "_t2", "_flair", "_seg"),
+    "brats2023": ("-t1n", "-t1c", "-t2w", "-t2f", "-seg"),
+}
+_SCHEMES = {
+    "brats2018": "brats2017",
+    "brats2021": "brats2017",
+    "brats2023": "brats2023",
+    "msd": "msd",
+}
+LAYOUTS = tuple(_SCHEMES)
+"""Layouts that can be written."""
+
+_SECOND_VISIT = 0.12
+"""Share of patients who come twice, where the layout knows visits."""
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One patient to write."""
+
+    folder: Path
+    index: int
+    seed: int
+    spacing: float
+    layout: str
+
+
+def write_cohort(
+    out: str | os.PathLike[str],
+    cases: int,
+    seed: int = 0,
+    spacing: float = 2.0,
+    layout: str = "brats2018",
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Make phantom patients and write them as NIfTI files and clinical tables.
+
+    Parameters
+    ----------
+    out
+        A folder that does not exist yet. It appears when everything is written, or not at all.
+    cases
+        How many patients. The first n of a larger cohort of the same seed are the same patients.
+    seed
+        The cohort.
+    spacing
+        Voxel edge, mm.
+    layout
+        ``"brats2018"``, ``"brats2021"``, ``"brats2023"`` (some patients have two visits) or
+        ``"msd"``.
+    workers
+        Processes; None: one per core. The files do not depend on it.
+    progress
+        Called with (patients done, patients in all).
+
+    Returns
+    -------
+    Path
+        ``out``.
+
+    Raises
+    ------
+    DataError
+        If ``out`` exists or the layout is unknown.
+    """
+    out = Path(out)
+    if layout not in LAYOUTS:
+        raise DataError("phantom", f"there is no layout {layout!r}", f"Use {', '.join(LAYOUTS)}")
+    if out.exists() or out.is_symlink():
+        raise DataError(out, "the folder is there already", "Remove it or name another one")
+    with new_folder(out) as folder:
+        jobs = [_Job(folder, index, seed, spacing, layout) for index in range(cases)]
+        for done, _ in enumerate(_run(jobs, workers), 1):
+            if progress:
+                progress(done, cases)
+        _write_tables(folder, cases, seed, layout)
+    return out
+
+
+def _run(jobs: list[_Job], workers: int | None) -> Iterable[None]:
+    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    if workers <= 1:
+        yield from map(_write_patient, jobs)
+        return
+    # Spawned, since forking a process that runs torch's threads may hang.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
+        try:
+            for future in as_completed([pool.submit(_write_patient, job) for job in jobs]):
+                yield future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _start_worker() -> None:
+    """Leave ctrl-C to the parent, and take one core."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    import torch
+
+    torch.set_num_threads(1)
+
+
+def case_ids(index: int, seed: int, layout: str) -> list[str]:
+    """Return the ids of a patient's visits in a layout; the site is the phantom institution."""
+    site = clinical_record(index, seed)["institution"]
+    if layout == "brats2018":
+        return [f"Brats18_Phantom{site}_{index + 1:03d}_1"]
+    if layout == "brats2021":
+        return [f"BraTS2021_Phantom{site}_{index + 1:05d}"]
+    if layout == "msd":
+        return [f"BRATS_{index + 1:03d}"]
+    visits = 1 + (stream(seed, index, "visits").random() < _SECOND_VISIT)
+    return [f"BraTS-Phantom{site}-{index + 1:05d}-{visit:03d}" for visit in range(visits)]
+
+
+def _write_patient(job: _Job) -> None:
+    anatomy = make_anatomy(job.index, job.seed, job.spacing)
+    # BraTS files run towards left and back: the first two axes are turned round.
+    turned = (slice(None, None, -1), slice(None, None, -1))
+    labels = encode_labels(anatomy.whole(anatomy.labels)[turned], _SCHEMES[job.layout])
+    affine = ras_affine(job.spacing)
+    for axis in (0, 1):
+        affine[axis, 3] += affine[axis, axis] * (anatomy.shape[axis] - 1)
+        affine[axis, axis] *= -1
+    for visit, case_id in enumerate(case_ids(job.index, job.seed, job.layout)):
+        image = render(anatomy, visit=visit)[(slice(None), *turned)].astype(np.int16)
+        if job.layout == "msd":
+            _write_decathlon(job.folder, case_id, image, labels, affine)
+            continue
+        folder = job.folder
+        if job.layout == "brats2018":
+            folder = folder / anatomy.plan.grade
+        folder = folder / case_id
+        folder.mkdir(parents=True)
+        for suffix, volume in zip(_SUFFIXES[job.layout], [*image, labels], strict=True):
+            write_nifti(folder / f"{case_id}{suffix}.nii.gz", volume, affine)
+
+
+def _write_decathlon(
+    folder: Path, case_id: str, image: np.ndarray, labels: np.ndarray, affine: np.ndarray
+) -> None:
+    """The Decathlon keeps one 4-D file per case, in the order FLAIR, T1, T1ce, T2."""
+    for name in ("imagesTr", "labelsTr"):
+        (folder / name).mkdir(exist_ok=True)
+    order = [SEQUENCES.index(name) for name in ("FLAIR", "T1", "T1ce", "T2")]
+    write_nifti(folder / "imagesTr" / f"{case_id}.nii.gz", np.moveaxis(image[order], 0, -1), affine)
+    write_nifti(folder / "labelsTr" / f"{case_id}.nii.gz", labels, affine)
+
+
+def _write_tables(folder: Path, cases: int, seed: int, layout: str) -> None:
+    """Write the full record, and the tables that the layout itself comes with."""
+    records = [
+        {"case_id": case_id, **clinical_record(index, seed)}
+        for index in range(cases)
+        for case_id in case_ids(index, seed, layout)
+    ]
+    _write_csv(folder / "clinical.csv", records)
+    if layout == "brats2018":
+        # As published: survival of high-grade patients only.
+        rows = [
+            {
+                "BraTS18ID": record["case_id"],
+                "Age": record["age"],
+                "Survival": _published_survival(record),
+                "ResectionStatus": record["resection"],
+            }
+            for record in records
+            if record["grade"] == "HGG"
+        ]
+        _write_csv(folder / "survival_data.csv", rows)
+    elif layout == "brats2021":
+        rows = [
+            {"Partition_ID": int(record["institution"]), "Subject_ID": record["case_id"]}
+            for record in records
+        ]
+        _write_csv(folder / "partitioning_1.csv", rows)
+    elif layout == "msd":
+        write_text(folder / "dataset.json", json.dumps(_decathlon_json(records), indent=1))
+
+
+def _published_survival(record: dict[str, object]) -> str:
+    days = record["survival_days"]
+    return f"ALIVE ({days} days later)" if record["survival_status"] == "alive" else str(days)
+
+
+def _decathlon_json(records: list[dict[str, object]]) -> dict[str, object]:
+    pairs = [
+        {"image": f"./imagesTr/{r['case_id']}.nii.gz", "label": f"./labelsTr/{r['case_id']}.nii.gz"}
+        for r in records
+    ]
+    return {
+        "name": "BRATS",
+        "description": "Phantom gliomas in the layout of the Decathlon's Task01",
+        "tensorImageSize": "4D",
+        "modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"},
+        "labels": {
+            "0": "background",
+            "1": "edema",
+            "2": "non-enhancing tumor",
+            "3": "enhancing tumour",
+        },
+        "numTraining": len(pairs),
+        "numTest": 0,
+        "training": pairs,
+        "test": [],
+    }
+
+
+def _write_csv(path: Path, rows: list[dict[str, object]]) -> None:
+    if not rows:
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
