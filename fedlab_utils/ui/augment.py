@@ -10,7 +10,7 @@ from fedlab_utils.data.conventions import REGIONS, SEQUENCES
 from fedlab_utils.data.labels import to_regions
 from fedlab_utils.errors import DataError
 from fedlab_utils.ui import slices
-from fedlab_utils.ui.triplanar import Scan, starting_point
+from fedlab_utils.ui.scan import Scan, starting_point
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
 
 _PANE, _GAP, _HEAD, _FOOT = 313, 10, 28, 30

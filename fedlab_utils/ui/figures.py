@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fedlab_utils.data.preprocessing import Preprocessed
-    from fedlab_utils.ui.triplanar import Scan
+    from fedlab_utils.ui.scan import Scan
 
 
 def volumes_by_institution(table: pd.DataFrame) -> Picture:

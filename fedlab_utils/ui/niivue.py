@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from fedlab_utils.data.conventions import LABEL_NAMES, SEQUENCES
 from fedlab_utils.ui import slices
 from fedlab_utils.ui.colours import LABEL_STYLES
-from fedlab_utils.ui.triplanar import Scan, field_of_view, starting_point
+from fedlab_utils.ui.scan import Scan, field_of_view, starting_point
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
 from fedlab_utils.ui.webgl import SilentProbe
 

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.ui import slices
-from fedlab_utils.ui.triplanar import Scan, field_of_view, starting_point
+from fedlab_utils.ui.scan import Scan, field_of_view, starting_point
 from fedlab_utils.ui.twin import Picture, png_bytes
 
 _SIDE, _GAP, _HEAD, _FOOT = 300, 8, 28, 30

@@ -13,7 +13,7 @@ from fedlab_utils.data.brain import bounding_box, brain_mask
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
 from fedlab_utils.ui import slices
-from fedlab_utils.ui.triplanar import starting_point
+from fedlab_utils.ui.scan import starting_point
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
 
 if TYPE_CHECKING:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import ipywidgets as widgets
 import numpy as np
 from PIL import Image, ImageDraw
@@ -11,19 +9,10 @@ from PIL import Image, ImageDraw
 from fedlab_utils.data.conventions import LABEL_NAMES, REGIONS, SEQUENCES
 from fedlab_utils.data.labels import to_regions
 from fedlab_utils.ui import slices
+from fedlab_utils.ui.scan import Scan, field_of_view, starting_point
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
 
 _WIDTH, _GAP, _HEAD, _FOOT = 960, 10, 28, 30
-_MARGIN_MM = 6.0
-
-
-class Scan(Protocol):
-    """What the viewers need of a patient; a ``Case`` and a ``Preprocessed`` both have it."""
-
-    image: np.ndarray
-    labels: np.ndarray | None
-    affine: np.ndarray
-    spacing: tuple[float, float, float]
 
 
 class TriPlanar(TwinBox):
@@ -235,26 +224,3 @@ class TriPlanar(TwinBox):
     def twin(self) -> Picture:
         """Picture of the three planes as they stand, with what it shows in words."""
         return Picture(png_bytes(self.draw()), self.describe())
-
-
-def field_of_view(scan: Scan) -> list[tuple[int, int]]:
-    """First and last-plus-one voxel per axis of what is not empty, with a small margin."""
-    filled = (scan.image != 0).any(axis=0)
-    field = []
-    for axis, step in enumerate(scan.spacing):
-        others = tuple(a for a in range(3) if a != axis)
-        hits = np.flatnonzero(filled.any(axis=others))
-        pad = int(np.ceil(_MARGIN_MM / step))
-        low, high = (hits[0], hits[-1] + 1) if hits.size else (0, filled.shape[axis])
-        field.append((max(int(low) - pad, 0), min(int(high) + pad, filled.shape[axis])))
-    return field
-
-
-def starting_point(scan: Scan) -> tuple[int, int, int]:
-    """Where the three largest cuts through the tumour meet, or the middle of the volume."""
-    if scan.labels is None or not scan.labels.any():
-        return tuple(n // 2 for n in scan.image.shape[1:])
-    tumour = scan.labels > 0
-    return tuple(
-        int(tumour.sum(axis=tuple(a for a in range(3) if a != axis)).argmax()) for axis in range(3)
-    )
