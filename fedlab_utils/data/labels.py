@@ -225,7 +225,8 @@ def _to_integers(raw: NDArray, case: object) -> NDArray:
             case, f"labels are of type {raw.dtype}", "Save them as uint8, one number per tissue"
         )
     rounded = np.rint(raw)
-    far = ~(np.abs(raw - rounded) <= ROUNDING_TOLERANCE)  # NaN and infinity count as far
+    with np.errstate(invalid="ignore"):
+        far = ~(np.abs(raw - rounded) <= ROUNDING_TOLERANCE)  # NaN and infinity count as far
     if far.any():
         raise LabelError(
             case,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 import os
-import tempfile
+import uuid
 import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -155,16 +155,15 @@ def write_nifti(path: Path, array: NDArray, affine: NDArray[np.floating]) -> Non
     content = image.to_bytes()
     if path.suffix == ".gz":
         content = gzip.compress(content, compresslevel=1, mtime=0)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _read_bytes(path: Path, case: object) -> bytes:
@@ -286,6 +285,11 @@ def _expand(content: bytes, size: int, path: Path, case: object) -> bytes:
             content = stream.unused_data
     except zlib.error as error:
         raise UnreadableFileError(case, f"{path.name} is damaged: {error}", _AGAIN) from error
+    if wanted > 0 and not stream.eof:
+        count = sum(map(len, parts))
+        raise UnreadableFileError(
+            case, f"{path.name} is truncated: its compressed data break off at byte {count}", _AGAIN
+        )
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

@@ -1,0 +1,289 @@
+"""Reading against nibabel, and every way in which a file can be broken."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import tracemalloc
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from fedlab_utils.data.nifti import read_stored, read_volume, write_nifti
+from fedlab_utils.errors import GeometryError, IntensityError, UnreadableFileError
+from tests.data.published import LPS, SHAPE, save, scan
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    return save(tmp_path / "scan_t1.nii.gz", scan("T1"))
+
+
+def patched(path: Path, offset: int, content: bytes) -> Path:
+    """Overwrite bytes of a NIfTI file under its compression."""
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    raw[offset : offset + len(content)] = content
+    path.write_bytes(gzip.compress(bytes(raw)))
+    return path
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint16, np.int32, np.float32, np.float64])
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_reads_what_nibabel_reads(tmp_path, dtype, ending):
+    path = save(tmp_path / f"x{ending}", scan("T2").astype(dtype))
+    stored, affine = read_stored(path, "case")
+    reference = nib.load(path)
+    assert stored.dtype == dtype
+    np.testing.assert_array_equal(stored, np.asanyarray(reference.dataobj))
+    np.testing.assert_array_equal(affine, reference.affine)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int32])
+def test_applies_the_headers_scaling_as_nibabel(tmp_path, dtype):
+    image = nib.Nifti1Image(scan("T1").astype(dtype), LPS)
+    image.header.set_slope_inter(0.25, -7)
+    nib.save(image, tmp_path / "scaled.nii.gz")
+    volume, _ = read_volume(tmp_path / "scaled.nii.gz", "case")
+    reference = nib.load(tmp_path / "scaled.nii.gz").get_fdata(dtype=np.float32)
+    np.testing.assert_allclose(volume, reference, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [nib.Nifti2Image, nib.Nifti1Image])
+@pytest.mark.parametrize("endian", ["<", ">"])
+def test_reads_nifti_1_and_2_in_both_byte_orders(tmp_path, kind, endian):
+    header = kind.header_class(endianness=endian)
+    data = scan("FLAIR").astype(np.dtype(np.int16).newbyteorder(endian))
+    nib.save(kind(data, LPS, header), tmp_path / "x.nii")
+    volume, affine = read_volume(tmp_path / "x.nii", "case")
+    np.testing.assert_array_equal(volume, scan("FLAIR"))
+    np.testing.assert_array_equal(affine, LPS)
+
+
+def test_takes_the_qform_where_there_is_no_sform(tmp_path):
+    image = nib.Nifti1Image(scan("T1"), LPS)
+    image.set_sform(None, code=0)
+    image.set_qform(LPS, code=1)
+    nib.save(image, tmp_path / "q.nii.gz")
+    np.testing.assert_allclose(read_stored(tmp_path / "q.nii.gz", "case")[1], LPS)
+
+
+def test_several_gzip_members_are_one_file(tmp_path, good):
+    raw = gzip.decompress(good.read_bytes())
+    path = tmp_path / "members.nii.gz"
+    path.write_bytes(gzip.compress(raw[:400]) + gzip.compress(raw[400:1000]) + gzip.compress(raw[1000:]))
+    np.testing.assert_array_equal(read_stored(path, "case")[0], scan("T1"))
+
+
+def test_content_counts_not_the_ending(tmp_path, good):
+    path = tmp_path / "really_gzip.nii"
+    path.write_bytes(good.read_bytes())
+    np.testing.assert_array_equal(read_stored(path, "case")[0], scan("T1"))
+
+
+def test_a_trailing_axis_of_one_is_dropped(tmp_path):
+    path = save(tmp_path / "x.nii.gz", scan("T1")[..., None])
+    assert read_stored(path, "case")[0].shape == SHAPE
+
+
+def test_negative_intensities_are_allowed(tmp_path):
+    path = save(tmp_path / "x.nii.gz", (scan("T1") - 500).astype(np.int16))
+    assert read_volume(path, "case")[0].min() == -500
+
+
+def test_paths_with_spaces_and_other_alphabets(tmp_path):
+    path = save(tmp_path / "Données à moi" / "мозг 脳.nii.gz", scan("T1"))
+    assert read_volume(path, "case")[0].shape == SHAPE
+
+
+def test_empty_file(tmp_path):
+    (tmp_path / "x.nii.gz").touch()
+    with pytest.raises(UnreadableFileError, match=r"case1: x.nii.gz is empty \(0 bytes\)"):
+        read_volume(tmp_path / "x.nii.gz", "case1")
+
+
+@pytest.mark.parametrize("keep", [3, 30, 200, -200, -4])
+def test_truncated_gzip(good, keep):
+    content = good.read_bytes()
+    good.write_bytes(content[:keep])
+    with pytest.raises(UnreadableFileError, match="case1: scan_t1.nii.gz is (truncated|not a NIfTI)"):
+        read_volume(good, "case1")
+
+
+def test_truncated_uncompressed(tmp_path):
+    path = save(tmp_path / "x.nii", scan("T1"))
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UnreadableFileError, match="x.nii is truncated: 3612 of 3712 bytes"):
+        read_volume(path, "case")
+
+
+def test_flipped_bits_are_found_by_the_checksum(good):
+    content = bytearray(good.read_bytes())
+    content[-6] ^= 0xFF
+    good.write_bytes(bytes(content))
+    with pytest.raises(UnreadableFileError, match="damaged"):
+        read_volume(good, "case")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"Dear colleague, please find attached", b"\x89PNG\r\n\x1a\n" + bytes(500), bytes(1000)],
+)
+@pytest.mark.parametrize("packed", [False, True])
+def test_not_nifti(tmp_path, content, packed):
+    path = tmp_path / "x.nii.gz"
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(UnreadableFileError, match="x.nii.gz is not a NIfTI file: it begins with"):
+        read_volume(path, "case")
+
+
+def test_a_folder_in_place_of_a_file(tmp_path):
+    (tmp_path / "x.nii").mkdir()
+    with pytest.raises(UnreadableFileError, match="is not a file"):
+        read_volume(tmp_path / "x.nii", "case")
+
+
+def test_a_link_to_itself(tmp_path):
+    (tmp_path / "x.nii.gz").symlink_to(tmp_path / "x.nii.gz")
+    with pytest.raises(UnreadableFileError, match="cannot be opened"):
+        read_volume(tmp_path / "x.nii.gz", "case")
+
+
+def test_forbidden_file(good, monkeypatch):
+    def forbid(self):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "read_bytes", forbid)
+    with pytest.raises(UnreadableFileError, match=r"cannot be opened \(Permission denied\).*permissions"):
+        read_volume(good, "case")
+
+
+def test_four_dimensions_where_three_are_due(tmp_path):
+    path = save(tmp_path / "x.nii.gz", np.stack([scan("T1")] * 4, -1))
+    with pytest.raises(GeometryError, match="x.nii.gz has shape 12x14x10x4 where three dimensions"):
+        read_volume(path, "case")
+
+
+def test_three_dimensions_where_four_are_due(good):
+    with pytest.raises(GeometryError, match="three dimensions and 4 volumes are due"):
+        read_volume(good, "case", channels=4)
+
+
+def test_two_dimensions(tmp_path):
+    path = save(tmp_path / "x.nii.gz", scan("T1")[:, :, 5])
+    with pytest.raises(GeometryError, match="has shape 12x14 where three"):
+        read_volume(path, "case")
+
+
+@pytest.mark.parametrize("shape", [(32767, 32767, 32767), (513, 512, 512), (-5, 14, 10), (0, 14, 10)])
+def test_a_header_that_claims_an_impossible_size_takes_no_memory(good, shape):
+    patched(good, 42, struct.pack("<3h", *shape))
+    tracemalloc.start()
+    with pytest.raises(GeometryError, match="scan_t1.nii.gz (announces|has shape)"):
+        read_volume(good, "case")
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
+
+
+def test_a_gzip_bomb_is_not_expanded(good):
+    raw = gzip.decompress(good.read_bytes())
+    good.write_bytes(gzip.compress(raw + bytes(200_000_000), compresslevel=1))
+    tracemalloc.start()
+    with pytest.raises(UnreadableFileError, match="expands to more than the 3712 bytes"):
+        read_volume(good, "case")
+    assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("code", [0, 1, 32, 128, 1536, 2048, 9999])
+def test_voxel_types_that_are_no_single_number(good, code):
+    patched(good, 70, struct.pack("<h", code))
+    with pytest.raises(UnreadableFileError, match="scan_t1.nii.gz"):
+        read_volume(good, "case")
+
+
+@pytest.mark.parametrize("offset", [-10.0, 1e30, float("nan"), 5e8])
+def test_a_senseless_place_of_the_voxels(good, offset):
+    patched(good, 108, struct.pack("<f", offset))
+    with pytest.raises(UnreadableFileError, match="scan_t1.nii.gz"):
+        read_volume(good, "case")
+
+
+@pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
+def test_a_singular_affine(good, value):
+    patched(good, 280, struct.pack("<4f", value, value, value, value))
+    with pytest.raises(GeometryError, match="affine that is singular or no number"):
+        read_volume(good, "case")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nan_and_infinity(tmp_path, value):
+    volume = scan("T1").astype(np.float32)
+    volume[3, 4, 5] = value
+    path = save(tmp_path / "x.nii.gz", volume)
+    with pytest.raises(IntensityError, match=f"1 voxels that are no number, the first {value}"):
+        read_volume(path, "case")
+
+
+def test_numbers_too_large_for_float32(tmp_path):
+    path = save(tmp_path / "x.nii.gz", np.full(SHAPE, 1e300))
+    with pytest.raises(IntensityError, match="no number"):
+        read_volume(path, "case")
+
+
+def test_nothing_but_zeros(tmp_path):
+    path = save(tmp_path / "x.nii.gz", np.zeros(SHAPE, np.int16))
+    with pytest.raises(IntensityError, match="nothing but zeros"):
+        read_volume(path, "case")
+
+
+def test_random_damage_never_gets_past_the_typed_errors(good):
+    """A thousand files with damaged bytes: each is read, or refused by a typed error."""
+    raw = gzip.decompress(good.read_bytes())
+    rng = np.random.default_rng(0)
+    outcomes = set()
+    for _ in range(1000):
+        damaged = bytearray(raw)
+        for position in rng.integers(0, 352, 4):
+            damaged[position] = rng.integers(256)
+        good.write_bytes(bytes(damaged))
+        try:
+            read_volume(good, "case")
+            outcomes.add("read")
+        except (UnreadableFileError, GeometryError, IntensityError) as error:
+            outcomes.add(type(error).__name__)
+    assert outcomes == {"read", "UnreadableFileError", "GeometryError", "IntensityError"}
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.float32])
+def test_what_is_written_is_read_back_by_nibabel(tmp_path, ending, dtype):
+    array = (scan("T1") > 90).astype(dtype)
+    write_nifti(tmp_path / f"x{ending}", array, LPS)
+    image = nib.load(tmp_path / f"x{ending}")
+    assert image.get_data_dtype() == (np.uint8 if dtype is bool else dtype)
+    np.testing.assert_array_equal(np.asanyarray(image.dataobj), array)
+    np.testing.assert_array_equal(image.affine, LPS)
+
+
+def test_the_same_array_gives_the_same_bytes(tmp_path):
+    for name in ("a.nii.gz", "b.nii.gz"):
+        write_nifti(tmp_path / name, scan("T1"), LPS)
+    assert (tmp_path / "a.nii.gz").read_bytes() == (tmp_path / "b.nii.gz").read_bytes()
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monkeypatch):
+    path = tmp_path / "x.nii.gz"
+    write_nifti(path, scan("T1"), LPS)
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_nifti(path, scan("T2"), LPS)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
