@@ -64,14 +64,16 @@ class Preflight:
 
     def table_html(self) -> str:
         """The report as an HTML table; the verdict is a word, its sign only repeats it."""
+        left = 'style="text-align: left"'
         rows = "".join(
-            f'<tr><th scope="row" style="text-align: left">{html.escape(line.what)}</th>'
-            f'<td style="text-align: left">{inline_html(line.found)}</td>'
-            f'<td><span aria-hidden="true">{_SIGNS[line.verdict]}</span> {line.verdict}</td>'
-            f'<td style="text-align: left">{inline_html(line.advice)}</td></tr>'
+            f'<tr><th scope="row" {left}>{html.escape(line.what)}</th>'
+            f"<td {left}>{inline_html(line.found)}</td>"
+            f'<td {left}><span aria-hidden="true">{_SIGNS[line.verdict]}</span> {line.verdict}</td>'
+            f"<td {left}>{inline_html(line.advice)}</td></tr>"
             for line in self.lines
         )
-        head = "".join(f'<th scope="col">{x}</th>' for x in ("What", "Found", "Verdict", "To do"))
+        columns = ("What", "Found", "Verdict", "To do")
+        head = "".join(f'<th scope="col" {left}>{x}</th>' for x in columns)
         return (
             f"<table><caption>{inline_html(self.summary)}</caption>"
             f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"

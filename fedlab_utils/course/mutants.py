@@ -46,6 +46,9 @@ _ARITHMETIC = {
     ast.RShift: ast.LShift,
 }
 _KEPT = (ast.Return, ast.FunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.Pass)
+_COMMUTATIVE = {"add", "maximum", "max", "minimum", "min", "multiply", "allclose"}
+_COMMUTATIVE |= {"logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or"}
+_GUARDS = {"strict"}  # keywords that only guard against wrong input
 _TINY = 1e-5  # a float below this guards a division; doubling it changes nothing
 
 
@@ -120,8 +123,13 @@ def _own_nodes(statement: ast.stmt) -> list[ast.AST]:
     """The statement and its expressions, without the statements nested in it."""
     nodes: list[ast.AST] = [statement]
     for node in nodes:
-        nodes += [n for n in ast.iter_child_nodes(node) if not isinstance(n, ast.stmt)]
+        nodes += [n for n in ast.iter_child_nodes(node) if not _is_apart(n)]
     return nodes
+
+
+def _is_apart(node: ast.AST) -> bool:
+    """Whether a node is a statement of its own, or a keyword that only guards."""
+    return isinstance(node, ast.stmt) or getattr(node, "arg", None) in _GUARDS
 
 
 def _changes(node: ast.AST) -> Iterator:
@@ -156,10 +164,11 @@ def _other_values(value: object) -> tuple:
 def _call_changes(node: ast.Call) -> Iterator:
     first = node.args[:2]
     plain = len(first) == 2 and not any(isinstance(a, ast.Starred) for a in first)
-    if plain and ast.dump(first[0]) != ast.dump(first[1]):
+    commutes = getattr(node.func, "attr", getattr(node.func, "id", "")) in _COMMUTATIVE
+    if plain and not commutes and ast.dump(first[0]) != ast.dump(first[1]):
         yield lambda n: n.args.__setitem__(slice(0, 2), n.args[1::-1])
     for i, keyword in enumerate(node.keywords):
-        if keyword.arg:
+        if keyword.arg and keyword.arg not in _GUARDS:
             yield lambda n, i=i: n.keywords.pop(i)
 
 

@@ -19,7 +19,7 @@ _STYLE = (
 
 
 def quiz(name: str) -> QuizView | Message:
-    """Ask a question of the lesson: choose with mouse or arrow keys, then press *Answer*."""
+    """Ask a question of the lesson: choose and press *Answer* (keyboard: Tab and space)."""
     found = find_quiz(name)
     if found is None:
         names = [q for lesson in lessons() for q in lesson.quizzes]

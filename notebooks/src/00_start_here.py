@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from matplotlib import pyplot as plt
 
-from fedlab_utils.course import check, preflight, progress_board, quiz
+from fedlab_utils.course import check, hint, preflight, progress_board, quiz, solution
 from fedlab_utils.data import open_cohort, to_regions
 from fedlab_utils.ui import figure
 
@@ -68,10 +68,8 @@ cohort.table[["patient_id", "institution", "grade", "age"]].head()
 #
 # The check of a wrong answer names the likely mistake. Here is the one for a function that forgets something:
 
+
 # %%
-from fedlab_utils.course import hint, solution
-
-
 def forgetful(voxels, spacing):
     return voxels / 1000
 
@@ -86,6 +84,7 @@ check.millilitres(forgetful, record=False)
 # A scan is a 3-D array. One cell of it is a *voxel*, a small box of tissue, and the *spacing* gives the lengths of its three
 # edges in millimetres. They may differ: many scans have thick slices. A network counts voxels; a doctor asks for the volume in millilitres,
 # because that can be compared with last month's scan from another scanner. One millilitre is a cube with edges of one centimetre.
+
 
 # %% exercise="millilitres"
 def my_millilitres(voxels, spacing):
@@ -105,6 +104,7 @@ def my_millilitres(voxels, spacing):
 
 # %% [markdown] hint="millilitres"
 # A cube with edges of 10 mm holds 10 x 10 x 10 cubic millimetres, and that is one millilitre. So divide by 1000.
+
 
 # %% wrong="millilitres" diagnosis="cubic millimetres"
 def my_millilitres(voxels, spacing):
@@ -143,7 +143,10 @@ ax.contour(prediction.T, levels=[0.5], colors="#E69F00", linestyles="dashed")
 ax.set_title("expert (solid) and prediction (dashed)", fontsize=10)
 ax.set_axis_off()
 print(sizes)
-figure(fig, f"A slice through a head in FLAIR with two outlines of the tumour that overlap in large part: {sizes}.")
+figure(
+    fig,
+    f"A slice through a head in FLAIR with two outlines of the tumour that overlap in large part: {sizes}.",
+)
 
 # %% [markdown]
 # ### Exercise: Dice
@@ -155,6 +158,7 @@ figure(fig, f"A slice through a head in FLAIR with two outlines of the tumour th
 #
 # with $|\cdot|$ the number of voxels. It is 1 for equal masks and 0 for masks that share nothing. When both masks are empty the formula
 # gives 0/0; a patient without tumour who is predicted to have none is a success, so here that counts as 1.
+
 
 # %% exercise="dice"
 def my_dice(prediction, truth):
@@ -172,6 +176,7 @@ def my_dice(prediction, truth):
 
 # %% [markdown] hint="dice"
 # Compute `prediction.sum() + truth.sum()` first. If it is 0, both masks are empty: return 1.0. Otherwise divide twice the shared voxels by it.
+
 
 # %% wrong="dice" diagnosis="Jaccard"
 def my_dice(prediction, truth):
@@ -212,8 +217,12 @@ assert 0.3 < my_dice(prediction, truth) < 0.99
 # %%
 patients = cohort.table.drop_duplicates("patient_id").dropna(subset=["age"])
 if patients["institution"].nunique() < 2:
-    print("This folder tells no ages, or of one institution only. Here are three invented hospitals in its place.")
-    patients = pd.DataFrame({"institution": list("AABBBBBBCC"), "age": [31, 38, 64, 59, 71, 66, 60, 69, 45, 52]})
+    print(
+        "This folder tells no ages, or of one institution only. Here are three invented hospitals in its place."
+    )
+    patients = pd.DataFrame(
+        {"institution": list("AABBBBBBCC"), "age": [31, 38, 64, 59, 71, 66, 60, 69, 45, 52]}
+    )
 
 hospitals = patients.groupby("institution")["age"].agg(["mean", "count"])
 print(hospitals.round(2).to_string())
@@ -225,6 +234,7 @@ print(f"mean over all patients:       {patients['age'].mean():.2f} years")
 # %% [markdown]
 # The two differ, because a patient of a small hospital counts for more in the first. Write the server: from the hospitals' means and numbers alone
 # it should compute the second, exactly.
+
 
 # %% exercise="pooled_mean"
 def my_pooled_mean(means, patients):
@@ -243,6 +253,7 @@ def my_pooled_mean(means, patients):
 
 # %% [markdown] hint="pooled_mean"
 # As arrays: `(means * patients).sum()` adds up all patients' ages. Divide by the number of all patients.
+
 
 # %% wrong="pooled_mean" diagnosis="You average the hospitals"
 def my_pooled_mean(means, patients):
@@ -288,7 +299,7 @@ progress_board()
 #
 # ## Quiz
 #
-# Choose with the mouse, or with Tab and the arrow keys, then press *Answer*. Every choice is explained: try the wrong ones too.
+# Choose and press *Answer*, with the mouse or with Tab and the space bar. Every choice is explained: try the wrong ones too.
 
 # %% [markdown] quiz="voxels-at-2mm"
 # A tumour has 8000 voxels of 1 x 1 x 1 mm. The scan is resampled to 2 x 2 x 2 mm. What becomes of the tumour?
