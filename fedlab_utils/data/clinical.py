@@ -136,7 +136,7 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
         raise ClinicalTableError(path.name, f"it cannot be read ({error})", _SAVE_AGAIN) from error
     if len(lines) < 2:
         raise ClinicalTableError(path.name, f"it holds {len(lines)} lines, no table", _SAVE_AGAIN)
-    header = [re.sub(r"[^a-z0-9]+", "_", name.casefold()).strip("_") for name in lines[0]]
+    header = [re.sub(r"\W+", "_", name.casefold()).strip("_") for name in lines[0]]
     rows = [
         {
             name: value.strip()

@@ -61,11 +61,9 @@ def write_case(
     ending: str = ".nii.gz",
 ) -> Path:
     """Write a case as published, with ``labels`` or those of BraTS 2021, and return its folder."""
+    labels = segmentation() if labels is None else labels
     for role, suffix in suffixes.items():
-        if role == "label":
-            array = segmentation() if labels is None else labels
-        else:
-            array = scan(role)
+        array = labels if role == "label" else scan(role)
         save(folder / f"{case_id}{suffix}{ending}", array)
     return folder
 

@@ -97,7 +97,9 @@ def test_floats_far_from_integers_are_refused(value):
 
 @pytest.mark.parametrize("value", [3, 5, -1, 255, 256, 4096])
 def test_unknown_values_are_named(value):
-    with pytest.raises(LabelError, match=f"value {value} is unknown to scheme 'brats2017'") as raised:
+    with pytest.raises(
+        LabelError, match=f"value {value} is unknown to scheme 'brats2017'"
+    ) as raised:
         decode_labels(np.array([0, 1, value], np.int16), "brats2017")
     assert "4 = enhancing tumour" in raised.value.remedy
 

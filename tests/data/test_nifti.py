@@ -73,7 +73,9 @@ def test_takes_the_qform_where_there_is_no_sform(tmp_path):
 def test_several_gzip_members_are_one_file(tmp_path, good):
     raw = gzip.decompress(good.read_bytes())
     path = tmp_path / "members.nii.gz"
-    path.write_bytes(gzip.compress(raw[:400]) + gzip.compress(raw[400:1000]) + gzip.compress(raw[1000:]))
+    path.write_bytes(
+        gzip.compress(raw[:400]) + gzip.compress(raw[400:1000]) + gzip.compress(raw[1000:])
+    )
     np.testing.assert_array_equal(read_stored(path, "case")[0], scan("T1"))
 
 
@@ -108,14 +110,16 @@ def test_empty_file(tmp_path):
 def test_truncated_gzip(good, keep):
     content = good.read_bytes()
     good.write_bytes(content[:keep])
-    with pytest.raises(UnreadableFileError, match="case1: scan_t1.nii.gz is (truncated|not a NIfTI)"):
+    with pytest.raises(
+        UnreadableFileError, match=r"case1: scan_t1.nii.gz is (truncated|not a NIfTI)"
+    ):
         read_volume(good, "case1")
 
 
 def test_truncated_uncompressed(tmp_path):
     path = save(tmp_path / "x.nii", scan("T1"))
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(UnreadableFileError, match="x.nii is truncated: 3612 of 3712 bytes"):
+    with pytest.raises(UnreadableFileError, match=r"x.nii is truncated: 3612 of 3712 bytes"):
         read_volume(path, "case")
 
 
@@ -135,7 +139,7 @@ def test_flipped_bits_are_found_by_the_checksum(good):
 def test_not_nifti(tmp_path, content, packed):
     path = tmp_path / "x.nii.gz"
     path.write_bytes(gzip.compress(content) if packed else content)
-    with pytest.raises(UnreadableFileError, match="x.nii.gz is not a NIfTI file: it begins with"):
+    with pytest.raises(UnreadableFileError, match=r"x.nii.gz is not a NIfTI file: it begins with"):
         read_volume(path, "case")
 
 
@@ -152,17 +156,21 @@ def test_a_link_to_itself(tmp_path):
 
 
 def test_forbidden_file(good, monkeypatch):
-    def forbid(self):
+    def forbid(_):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "read_bytes", forbid)
-    with pytest.raises(UnreadableFileError, match=r"cannot be opened \(Permission denied\).*permissions"):
+    with pytest.raises(
+        UnreadableFileError, match=r"cannot be opened \(Permission denied\).*permissions"
+    ):
         read_volume(good, "case")
 
 
 def test_four_dimensions_where_three_are_due(tmp_path):
     path = save(tmp_path / "x.nii.gz", np.stack([scan("T1")] * 4, -1))
-    with pytest.raises(GeometryError, match="x.nii.gz has shape 12x14x10x4 where three dimensions"):
+    with pytest.raises(
+        GeometryError, match=r"x.nii.gz has shape 12x14x10x4 where three dimensions"
+    ):
         read_volume(path, "case")
 
 
@@ -177,11 +185,13 @@ def test_two_dimensions(tmp_path):
         read_volume(path, "case")
 
 
-@pytest.mark.parametrize("shape", [(32767, 32767, 32767), (513, 512, 512), (-5, 14, 10), (0, 14, 10)])
+@pytest.mark.parametrize(
+    "shape", [(32767, 32767, 32767), (513, 512, 512), (-5, 14, 10), (0, 14, 10)]
+)
 def test_a_header_that_claims_an_impossible_size_takes_no_memory(good, shape):
     patched(good, 42, struct.pack("<3h", *shape))
     tracemalloc.start()
-    with pytest.raises(GeometryError, match="scan_t1.nii.gz (announces|has shape)"):
+    with pytest.raises(GeometryError, match=r"scan_t1.nii.gz (announces|has shape)"):
         read_volume(good, "case")
     assert tracemalloc.get_traced_memory()[1] < 2_000_000
     tracemalloc.stop()
@@ -200,14 +210,14 @@ def test_a_gzip_bomb_is_not_expanded(good):
 @pytest.mark.parametrize("code", [0, 1, 32, 128, 1536, 2048, 9999])
 def test_voxel_types_that_are_no_single_number(good, code):
     patched(good, 70, struct.pack("<h", code))
-    with pytest.raises(UnreadableFileError, match="scan_t1.nii.gz"):
+    with pytest.raises(UnreadableFileError, match=r"scan_t1.nii.gz"):
         read_volume(good, "case")
 
 
 @pytest.mark.parametrize("offset", [-10.0, 1e30, float("nan"), 5e8])
 def test_a_senseless_place_of_the_voxels(good, offset):
     patched(good, 108, struct.pack("<f", offset))
-    with pytest.raises(UnreadableFileError, match="scan_t1.nii.gz"):
+    with pytest.raises(UnreadableFileError, match=r"scan_t1.nii.gz"):
         read_volume(good, "case")
 
 
@@ -279,7 +289,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     write_nifti(path, scan("T1"), LPS)
     before = path.read_bytes()
 
-    def full(descriptor):
+    def full(_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)

@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedlab_utils.data import cohort as module
+from fedlab_utils.data.cohort import load_cohort, open_cohort, phantom_folder
+from fedlab_utils.errors import (
+    ClinicalTableError,
+    DataError,
+    LabelError,
+    LayoutError,
+    MissingFileError,
+)
+from tests.data.published import BRATS, BRATS_2023, LPS, save, segmentation, write_case
+
+IDS = ("Brats18_2013_2_1", "Brats18_2013_3_1", "Brats18_TCIA05_396_1")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for case_id, grade in zip(IDS, ("HGG", "HGG", "LGG"), strict=True):
+        write_case(tmp_path / "set" / grade / case_id, case_id)
+    (tmp_path / "set" / "survival_data.csv").write_text(
+        f"BraTS18ID,Age,Survival,ResectionStatus\n{IDS[0]},60,100,GTR\n"
+    )
+    return tmp_path / "set"
+
+
+def test_a_cohort_knows_its_cases_and_their_table(folder):
+    cohort = load_cohort(folder)
+    assert len(cohort) == 3
+    assert [files.case_id for files in cohort] == list(IDS)
+    assert cohort.patients == ("Brats18_2013_2", "Brats18_2013_3", "Brats18_TCIA05_396")
+    assert cohort.problems == ()
+    assert cohort.table.index.tolist() == list(IDS)
+    row = cohort.table.loc[IDS[0]]
+    assert (row.patient_id, row.visit, row.layout) == ("Brats18_2013_2", "1", "brats2018")
+    assert (row.grade, row.age, row.institution, row.labelled) == ("HGG", 60, "2013", True)
+    assert cohort.table.loc[IDS[2], "grade"] == "LGG"
+    assert cohort.load(IDS[1]).files.case_id == IDS[1]
+    assert repr(cohort).count("\n") == 0
+
+
+def test_an_unknown_case_is_answered_with_near_ones(folder):
+    with pytest.raises(DataError, match=f"no such case among 3. Try {IDS[0]}"):
+        load_cohort(folder).load("Brats18_2013_2")
+
+
+def test_a_subset_keeps_the_order_asked_for(folder):
+    part = load_cohort(folder).subset([IDS[2], IDS[0], IDS[2]])
+    assert [files.case_id for files in part] == [IDS[2], IDS[0]]
+    assert part.table.index.tolist() == [IDS[2], IDS[0]]
+    with pytest.raises(DataError, match="no such case"):
+        part.subset([IDS[1]])
+
+
+def test_volumes_are_voxels_times_voxel_size(folder):
+    wide = LPS @ np.diag([2.0, 1, 3, 1])
+    save(folder / "HGG" / IDS[1] / f"{IDS[1]}{BRATS['label']}.nii.gz", segmentation(), wide)
+    broken = folder / "LGG" / IDS[2] / f"{IDS[2]}_seg.nii.gz"
+    broken.write_bytes(b"")
+    table = load_cohort(folder).with_volumes()
+    volumes = table[["volume_et_ml", "volume_tc_ml", "volume_wt_ml"]]
+    np.testing.assert_allclose(volumes.loc[IDS[0]], [0.012, 0.024, 0.060])
+    np.testing.assert_allclose(volumes.loc[IDS[1]], [0.072, 0.144, 0.360])
+    assert volumes.loc[IDS[2]].isna().all()
+
+
+def test_cases_without_labels_have_no_volume(folder):
+    for path in folder.rglob("*_seg.nii.gz"):
+        path.unlink()
+    cohort = load_cohort(folder)
+    assert not cohort.table.labelled.any()
+    assert cohort.with_volumes().volume_wt_ml.isna().all()
+
+
+def test_bad_cases_and_tables_hide_nothing(folder):
+    (folder / "LGG" / IDS[2] / f"{IDS[2]}_t2.nii.gz").unlink()
+    (folder / "name_mapping.csv").write_text("colour\nred\n")
+    cohort = load_cohort(folder)
+    assert [files.case_id for files in cohort] == list(IDS[:2])
+    assert [type(problem) for problem in cohort.problems] == [MissingFileError, ClinicalTableError]
+    assert cohort.problems[0].case == IDS[2]
+
+
+def test_no_usable_case_at_all_raises_what_is_wrong_with_the_first(tmp_path):
+    write_case(tmp_path / "a", "BraTS-PED-00002-000", BRATS_2023)
+    with pytest.raises(LabelError, match="none of 1 cases can be used; BraTS-PED-00002-000: "):
+        load_cohort(tmp_path)
+    assert len(load_cohort(tmp_path, scheme="brats2017")) == 1
+
+
+def test_nothing_there(tmp_path):
+    with pytest.raises(LayoutError, match="empty"):
+        load_cohort(tmp_path)
+
+
+def test_open_cohort_takes_what_is_named_then_the_environment(folder, monkeypatch):
+    monkeypatch.setenv("FEDLAB_DATA", str(folder))
+    assert len(open_cohort()) == 3
+    assert len(open_cohort(folder / "HGG")) == 2
+
+
+def test_the_phantoms_live_in_the_repository_or_in_the_cache(tmp_path, monkeypatch):
+    assert phantom_folder().parts[-2:] == ("data", "phantom")
+    assert (phantom_folder().parents[1] / "notebooks").is_dir()
+    installed = tmp_path / "site-packages" / "fedlab_utils" / "data" / "cohort.py"
+    monkeypatch.setattr(module, "__file__", str(installed))
+    monkeypatch.setenv("FEDLAB_CACHE", str(tmp_path / "cache"))
+    assert phantom_folder() == tmp_path / "cache" / "phantom"
+    monkeypatch.delenv("FEDLAB_CACHE")
+    assert phantom_folder() == Path.home() / ".cache" / "fedlab" / "phantom"
+
+
+def test_open_cohort_makes_the_phantoms_once(tmp_path, monkeypatch):
+    from fedlab_utils.data import phantom
+
+    made = []
+
+    def write(out, **settings):
+        made.append(settings)
+        write_case(out / IDS[0], IDS[0])
+
+    monkeypatch.delenv("FEDLAB_DATA", raising=False)
+    monkeypatch.setattr(module, "phantom_folder", lambda: tmp_path / "data" / "phantom")
+    monkeypatch.setattr(phantom, "write_cohort", write, raising=False)
+    assert len(open_cohort()) == len(open_cohort()) == 1
+    assert made == [{"cases": 60, "seed": 7, "spacing": 2.0, "layout": "brats2018"}]
+
+
+def test_two_kernels_may_make_the_phantoms_at_once(tmp_path, monkeypatch):
+    from fedlab_utils.data import phantom
+
+    def lose_the_race(out, **settings):
+        write_case(out / IDS[0], IDS[0])
+        raise DataError(out, f"it is there already ({settings['cases']} cases)", "Use it")
+
+    def fail(out, **_):
+        raise DataError(out, "no space left", "Make room")
+
+    monkeypatch.delenv("FEDLAB_DATA", raising=False)
+    monkeypatch.setattr(module, "phantom_folder", lambda: tmp_path / "phantom")
+    monkeypatch.setattr(phantom, "write_cohort", fail, raising=False)
+    with pytest.raises(DataError, match="no space left"):
+        open_cohort()
+    monkeypatch.setattr(phantom, "write_cohort", lose_the_race, raising=False)
+    assert len(open_cohort()) == 1
