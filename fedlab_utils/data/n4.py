@@ -15,14 +15,15 @@ def correct_bias(
     image: np.ndarray,
     mask: np.ndarray,
     spacing: Sequence[float],
-    shrink_mm: float = 4.0,
+    shrink_mm: float = 6.0,
     iterations: Sequence[int] = (50, 50, 30),
 ) -> np.ndarray:
     """Correct each sequence's bias field by N4 (Tustison et al., IEEE TMI 29:1310-1320, 2010).
 
     The field is smooth, so that it is estimated on a coarse image and evaluated on the full one.
-    N4 works on the logarithm of intensities: each sequence is shifted so that its darkest brain
-    voxel is just positive, and shifted back.
+    N4 works on the logarithm of intensities. Where a file holds negative ones, its true zero is
+    lost: such a sequence is shifted so that its darkest brain voxel is just positive, and shifted
+    back.
 
     Parameters
     ----------
@@ -61,12 +62,13 @@ def _correct(
     if high <= low:
         return volume
     # The darkest voxel gets 1 % of the range: a logarithm near 0 would dominate the histogram.
-    offset = 0.01 * (high - low) - min(low, values.min())
+    offset = max(0.0, 0.01 * (high - low) - values.min()) if values.min() < 0 else 0.0
     shifted = np.where(mask, volume + offset, 0).astype(np.float32)
     full = _to_sitk(shifted, spacing)
     factors = [max(1, round(shrink_mm / step)) for step in spacing]
     small = sitk.Shrink(full, factors[::-1])
-    small_mask = sitk.Shrink(_to_sitk(mask.astype(np.uint8), spacing), factors[::-1])
+    positive = mask & (shifted > 0)
+    small_mask = sitk.Shrink(_to_sitk(positive.astype(np.uint8), spacing), factors[::-1])
     n4 = sitk.N4BiasFieldCorrectionImageFilter()
     n4.SetMaximumNumberOfIterations(list(iterations))
     n4.Execute(small, small_mask)
