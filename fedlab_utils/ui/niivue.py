@@ -63,7 +63,7 @@ class LinkedViewer(TwinBox):
         still = widgets.Image(
             value=png_bytes(self.draw()), format="png", layout={"max_width": "100%"}
         )
-        self._stage = widgets.Box([still], layout={"flex_flow": "row wrap", "width": "100%"})
+        self._stage = widgets.VBox([still])
         self._probe = SilentProbe()
         self._probe.observe(self._answer, "available")
         self.view.observe(self._apply, "value")
@@ -79,9 +79,13 @@ class LinkedViewer(TwinBox):
             for viewer in self.viewers:
                 others = [other for other in self.viewers if other is not viewer]
                 viewer.broadcast_to(others, {"crosshair": True})
-            self._stage.children = [
-                widgets.VBox([widgets.HTML(f"<b>{name}</b>"), viewer], layout={"flex": "1 1 220px"})
+            windows = [
+                widgets.VBox([widgets.HTML(f"<b>{name}</b>"), viewer])
                 for name, viewer in zip(SEQUENCES, self.viewers, strict=True)
+            ]
+            columns = "repeat(auto-fit, minmax(190px, 1fr))"
+            self._stage.children = [
+                widgets.GridBox(windows, layout={"grid_template_columns": columns})
             ]
         self._report()
 

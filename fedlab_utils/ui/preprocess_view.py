@@ -58,7 +58,12 @@ class PreprocessingExplorer(TwinBox):
         self.clip = widgets.FloatSlider(
             5.0, min=0.5, max=5.0, step=0.5, description="Clip at (z)", style=narrow
         )
-        self.n4 = widgets.Checkbox(False, description="N4 bias correction (takes seconds)")
+        self.n4 = widgets.Checkbox(
+            False,
+            description="N4 bias field correction (takes seconds)",
+            indent=False,
+            layout={"width": "320px"},
+        )
         self.sequence = widgets.Dropdown(
             options=SEQUENCES, value="T1ce", description="Sequence", style=narrow
         )
@@ -153,7 +158,8 @@ class PreprocessingExplorer(TwinBox):
             pane = slices.paint(picture, [], (_PANE, height), 0.0, outline=False, smooth=False)
             canvas.paste(Image.fromarray(pane), (left, _HEAD))
             edges = (left, _HEAD, left + _PANE - 1, _HEAD + height - 1)
-            slices.edge_letters(draw, edges, "axial", True)
+            if grey.any():
+                slices.edge_letters(draw, edges, "axial", True)
             draw.text((left + 4, 20), title, _WHITE, slices.font(15), anchor="ls")
         slices.scale_bar(draw, (6, canvas.height - 9), _PANE / size_mm[0])
         note = "N4: black 0.7 to white 1.3 of the median" if shown["n4"] else ""
@@ -172,9 +178,14 @@ class PreprocessingExplorer(TwinBox):
             ("mean in the brain", f"{shown['mean_before']:.4g}", f"{shown['mean_after']:.3f} z"),
             ("standard deviation", f"{shown['sd_before']:.4g}", f"{shown['sd_after']:.3f} z"),
             ("clipped brain voxels", "", f"{shown['clipped_percent']:.2f} %"),
-            ("bias field removed by N4", "", f"±{shown['removed_percent']:.0f} %"),
         )
-        body = "".join(f"<tr><th>{a}</th><td>{b}</td><td>{c}</td></tr>" for a, b, c in rows)
+        if shown["n4"]:
+            rows += (("bias field removed by N4", "", f"±{shown['removed_percent']:.0f} %"),)
+        body = "".join(
+            f"<tr><th scope='row' style='text-align:left'>{a}</th>"
+            f"<td style='padding:0 1.5em'>{b}</td><td>{c}</td></tr>"
+            for a, b, c in rows
+        )
         return f"<table><tr><th></th><th>as read</th><th>after</th></tr>{body}</table>"
 
     def describe(self) -> str:

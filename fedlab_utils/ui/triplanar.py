@@ -60,18 +60,19 @@ class TriPlanar(TwinBox):
     def _make_controls(self) -> None:
         """Make the controls, the cross-hair on the largest cut through the tumour."""
         start = starting_point(self._scan)
-        narrow = {"description_width": "70px"}
+        narrow, short = {"description_width": "70px"}, {"width": "220px"}
         self.sequence = widgets.Dropdown(
-            options=SEQUENCES, value="FLAIR", description="Sequence", style=narrow
+            options=SEQUENCES, value="FLAIR", description="Sequence", style=narrow, layout=short
         )
         has_labels = self._scan.labels is not None
         self.overlay = widgets.Dropdown(
             options=slices.OVERLAYS if has_labels else ("none",),
             description="Overlay",
             style=narrow,
+            layout=short,
         )
         self.style = widgets.ToggleButtons(
-            options=("fill", "outline"), description="Drawn as", style={"button_width": "80px"}
+            options=("fill", "outline"), style={"button_width": "80px"}, layout={"margin": "0 20px"}
         )
         self.opacity = widgets.FloatSlider(
             0.45, min=0, max=1, step=0.05, description="Opacity", style=narrow
@@ -83,7 +84,7 @@ class TriPlanar(TwinBox):
                 max=self._scan.image.shape[1 + axis] - 1,
                 description=plane.capitalize(),
                 style=narrow,
-                layout={"width": "300px"},
+                layout={"width": "275px"},
             )
             for plane, axis in slices.NORMAL.items()
         }

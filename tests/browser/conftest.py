@@ -1,0 +1,79 @@
+"""Fixtures: one JupyterLab and one Chromium for the whole session, one page per test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.lab import REPOSITORY, Lab
+from tests.browser.notebook import OpenNotebook
+
+FLAGS = (
+    "--no-sandbox",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Callable[[tuple[str, ...]], object]]:
+    """Function that starts Chromium with further flags; a skip where there is none."""
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    if path is None:
+        reason = "chromium is not installed (apt install chromium)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        started = []
+
+        def start(flags: tuple[str, ...] = FLAGS) -> object:
+            started.append(playwright.chromium.launch(executable_path=path, args=list(flags)))
+            return started[-1]
+
+        yield start
+        for browser in started:
+            browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: Callable) -> object:
+    """A Chromium that draws WebGL in software."""
+    return chromium()
+
+
+@pytest.fixture(scope="session")
+def lab(chromium: Callable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:  # noqa: ARG001
+    """A JupyterLab that serves a copy of the notebooks."""
+    notebooks = sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+    demo = sorted((Path(__file__).parent / "demo").glob("*.ipynb"))
+    server = Lab(tmp_path_factory.mktemp("lab") / "home", [*notebooks, *demo])
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def open_notebook(lab: Lab, browser: object) -> Iterator[Callable[[str], OpenNotebook]]:
+    """Function that opens a notebook of the lab in a new page."""
+    pages = []
+
+    def open_(name: str, using: object = None) -> OpenNotebook:
+        page = (using or browser).new_page(viewport={"width": 1300, "height": 1000})
+        pages.append(page)
+        return OpenNotebook(page, lab.address(name))
+
+    yield open_
+    for page in pages:
+        page.close()
