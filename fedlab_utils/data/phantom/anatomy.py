@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedlab_utils.data.phantom.brain import _REGION, Brain, build_brain, draw_pose
+from fedlab_utils.data.phantom.brain import REGION, Brain, build_brain, draw_pose, grid_axes
 from fedlab_utils.data.phantom.fields import sigmoid, smooth_field
 from fedlab_utils.data.phantom.lesion import grow_lesion, plan_foci
 from fedlab_utils.data.phantom.plan import PatientPlan, draw_plan, stream
-from fedlab_utils.data.phantom.tissue import NAMES
+from fedlab_utils.data.phantom.tissue import HEALTHY, NAMES
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Anatomy:
         Voxel centres of the box in mm.
     box
         Where the box lies in the whole volume.
+    lesion_box
+        Where, within the box, tumour can be; nothing but healthy tissue outside.
     shape
         Size of the whole volume in voxels.
     spacing
@@ -43,6 +45,7 @@ class Anatomy:
     mask: np.ndarray
     axes: tuple[np.ndarray, np.ndarray, np.ndarray]
     box: tuple[slice, slice, slice]
+    lesion_box: tuple[slice, slice, slice]
     shape: tuple[int, int, int]
     spacing: float
 
@@ -72,36 +75,37 @@ def make_anatomy(index: int, seed: int = 0, spacing: float = 2.0) -> Anatomy:
     brain = build_brain(rng, pose, plan.ageing, spacing, pushes)
     lesion = grow_lesion(stream(seed, index, "lesion"), brain, foci, plan.tumour, spacing)
     fractions = _healthy(stream(seed, index, "vessels"), brain, plan.ageing)
-    left = 1 - sum(lesion.fractions.values())
+    left = np.clip(1 - sum(lesion.fractions.values()), 0, 1)
     inside = fractions[:, *lesion.box]
-    inside *= np.clip(left, 0, 1)
+    inside[:HEALTHY] *= left
     for name, share in lesion.fractions.items():
-        inside[NAMES.index(name)] += share
+        inside[NAMES.index(name)] = share
     labels = np.zeros(brain.mask.shape, np.uint8)
-    labels[lesion.box] = lesion.labels
-    labels *= brain.mask
-    shape = tuple(round(s / spacing) for s in (240, 240, 155))
-    return Anatomy(plan, fractions, labels, brain.mask, brain.axes, brain.box, shape, spacing)
+    labels[lesion.box] = lesion.labels * brain.mask[lesion.box]
+    shape = tuple(len(axis) for axis in grid_axes(spacing))
+    return Anatomy(
+        plan, fractions, labels, brain.mask, brain.axes, brain.box, lesion.box, shape, spacing
+    )
 
 
 def _healthy(rng: np.random.Generator, brain: Brain, ageing: float) -> np.ndarray:
     """Return the fractions of healthy tissue, with vessels and the white-matter lesions of age."""
     shape = brain.mask.shape
     out = np.zeros((len(NAMES), *shape), np.float32)
-    first, second = smooth_field(rng, brain.axes, _REGION, 5.0, channels=2)
+    first, second = smooth_field(rng, brain.axes, REGION, 5.0, channels=2)
     # Where two smooth fields vanish together there is a curve in space: a vessel, in sulcus or tissue.
     tube = np.exp(-(first**2 + second**2) / 0.012)
     surface = np.clip(brain.csf * 1.3 * brain.cortex, 0, 1)
     vessel = tube * (0.12 + 0.88 * surface)
-    spots = smooth_field(rng, brain.axes, _REGION, 2.2)
-    near = brain.ventricle
-    limit = 3.6 - 1.1 * ageing
-    lesion = sigmoid((spots + 0.8 * near - limit) / 0.15) * brain.white
+    spots = smooth_field(rng, brain.axes, REGION, 2.2)
+    lesion = sigmoid((spots + 0.8 * brain.near_ventricle - (3.6 - 1.1 * ageing)) / 0.15)
+    lesion *= brain.white
     rest = (1 - vessel) * (1 - lesion)
-    out[NAMES.index("white")] = brain.white * rest
-    out[NAMES.index("grey")] = brain.grey * brain.cortex * rest
-    out[NAMES.index("deep_grey")] = brain.grey * (1 - brain.cortex) * rest
-    out[NAMES.index("csf")] = brain.csf * rest
+    np.multiply(brain.white, rest, out=out[NAMES.index("white")])
+    grey = brain.grey * rest
+    np.multiply(grey, brain.cortex, out=out[NAMES.index("grey")])
+    np.subtract(grey, out[NAMES.index("grey")], out=out[NAMES.index("deep_grey")])
+    np.multiply(brain.csf, rest, out=out[NAMES.index("csf")])
     out[NAMES.index("vessel")] = vessel
-    out[NAMES.index("white_lesion")] = lesion * (1 - vessel)
+    np.multiply(lesion, 1 - vessel, out=out[NAMES.index("white_lesion")])
     return out

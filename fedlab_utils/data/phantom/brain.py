@@ -12,7 +12,7 @@ from fedlab_utils.data.phantom.template import Maps, load_template
 FIELD_OF_VIEW_MM = (240.0, 240.0, 155.0)
 """Size of a BraTS volume. Patient coordinates run from 0 to these, towards right, front and top."""
 
-_REGION = ((40.0, 202.0), (15.0, 212.0), (0.0, 155.0))
+REGION = ((40.0, 202.0), (15.0, 212.0), (0.0, 155.0))
 """Where a brain can be, in patient coordinates: random fields need to cover no more."""
 
 
@@ -73,13 +73,13 @@ class Brain:
     Attributes
     ----------
     white, grey, csf
-        ``(X, Y, Z)`` float32, fractions that sum to 1 inside ``mask``.
-    cortex, ventricle
-        Template maps carried along, in [0, 1].
+        ``(X, Y, Z)`` float32, fractions that sum to 1.
+    cortex, near_ventricle
+        How cortical a place is and how near the ventricles, float32 in [0, 1].
     mask
         Brain, bool.
-    mni_x, mni_y, mni_z
-        MNI coordinates of each voxel, mm, with all bending.
+    mni
+        ``(3, X, Y, Z)`` float32, where in the average brain each voxel comes from, in mm.
     axes
         Voxel centres in patient coordinates, mm.
     box
@@ -90,7 +90,7 @@ class Brain:
     grey: np.ndarray
     csf: np.ndarray
     cortex: np.ndarray
-    ventricle: np.ndarray
+    near_ventricle: np.ndarray
     mask: np.ndarray
     mni: np.ndarray
     axes: Axes
@@ -137,20 +137,42 @@ def build_brain(
     """
     template = load_template(1 if spacing < 1.5 else 2)
     box, axes = _bounding_box(pose, spacing)
-    mni, unit = _bent_coordinates(rng, pose, ageing, axes, pushes, template.shape, template.tissue)
-    white_odds, csf_odds, mask, cortex, ventricle = template.tissue.sample(unit)
-    folds = smooth_field(rng, axes, _REGION, 2.3, band=True)
-    detail = smooth_field(rng, axes, _REGION, 1.5)
+    mni, regions = _bent_coordinates(rng, pose, ageing, axes, pushes, template.shape)
+    cortex, near_ventricle, cerebellum = regions
+    white_odds, csf_odds, mask = template.tissue.sample(mni)
+    folds = smooth_field(rng, axes, REGION, 2.3, band=True)
+    detail = smooth_field(rng, axes, REGION, 1.5)
     # The zero surfaces of a band-limited field are sheets that fold like sulci; crowns lie between.
-    crown = np.abs(folds) - 0.8
+    crown = np.abs(folds, out=folds)
+    crown -= 0.8
+    own = cortex * (1 - cerebellum)
     sharp = 1.0 + 1.3 * cortex
-    white_odds = sharp * white_odds + cortex * (1.3 * crown + 0.35 * detail)
-    csf_odds = sharp * (csf_odds + 1.1 * ageing - 0.4) - cortex * (1.2 * crown - 0.35 * detail)
-    white, csf = np.exp(np.minimum(white_odds, 20)), np.exp(np.minimum(csf_odds, 20))
-    total = 1 / (1 + white + csf)
-    edge = smooth_field(rng, axes, _REGION, 7.0)
-    inside = mask > 0.6 + 0.3 * np.tanh(0.5 * edge)
-    return Brain(white * total, total, csf * total, cortex, ventricle, inside, mni, axes, box)
+    white_odds *= sharp
+    white_odds += own * (1.3 * crown + 0.3 * detail)
+    csf_odds += 1.1 * ageing - 0.4
+    csf_odds *= sharp
+    csf_odds += own * (0.3 * detail - 1.2 * crown)
+    _add_folia(rng, axes, cerebellum, white_odds)
+    white, csf = np.exp(white_odds, out=white_odds), np.exp(csf_odds, out=csf_odds)
+    grey = 1 / (1 + white + csf)
+    white *= grey
+    csf *= grey
+    inside = mask > 0.6 + 0.3 * np.tanh(0.5 * smooth_field(rng, axes, REGION, 7.0))
+    return Brain(white, grey, csf, cortex, near_ventricle, inside, mni, axes, box)
+
+
+def _add_folia(
+    rng: np.random.Generator, axes: Axes, cerebellum: np.ndarray, white_odds: np.ndarray
+) -> None:
+    """Fold the cerebellum: leaves that lie nearly flat, a few millimetres apart. In place."""
+    places = [np.flatnonzero(cerebellum.max((1, 2)) > 0.05)]
+    places += [np.flatnonzero(cerebellum.max((0, 2)) > 0.05)]
+    places += [np.flatnonzero(cerebellum.max((0, 1)) > 0.05)]
+    part = tuple(slice(p[0], p[-1] + 1) for p in places)
+    inner = tuple(a[s] for a, s in zip(axes, part, strict=True))
+    extent = (REGION[0], (REGION[1][0], 130.0), (REGION[2][0], 90.0))
+    leaves = smooth_field(rng, inner, extent, (7.0, 4.0, 1.3), band=True)
+    white_odds[part] += 1.5 * cerebellum[part] * leaves
 
 
 def _bounding_box(pose: Pose, spacing: float) -> tuple[tuple[slice, slice, slice], Axes]:
@@ -171,15 +193,17 @@ def _bent_coordinates(
     axes: Axes,
     pushes: list[Push],
     shape: Maps,
-    tissue: Maps,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return where in the average brain each voxel comes from: MNI mm and unit coordinates."""
-    coarse = tuple(np.arange(low, high + 4, 4.0) for low, high in _REGION)
+    """Return where in the average brain each voxel comes from, and the regions there.
+
+    MNI mm ``(3, X, Y, Z)``; how cortical, near a ventricle, cerebellar ``(3, X, Y, Z)``.
+    """
+    coarse = tuple(np.arange(low, high + 4, 4.0) for low, high in REGION)
     points = np.stack(np.meshgrid(*coarse, indexing="ij"))
     mni = pose.to_mni(points)
-    pull_x, pull_y, pull_z, depth = shape.sample(shape.unit_coordinates(mni))
-    bend = 2.6 * smooth_field(rng, coarse, _REGION, 30.0, channels=3)
-    bend += 1.4 * smooth_field(rng, coarse, _REGION, 9.0, channels=3)
+    pull_x, pull_y, pull_z, depth = shape.sample(mni)[:4]
+    bend = 2.6 * smooth_field(rng, coarse, REGION, 30.0, channels=3)
+    bend += 1.4 * smooth_field(rng, coarse, REGION, 9.0, channels=3)
     shift = bend + (6.5 * ageing - 1.0) * np.stack([pull_x, pull_y, pull_z])
     firm = np.clip(depth / 14.0, 0, 1)  # the skull does not give way
     for push in pushes:
@@ -189,8 +213,8 @@ def _bent_coordinates(
             distance < 1, 1.0, np.exp(-(((distance - 1) / 1.1) ** 2)) / np.maximum(distance, 1)
         )
         shift -= np.tensordot(np.linalg.inv(pose.matrix), away * inward * firm, axes=(1, 0))
-    mni = (mni + shift).astype(np.float32)
-    both = np.stack([mni, tissue.unit_coordinates(mni).astype(np.float32)])
+    mni = mni + shift
+    regions = shape.sample(mni)[4:]
     matrices = tuple(linear_matrix(a, c) for a, c in zip(axes, coarse, strict=True))
-    fine = apply_matrices(both, matrices)
-    return fine[0], fine[1]
+    fine = apply_matrices(np.concatenate([mni, regions]).astype(np.float32), matrices)
+    return fine[:3], fine[3:]

@@ -112,10 +112,9 @@ def _box(
     brain: Brain, foci: list[Focus], plan: TumourPlan
 ) -> tuple[tuple[slice, slice, slice], Axes, tuple[tuple[float, float], ...]]:
     """Return the voxels that the tumour can reach, their axes, and their extent in mm."""
-    margin = 12 + 0.75 * (plan.whole_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
+    margin = 14 + 1.2 * (plan.whole_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
     centres = np.array([focus.centre for focus in foci])
     low, high = centres.min(0) - margin, centres.max(0) + margin
-    low, high = low - foci[0].radius_mm * 0.5, high + foci[0].radius_mm * 0.5
     box = tuple(
         slice(int(np.searchsorted(a, lo)), int(np.searchsorted(a, hi)))
         for a, lo, hi in zip(brain.axes, low, high, strict=True)

@@ -9,7 +9,7 @@ from fedlab_utils.data.phantom.artefacts import acquire, coil_bias
 from fedlab_utils.data.phantom.fields import smooth_field
 from fedlab_utils.data.phantom.plan import stream
 from fedlab_utils.data.phantom.scanner import SCANNERS, Scanner, tissue_signals
-from fedlab_utils.data.phantom.tissue import WATER_SPREAD
+from fedlab_utils.data.phantom.tissue import HEALTHY, WATER_SPREAD
 
 _REGION = ((0.0, 240.0), (0.0, 240.0), (0.0, 155.0))
 WHITE_LEVEL = 350.0
@@ -39,19 +39,40 @@ def render(anatomy: Anatomy, scanner: Scanner | str | None = None, visit: int = 
         scanner = SCANNERS[scanner]
     plan = anatomy.plan
     rng = stream(plan.seed, plan.index, f"render {visit} {scanner.name}")
-    signals = tissue_signals(scanner)
-    change = tissue_signals(scanner, 1 + WATER_SPREAD) - signals
-    count = anatomy.fractions.shape[0]
-    flat = anatomy.fractions.reshape(count, -1)
-    images = (np.concatenate([signals, change]).astype(np.float32) @ flat).reshape(
-        8, *anatomy.mask.shape
-    )
-    texture = smooth_field(stream(plan.seed, plan.index, "texture"), anatomy.axes, _REGION, 3.0)
-    out = []
-    for number, sequence in enumerate(scanner.sequences):
-        signal = images[number] + images[4 + number] * texture
+    images = ideal_images(anatomy, scanner)
+    out = np.zeros((len(images), *anatomy.shape), np.float32)
+    for whole, signal, sequence in zip(out, images, scanner.sequences, strict=True):
         signal *= coil_bias(rng, anatomy.axes, scanner.bias)
         signal = acquire(rng, signal, anatomy.axes, sequence, sequence.noise)
-        gain = WHITE_LEVEL * np.exp(rng.normal(0, 0.25))
-        out.append(np.maximum(np.rint(signal * gain), 1) * anatomy.mask)
-    return anatomy.whole(np.stack(out).astype(np.float32))
+        signal *= WHITE_LEVEL * np.exp(rng.normal(0, 0.25))
+        # Files hold whole numbers; 0 means outside, so a dark voxel of the brain is 1.
+        np.maximum(np.rint(signal, out=signal), 1, out=signal)
+        np.multiply(signal, anatomy.mask, out=whole[anatomy.box])
+    return out
+
+
+def ideal_images(anatomy: Anatomy, scanner: Scanner) -> np.ndarray:
+    """Return the signal without noise, shading or slices: ``(4, x, y, z)`` in the brain's box.
+
+    Each voxel is the mean of its tissues' signals by their fractions (partial volume). Tissues are not
+    quite alike in different patients and at different places of one.
+    """
+    plan = anatomy.plan
+    own = stream(plan.seed, plan.index, "tissue")
+    stretch = np.exp(own.normal(0, 0.03 + 0.5 * WATER_SPREAD))
+    uptake = float(np.exp(own.normal(0, 0.3)))
+    texture = smooth_field(own, anatomy.axes, _REGION, 3.0)
+    signals = tissue_signals(scanner, stretch, uptake).astype(np.float32)
+    wetter = tissue_signals(scanner, stretch * (1 + WATER_SPREAD), uptake).astype(np.float32)
+    change = wetter - signals
+    healthy = anatomy.fractions[:HEALTHY].reshape(HEALTHY, -1)
+    images = (signals[:, :HEALTHY] @ healthy).reshape(-1, *anatomy.mask.shape)
+    for image, ratio in zip(images, change[:, 0] / signals[:, 0], strict=True):
+        image *= 1 + ratio * texture
+    box = anatomy.lesion_box
+    tumour = anatomy.fractions[HEALTHY:, *box]
+    flat, size = tumour.reshape(len(tumour), -1), tumour.shape[1:]
+    both = np.concatenate([signals[:, HEALTHY:], change[:, HEALTHY:]]) @ flat
+    both = both.reshape(2, -1, *size)
+    images[:, *box] += both[0] + both[1] * texture[box]
+    return images

@@ -143,7 +143,9 @@ _FLOWING = np.array([TISSUES[name].flowing for name in NAMES])
 _UPTAKE = np.array([TISSUES[name].uptake_mm for name in NAMES])
 
 
-def tissue_signals(scanner: Scanner, stretch: np.ndarray | float = 1.0) -> np.ndarray:
+def tissue_signals(
+    scanner: Scanner, stretch: np.ndarray | float = 1.0, uptake: float = 1.0
+) -> np.ndarray:
     """Return the signal of every tissue in every sequence, white matter scaled to 1 in each.
 
     Parameters
@@ -153,6 +155,8 @@ def tissue_signals(scanner: Scanner, stretch: np.ndarray | float = 1.0) -> np.nd
     stretch
         Factor on T1 and T2 of each tissue (more or less water than usual); a number or ``(tissues,)``.
         The scale is that of unstretched white matter.
+    uptake
+        Factor on the contrast agent that tumour and vessels take up.
 
     Returns
     -------
@@ -160,7 +164,7 @@ def tissue_signals(scanner: Scanner, stretch: np.ndarray | float = 1.0) -> np.nd
         ``(4, tissues)`` float64, order of ``conventions.SEQUENCES`` and ``tissue.NAMES``.
     """
     t1, t2, density = relaxation(scanner.field_strength_t)
-    dose = scanner.contrast_dose * _UPTAKE
+    dose = scanner.contrast_dose * uptake * _UPTAKE
     rows = []
     for number, sequence in enumerate(scanner.sequences):
         concentration = dose if number == 1 else 0.0 * dose

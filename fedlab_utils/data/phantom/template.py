@@ -29,22 +29,22 @@ class Maps:
     origin: np.ndarray
     step: float
 
-    def unit_coordinates(self, mni: np.ndarray) -> np.ndarray:
-        """Return MNI coordinates ``(3, ...)`` in mm as torch's grid_sample wants them: -1 to 1."""
-        lead = (3,) + (1,) * (mni.ndim - 1)
-        size = np.array(self.values.shape[1:])
-        place = (mni - self.origin.reshape(lead)) / self.step
-        return (2 * place + 1) / size.reshape(lead) - 1
+    def sample(self, mni: np.ndarray) -> np.ndarray:
+        """Interpolate linearly at MNI coordinates ``(3, X, Y, Z)`` in mm; zero outside.
 
-    def sample(self, unit: np.ndarray) -> np.ndarray:
-        """Interpolate linearly at ``(3, ...)`` unit coordinates; zero outside. ``(channels, ...)``."""
+        Returns ``(channels, X, Y, Z)`` float32.
+        """
         import torch
 
-        # grid_sample wants coordinates last, in the order Z, Y, X.
-        grid = torch.from_numpy(np.ascontiguousarray(np.moveaxis(unit[::-1], 0, -1), np.float32))
-        out = torch.nn.functional.grid_sample(
-            torch.from_numpy(self.values)[None], grid[None], align_corners=False
-        )
+        # grid_sample wants -1 to 1 from edge to edge, coordinates last and in the order Z, Y, X.
+        grid = np.empty((*mni.shape[1:], 3), np.float32)
+        for axis, size in enumerate(self.values.shape[1:]):
+            scale = 2 / (self.step * size)
+            target = grid[..., 2 - axis]
+            np.multiply(mni[axis], np.float32(scale), out=target, casting="same_kind")
+            target += np.float32(1 / size - 1 - scale * self.origin[axis])
+        values, places = torch.from_numpy(self.values), torch.from_numpy(grid)
+        out = torch.nn.functional.grid_sample(values[None], places[None], align_corners=False)
         return out[0].numpy()
 
 
@@ -56,10 +56,11 @@ class Template:
     ----------
     tissue
         Channels: log-odds of white against grey matter, log-odds of CSF against grey matter, brain
-        mask, how cortical a place is, ventricle; the last three in [0, 1].
+        mask in [0, 1].
     shape
         At 4 mm, channels: the three components of the direction towards the ventricles (at most 1
-        long, fading within about 15 mm), and the depth below the brain's surface in mm.
+        long, fading within about 15 mm); depth below the brain's surface in mm; and in [0, 1] how
+        cortical a place is, how near a ventricle, and cerebellum.
     """
 
     tissue: Maps
@@ -90,18 +91,17 @@ def load_template(step: int) -> Template:
     origin = corner + (step - 1) / 2
     grey, white, mask = (_pooled(volume, step) for volume in volumes)
     csf = np.clip(mask - grey - white, 0, 1)
-    cortex, ventricle = _regions(csf, mask, origin, step)
     values = np.stack(
         [
             np.log((white + _FLOOR) / (grey + _FLOOR)),
             np.log((csf + _FLOOR) / (grey + _FLOOR)),
             gaussian_filter(mask, 1.0 / step),
-            cortex,
-            ventricle,
         ]
     ).astype(np.float32)
-    shape = _shape_maps(_pooled(ventricle, 4 // step), _pooled(mask, 4 // step))
-    return Template(Maps(values, origin, float(step)), Maps(shape, corner + 1.5, 4.0))
+    ventricle = _ventricles(csf, origin, step)
+    coarse = corner + 1.5
+    shape = _shape_maps(_pooled(ventricle, 4 // step), _pooled(mask, 4 // step), coarse)
+    return Template(Maps(values, origin, float(step)), Maps(shape, coarse, 4.0))
 
 
 def _pooled(volume: np.ndarray, step: int) -> np.ndarray:
@@ -111,32 +111,37 @@ def _pooled(volume: np.ndarray, step: int) -> np.ndarray:
     return trimmed.reshape(a, step, b, step, c, step).mean((1, 3, 5), dtype=np.float32)
 
 
-def _regions(
-    csf: np.ndarray, mask: np.ndarray, origin: np.ndarray, step: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return how cortical each place is and where the ventricles are, both float32 in [0, 1]."""
-    from scipy.ndimage import gaussian_filter, label
+def _mni_grid(size: tuple[int, ...], origin: np.ndarray, step: float) -> list[np.ndarray]:
+    """Return x, y and z of each voxel in MNI mm, ready to broadcast."""
+    return [a * step + o for a, o in zip(np.ogrid[tuple(map(slice, size))], origin, strict=True)]
 
-    x, y, z = np.ogrid[tuple(slice(0, n) for n in csf.shape)]
-    x, y, z = (a * step + o for a, o in zip((x, y, z), origin, strict=True))
-    # Nuclei, brain stem and the ventricles' walls look alike in everybody: no folds of one's own.
-    deep = ((x / 38) ** 2 + ((y + 8) / 42) ** 2 + ((z - 4) / 26) ** 2 < 1) & (z > -45)
-    stem = (np.abs(x) < 22) & (y > -48) & (y < 6) & (z < -8)
-    cortex = gaussian_filter((~(deep | stem)).astype(np.float32) * (mask > 0.5), 3.0 / step)
-    # The ventricles are the large pieces of CSF in the middle, without cisterns and fissures.
+
+def _ventricles(csf: np.ndarray, origin: np.ndarray, step: int) -> np.ndarray:
+    """Return the large pieces of CSF in the middle, without cisterns and fissures: 0 or 1."""
+    from scipy.ndimage import label
+
+    x, y, z = _mni_grid(csf.shape, origin, step)
     middle = (np.abs(x) < 40) & (y > -62) & (y < 38) & (z > -22) & (z < 30)
     parts, _ = label((csf > 0.35) & middle)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
-    ventricle = (sizes > 400 / step**3)[parts].astype(np.float32)
-    return cortex, ventricle
+    return (sizes > 400 / step**3)[parts].astype(np.float32)
 
 
-def _shape_maps(ventricle: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return pull towards the ventricles (3 channels) and depth (mm), from maps at 4 mm."""
+def _shape_maps(ventricle: np.ndarray, mask: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """Return the channels of :attr:`Template.shape` from maps at 4 mm."""
     from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-    pull = np.stack(np.gradient(gaussian_filter(ventricle, 1.5)))
+    x, y, z = _mni_grid(mask.shape, origin, 4.0)
+    near = gaussian_filter(ventricle, 1.5)
+    pull = np.stack(np.gradient(near))
     pull /= np.sqrt((pull**2).sum(0)).max()
     depth = distance_transform_edt(mask > 0.5, sampling=4.0)
-    return np.concatenate([pull, depth[None]]).astype(np.float32)
+    # Nuclei, brain stem and the ventricles' walls look alike in everybody: no folds of one's own.
+    deep = ((x / 38) ** 2 + ((y + 8) / 42) ** 2 + ((z - 4) / 26) ** 2 < 1) & (z > -45)
+    stem = (np.abs(x) < 22) & (y > -48) & (y < 6) & (z < -8)
+    cerebellum = (y < -36) & (z < -20 - 0.25 * (y + 60)) & ~stem
+    inside = mask > 0.5
+    regions = [inside & ~(deep | stem), near / near.max(), inside & cerebellum]
+    cortex, near, cerebellum = (gaussian_filter(r.astype(np.float32), 0.6) for r in regions)
+    return np.stack([*pull, depth, cortex, near, cerebellum]).astype(np.float32)

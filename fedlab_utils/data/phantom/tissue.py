@@ -58,12 +58,12 @@ _TABLE = (
     Tissue("grey", (1188, 1331), (97, 92), 0.82, 0.012),  # 1, 2, 3
     Tissue("deep_grey", (950, 1120), (84, 76), 0.79, 0.010),  # 5: between the two; iron shortens T2
     Tissue("csf", (4200, 4300), (1800, 1700), 1.00, 0.0, 0.0, 0.0),  # 3
-    Tissue("vessel", (1580, 1660), (180, 110), 0.80, 0.9, 0.75, 0.0),  # 4
+    Tissue("vessel", (1580, 1660), (180, 110), 0.80, 0.7, 0.75, 0.0),  # 4
     Tissue("white_lesion", (1050, 1250), (135, 125), 0.83),  # 5
     Tissue("oedema", (1250, 1450), (165, 150), 0.88, 0.01, 0.0, 0.16),  # 5
     Tissue("solid", (1350, 1600), (150, 140), 0.88, 0.02, 0.0, 0.14),  # 5: tumour, no enhancement
     Tissue("weak_rim", (1150, 1400), (115, 108), 0.85, 0.12, 0.0, 0.10),  # 5
-    Tissue("strong_rim", (1100, 1350), (108, 100), 0.85, 0.60, 0.0, 0.10),  # 5
+    Tissue("strong_rim", (1100, 1350), (108, 100), 0.85, 0.42, 0.0, 0.10),  # 5
     Tissue("necrosis", (2100, 2400), (280, 250), 0.95, 0.02, 0.0, 0.22),  # 5
     Tissue("cyst", (3000, 3200), (800, 750), 0.98, 0.0, 0.0, 0.04),  # 5
     Tissue("blood", (480, 560), (75, 60), 0.85, 0.02, 0.0, 0.25),  # 5: subacute haemorrhage
@@ -73,6 +73,9 @@ TISSUES: dict[str, Tissue] = {tissue.name: tissue for tissue in _TABLE}
 """Tissues by name, in the order of an anatomy's fractions."""
 
 NAMES = tuple(TISSUES)
+
+HEALTHY = NAMES.index("oedema")
+"""How many tissues come first that a head without tumour has too."""
 
 WATER_SPREAD = np.array([tissue.water_spread for tissue in _TABLE], dtype=np.float32)
 

@@ -7,8 +7,9 @@ import io
 import json
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -116,11 +117,26 @@ def _run(jobs: list[_Job], workers: int | None) -> Iterable[None]:
     # Spawned, since forking a process that runs torch's threads may hang.
     with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
         try:
-            for future in as_completed([pool.submit(_write_patient, job) for job in jobs]):
+            with _interrupts_held():
+                futures = [pool.submit(_write_patient, job) for job in jobs]
+            for future in as_completed(futures):
                 yield future.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)  # waits for the patients under way
             raise
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold ctrl-C back while processes start: they inherit that, and only the parent will see it."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows; there the workers ignore it once they run
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:
