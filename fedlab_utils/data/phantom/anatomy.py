@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedlab_utils.data.phantom.brain import REGION, Brain, build_brain, draw_pose, grid_axes
-from fedlab_utils.data.phantom.fields import sigmoid, smooth_field
+from fedlab_utils.data.phantom.brain import Brain, build_brain, draw_pose, grid_axes
 from fedlab_utils.data.phantom.lesion import grow_lesion, plan_foci
 from fedlab_utils.data.phantom.plan import PatientPlan, draw_plan, stream
 from fedlab_utils.data.phantom.tissue import HEALTHY, NAMES
+from fedlab_utils.data.phantom.vessels import vessel_fraction, white_lesions
 
 
 @dataclass(frozen=True)
@@ -89,23 +89,16 @@ def make_anatomy(index: int, seed: int = 0, spacing: float = 2.0) -> Anatomy:
 
 
 def _healthy(rng: np.random.Generator, brain: Brain, ageing: float) -> np.ndarray:
-    """Return the fractions of healthy tissue, with vessels and the white-matter lesions of age."""
-    shape = brain.mask.shape
-    out = np.zeros((len(NAMES), *shape), np.float32)
-    first, second = smooth_field(rng, brain.axes, REGION, 5.0, channels=2)
-    # Where two smooth fields vanish together there is a curve in space: a vessel, in sulcus or tissue.
-    tube = np.exp(-(first**2 + second**2) / 0.012)
-    surface = np.clip(brain.csf * 1.3 * brain.cortex, 0, 1)
-    vessel = tube * (0.12 + 0.88 * surface)
-    spots = smooth_field(rng, brain.axes, REGION, 2.2)
-    lesion = sigmoid((spots + 0.8 * brain.near_ventricle - (3.6 - 1.1 * ageing)) / 0.15)
-    lesion *= brain.white
+    """Return the fractions of a head without tumour, ``(tissues, X, Y, Z)``."""
+    out = np.zeros((len(NAMES), *brain.mask.shape), np.float32)
+    vessel, lesion = vessel_fraction(rng, brain), white_lesions(rng, brain, ageing)
     rest = (1 - vessel) * (1 - lesion)
-    np.multiply(brain.white, rest, out=out[NAMES.index("white")])
+    parts = dict(zip(NAMES, out, strict=True))
+    np.multiply(brain.white, rest, out=parts["white"])
     grey = brain.grey * rest
-    np.multiply(grey, brain.cortex, out=out[NAMES.index("grey")])
-    np.subtract(grey, out[NAMES.index("grey")], out=out[NAMES.index("deep_grey")])
-    np.multiply(brain.csf, rest, out=out[NAMES.index("csf")])
-    out[NAMES.index("vessel")] = vessel
-    np.multiply(lesion, 1 - vessel, out=out[NAMES.index("white_lesion")])
+    np.multiply(grey, brain.cortex, out=parts["grey"])
+    np.subtract(grey, parts["grey"], out=parts["deep_grey"])
+    np.multiply(brain.csf, rest, out=parts["csf"])
+    parts["vessel"][...] = vessel
+    np.multiply(lesion, 1 - vessel, out=parts["white_lesion"])
     return out

@@ -74,8 +74,10 @@ class Brain:
     ----------
     white, grey, csf
         ``(X, Y, Z)`` float32, fractions that sum to 1.
-    cortex, near_ventricle
-        How cortical a place is and how near the ventricles, float32 in [0, 1].
+    cortex, near_ventricle, cerebellum
+        How cortical a place is, how near the ventricles, and cerebellum; float32 in [0, 1].
+    inside
+        Average brain mask: about 0.6 at the surface, 1 a few millimetres below it.
     mask
         Brain, bool.
     mni
@@ -91,6 +93,8 @@ class Brain:
     csf: np.ndarray
     cortex: np.ndarray
     near_ventricle: np.ndarray
+    cerebellum: np.ndarray
+    inside: np.ndarray
     mask: np.ndarray
     mni: np.ndarray
     axes: Axes
@@ -139,7 +143,7 @@ def build_brain(
     box, axes = _bounding_box(pose, spacing)
     mni, regions = _bent_coordinates(rng, pose, ageing, axes, pushes, template.shape)
     cortex, near_ventricle, cerebellum = regions
-    white_odds, csf_odds, mask = template.tissue.sample(mni)
+    white_odds, csf_odds, inside = template.tissue.sample(mni)
     folds = smooth_field(rng, axes, REGION, 2.3, band=True)
     detail = smooth_field(rng, axes, REGION, 1.5)
     # The zero surfaces of a band-limited field are sheets that fold like sulci; crowns lie between.
@@ -149,7 +153,7 @@ def build_brain(
     sharp = 1.0 + 1.3 * cortex
     white_odds *= sharp
     white_odds += own * (1.3 * crown + 0.3 * detail)
-    csf_odds += 1.1 * ageing - 0.4
+    csf_odds += 1.0 * ageing - 0.95 + 0.5 * cortex
     csf_odds *= sharp
     csf_odds += own * (0.3 * detail - 1.2 * crown)
     _add_folia(rng, axes, cerebellum, white_odds)
@@ -157,8 +161,8 @@ def build_brain(
     grey = 1 / (1 + white + csf)
     white *= grey
     csf *= grey
-    inside = mask > 0.6 + 0.3 * np.tanh(0.5 * smooth_field(rng, axes, REGION, 7.0))
-    return Brain(white, grey, csf, cortex, near_ventricle, inside, mni, axes, box)
+    mask = inside > 0.70 + 0.24 * np.tanh(0.6 * smooth_field(rng, axes, REGION, 6.0))
+    return Brain(white, grey, csf, cortex, near_ventricle, cerebellum, inside, mask, mni, axes, box)
 
 
 def _add_folia(

@@ -89,23 +89,27 @@ def grow_lesion(
     """Grow the planned tumour in a brain that has already given way to it."""
     box, axes, extent = _box(brain, foci, plan)
     white, grey, csf = (part[box] for part in (brain.white, brain.grey, brain.csf))
-    allowed = brain.mask[box] & (csf < 0.5)
+    allowed = brain.mask[box] & (csf < 0.5) & (brain.cerebellum[box] < 0.5)
     across = -np.sign(plan.centre_mni[0]) * brain.mni[0][box]  # mm beyond the midline
     bridge = _in_corpus_callosum(brain.mni[:, *box]) * white
     barrier = np.clip(across + 1.0, 0, None) * (1 - bridge)
-    level = _core_level(rng, axes, extent, foci) + 0.10 * (white - grey) - 0.25 * barrier
+    diffuse = plan.style in ("none", "patchy")
+    level = _core_level(rng, axes, extent, foci, 0.30 if diffuse else 0.20)
+    level += (0.28 if diffuse else 0.10) * (white - grey) - 0.25 * barrier
     level = np.where(allowed, level, -9.0)
     voxel_ml = spacing**3 / 1000
     level -= _threshold(level, plan.core_ml / voxel_ml, floor=-1.0)
-    radius = foci[0].radius_mm
-    core = sigmoid(level * radius / (0.35 * spacing))
+    depth = level * foci[0].radius_mm
+    core = sigmoid(depth / (0.9 if diffuse else 0.45))
     arrival = _spread(core, white, grey, np.where(allowed, barrier, 9.0), axes, extent)
-    ragged = smooth_field(rng, axes, extent, 1.8) * 0.5 + smooth_field(rng, axes, extent, 4.5) * 0.9
-    arrival = arrival + ragged + 1.5 * grey
-    outside = np.where(allowed & (level < 0), -arrival, -99.0)
+    ragged = smooth_field(rng, axes, extent, 1.8) * 0.5 + smooth_field(rng, axes, extent, 4.5) * 1.1
+    outside = np.where(allowed & (level < 0), -(arrival + ragged + 2.5 * grey), -99.0)
     reach = _threshold(outside, (plan.whole_ml - plan.core_ml) / voxel_ml, floor=-30.0)
-    wet = np.where(allowed, sigmoid((outside - reach) / 0.8), 0.0) * (1 - core)
-    return _compose(rng, axes, extent, level * radius, core, wet, white, plan, box)
+    margin = outside - reach
+    wet = np.where(allowed, sigmoid(margin / 0.8), 0.0) * (1 - core)
+    # Wettest where the front came early, thin at its edge; grey matter takes up less.
+    wetness = (0.62 + 0.38 * sigmoid((margin - 5) / 3)) * (0.35 + 0.65 * white)
+    return _compose(rng, axes, extent, depth, core, wet, wetness, plan, box)
 
 
 def _box(
@@ -130,9 +134,13 @@ def _in_corpus_callosum(mni: np.ndarray) -> np.ndarray:
 
 
 def _core_level(
-    rng: np.random.Generator, axes: Axes, extent: tuple[tuple[float, float], ...], foci: list[Focus]
+    rng: np.random.Generator,
+    axes: Axes,
+    extent: tuple[tuple[float, float], ...],
+    foci: list[Focus],
+    lumpy: float,
 ) -> np.ndarray:
-    """Return how deep inside the core each voxel lies, in radii: 0 at the surface, 1 in the middle."""
+    """Return how deep in the core each voxel lies, in radii: 0 at the surface, 1 in the middle."""
     best = None
     for focus in foci:
         offset = [a - c for a, c in zip(axes, focus.centre, strict=True)]
@@ -149,7 +157,7 @@ def _core_level(
     radius = foci[0].radius_mm
     lumps = smooth_field(rng, axes, extent, max(0.33 * radius, 2.5))
     bumps = smooth_field(rng, axes, extent, max(0.14 * radius, 1.5))
-    return best + 0.22 * lumps + 0.08 * bumps
+    return best + lumpy * lumps + 0.4 * lumpy * bumps
 
 
 def _threshold(score: np.ndarray, count: float, floor: float) -> float:
@@ -197,8 +205,9 @@ def _spread(
 
 
 def _averaging(nodes: np.ndarray, at: np.ndarray) -> np.ndarray:
-    weights = np.maximum(1e-6, 1 - np.abs(nodes[:, None] - at[None, :]) / LATTICE_MM)
-    return weights / weights.sum(1, keepdims=True)
+    """Average over the voxels around each node; nothing where there are none."""
+    weights = np.maximum(0.0, 1 - np.abs(nodes[:, None] - at[None, :]) / LATTICE_MM)
+    return weights / np.maximum(weights.sum(1, keepdims=True), 0.5)
 
 
 def _ahead(array: np.ndarray, axis: int) -> np.ndarray:
@@ -216,7 +225,7 @@ def _compose(
     depth: np.ndarray,
     core: np.ndarray,
     wet: np.ndarray,
-    white: np.ndarray,
+    wetness: np.ndarray,
     plan: TumourPlan,
     box: tuple[slice, slice, slice],
 ) -> Lesion:
@@ -224,24 +233,23 @@ def _compose(
     fine = smooth_field(rng, axes, extent, 1.6)
     middle = smooth_field(rng, axes, extent, 3.4)
     slow = smooth_field(rng, axes, extent, 7.5)
+    deep = sigmoid((depth - 2) / 0.5)
     if plan.style == "ring":
-        thickness = rng.uniform(1.8, 5.5) * np.exp(0.45 * slow) + 0.7 * middle
-        dead = sigmoid((depth - thickness + 0.6 * fine) / 0.5)
-        open_rim = sigmoid((middle + 0.6 * slow - rng.uniform(1.3, 2.6)) / 0.2)
-        rim = (1 - dead) * (1 - open_rim)
+        thickness = rng.uniform(2.0, 9.0) * np.exp(0.5 * slow) + 1.6 * middle
+        dead = sigmoid((depth - thickness + 0.9 * fine) / 0.5)
+        holes = sigmoid((fine + 0.6 * middle - rng.uniform(1.7, 2.8)) / 0.2) * deep
+        dead = np.maximum(dead, holes)
+        closed = 1 - sigmoid((middle + 0.8 * slow - rng.uniform(1.3, 2.8)) / 0.2)
     elif plan.style == "solid":
-        dead = sigmoid((middle + 0.5 * fine - rng.uniform(1.2, 2.2)) / 0.2) * sigmoid(
-            (depth - 2) / 0.5
-        )
-        rim = (1 - dead) * sigmoid((slow + 1.6) / 0.2)
+        dead = sigmoid((middle + 0.5 * fine + 0.7 * slow - rng.uniform(1.6, 2.8)) / 0.2) * deep
+        closed = sigmoid((slow + 1.6) / 0.2)
     elif plan.style == "patchy":
-        dead = sigmoid((slow + 0.6 * middle - rng.uniform(1.0, 2.0)) / 0.2) * sigmoid(
-            (depth - 2) / 0.5
-        )
-        rim = (1 - dead) * sigmoid((slow * 0.4 + middle + 0.5 * fine - rng.uniform(0.7, 1.6)) / 0.2)
+        dead = sigmoid((slow + 0.6 * middle - rng.uniform(1.0, 2.0)) / 0.2) * deep
+        closed = sigmoid((0.5 * slow + middle + 0.5 * fine - rng.uniform(0.5, 1.5)) / 0.2)
     else:
-        dead = np.zeros_like(core)
-        rim = np.zeros_like(core)
+        dead = sigmoid((slow + 0.4 * middle - rng.uniform(1.4, 3.0)) / 0.2) * deep
+        closed = np.zeros_like(core)
+    rim = (1 - dead) * closed
     rim, dead = core * rim, core * dead
     solid = np.maximum(core - rim - dead, 0)
     labels = np.zeros(core.shape, np.uint8)
@@ -250,11 +258,10 @@ def _compose(
     labels[inside] = NECROSIS
     labels[inside & (rim > 0.5 * core)] = ENHANCING
     strong = np.clip(rng.uniform(0.35, 0.85) + 0.22 * middle + 0.15 * fine, 0.03, 1.0)
-    liquid = np.clip(sigmoid((slow + rng.normal(-0.6, 0.9)) / 0.4), 0, 1)
+    liquid = np.clip(sigmoid((slow + rng.normal(-1.1, 0.9)) / 0.4), 0, 1)
     bleeding = rng.random() < 0.15
     clot = sigmoid((middle + 0.5 * slow - 1.7) / 0.15) if bleeding else np.zeros_like(core)
-    # Oedema thins out outwards and in streaks; grey matter takes up less of it.
-    soaked = wet * np.clip(0.86 + 0.10 * slow + 0.05 * middle, 0.35, 1.0) * (0.45 + 0.55 * white)
+    soaked = wet * np.clip(wetness + 0.08 * slow + 0.06 * middle, 0.1, 1.0)
     fractions = {
         "oedema": soaked,
         "solid": solid,

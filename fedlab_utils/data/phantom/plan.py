@@ -157,11 +157,13 @@ def _draw_tumour(rng: np.random.Generator, grade: str, idh: bool) -> TumourPlan:
     place[0] = max(place[0], 9.0) * (-1 if side == "left" else 1)
     whole = float(np.clip(np.exp(rng.normal(np.log(88), 0.62)), 8, 260))
     if grade == "HGG":
-        share = np.clip(np.exp(rng.normal(np.log(0.36), 0.5)), 0.08, 0.85)
-        style = str(rng.choice(["ring", "solid", "patchy", "none"], p=[0.72, 0.13, 0.13, 0.02]))
+        core = min(whole * float(np.clip(np.exp(rng.normal(np.log(0.38), 0.5)), 0.08, 0.85)), 110)
+        style = str(rng.choice(["ring", "solid", "patchy", "none"], p=[0.70, 0.15, 0.13, 0.02]))
+        if core > 40 and style == "solid":  # what grows large outgrows its blood supply
+            style = "ring"
     else:
-        share = np.clip(rng.normal(0.62, 0.2), 0.15, 0.97)
+        core = min(whole * float(np.clip(rng.normal(0.62, 0.2), 0.15, 0.97)), 130)
         style = str(rng.choice(["none", "patchy"], p=[0.74, 0.26] if idh else [0.55, 0.45]))
     foci = int(1 + (grade == "HGG") * (rng.random() < 0.16) * (1 + (rng.random() < 0.3)))
     centre = tuple(round(float(value), 2) for value in place)
-    return TumourPlan(side, lobe, centre, whole, float(whole * share), style, foci)
+    return TumourPlan(side, lobe, centre, whole, core, style, foci)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from fedlab_utils.data.phantom.anatomy import Anatomy
+from fedlab_utils.data.phantom.brain import REGION
 from fedlab_utils.data.phantom.artefacts import acquire, coil_bias
 from fedlab_utils.data.phantom.fields import smooth_field
 from fedlab_utils.data.phantom.plan import stream
 from fedlab_utils.data.phantom.scanner import SCANNERS, Scanner, tissue_signals
 from fedlab_utils.data.phantom.tissue import HEALTHY, WATER_SPREAD
 
-_REGION = ((0.0, 240.0), (0.0, 240.0), (0.0, 155.0))
 WHITE_LEVEL = 350.0
 """Mean value of white matter in the files; scanners differ around it."""
 
@@ -39,7 +39,30 @@ def render(anatomy: Anatomy, scanner: Scanner | str | None = None, visit: int = 
         scanner = SCANNERS[scanner]
     plan = anatomy.plan
     rng = stream(plan.seed, plan.index, f"render {visit} {scanner.name}")
-    images = ideal_images(anatomy, scanner)
+    return scan(rng, ideal_images(anatomy, scanner), anatomy, scanner)
+
+
+def scan(
+    rng: np.random.Generator, images: np.ndarray, anatomy: Anatomy, scanner: Scanner
+) -> np.ndarray:
+    """Put signals through the scanner: shading, slices, noise, gain. Changes ``images``.
+
+    Parameters
+    ----------
+    rng
+        Source of all that differs from scan to scan.
+    images
+        ``(4, x, y, z)`` float32 in the brain's box, white matter about 1.
+    anatomy
+        Where the box lies, and the mask.
+    scanner
+        Shading, resolution and noise.
+
+    Returns
+    -------
+    np.ndarray
+        ``(4, X, Y, Z)`` float32; see :func:`render`.
+    """
     out = np.zeros((len(images), *anatomy.shape), np.float32)
     for whole, signal, sequence in zip(out, images, scanner.sequences, strict=True):
         signal *= coil_bias(rng, anatomy.axes, scanner.bias)
@@ -61,7 +84,8 @@ def ideal_images(anatomy: Anatomy, scanner: Scanner) -> np.ndarray:
     own = stream(plan.seed, plan.index, "tissue")
     stretch = np.exp(own.normal(0, 0.03 + 0.5 * WATER_SPREAD))
     uptake = float(np.exp(own.normal(0, 0.3)))
-    texture = smooth_field(own, anatomy.axes, _REGION, 3.0)
+    texture = 0.8 * smooth_field(own, anatomy.axes, REGION, 3.2)
+    texture += 0.6 * smooth_field(own, anatomy.axes, REGION, 1.5)
     signals = tissue_signals(scanner, stretch, uptake).astype(np.float32)
     wetter = tissue_signals(scanner, stretch * (1 + WATER_SPREAD), uptake).astype(np.float32)
     change = wetter - signals
