@@ -9,38 +9,21 @@ from __future__ import annotations
 import gzip
 import os
 import uuid
-import zlib
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlab_utils.errors import GeometryError, IntensityError, UnreadableFileError
-
-MAX_VOXELS = 512**3
-"""Largest 3-D volume that is read: eighteen times a BraTS scan, half a gigabyte as float32."""
-
-_GZIP_MAGIC = b"\x1f\x8b"
-_HEADER_BYTES = 540  # of NIfTI-2; NIfTI-1 has 348
-_PADDING = 1 << 16  # bytes after the voxels that are put up with
-_AGAIN = "Copy or download it again"
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """Where the voxels lie in a file, and what they are."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
-    offset: int
-    slope: float
-    intercept: float
-    affine: NDArray[np.float64]
-
-    @property
-    def end(self) -> int:
-        return self.offset + int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+from fedlab_utils.data.nifti_header import (
+    AGAIN,
+    GZIP_MAGIC,
+    MAX_VOXELS,
+    PADDING,
+    check_shape,
+    expand,
+    read_header,
+)
+from fedlab_utils.errors import IntensityError, UnreadableFileError
 
 
 def read_stored(
@@ -71,21 +54,21 @@ def read_stored(
     """
     path = Path(path)
     content = _read_bytes(path, case)
-    layout = _read_header(content, path, case)
-    layout = _check_shape(layout, channels, path, case)
-    if content[:2] == _GZIP_MAGIC:
-        content = _expand(content, layout.end, path, case)
-        if len(content) >= layout.end + _PADDING:
+    layout = read_header(content, path, case)
+    layout = check_shape(layout, channels, path, case)
+    if content[:2] == GZIP_MAGIC:
+        content = expand(content, layout.end, path, case)
+        if len(content) >= layout.end + PADDING:
             raise UnreadableFileError(
                 case,
                 f"{path.name} expands to more than the {layout.end} bytes its header announces",
-                "Its header or its content is damaged; " + _AGAIN.lower(),
+                "Its header or its content is damaged; " + AGAIN.lower(),
             )
     if len(content) < layout.end:
         raise UnreadableFileError(
             case,
             f"{path.name} is truncated: {len(content)} of {layout.end} bytes are there",
-            _AGAIN,
+            AGAIN,
         )
     voxels = np.frombuffer(content, layout.dtype, int(np.prod(layout.shape)), layout.offset)
     voxels = voxels.reshape(layout.shape, order="F")
@@ -129,7 +112,7 @@ def check_intensities(volume: NDArray[np.floating], name: str, case: object) -> 
             "Take the scan as published, or convert it again from the scanner's own files",
         )
     if lowest == highest == 0:
-        raise IntensityError(case, f"{name} holds nothing but zeros", _AGAIN)
+        raise IntensityError(case, f"{name} holds nothing but zeros", AGAIN)
 
 
 def write_nifti(path: Path, array: NDArray, affine: NDArray[np.floating]) -> None:
@@ -175,7 +158,7 @@ def _read_bytes(path: Path, case: object) -> bytes:
             raise UnreadableFileError(case, f"{path.name} is not a file", "Name a NIfTI file")
         if size > limit:
             raise UnreadableFileError(
-                case, f"{path.name} has {size} bytes, more than any scan", _AGAIN
+                case, f"{path.name} has {size} bytes, more than any scan", AGAIN
             )
         content = path.read_bytes()
     except OSError as error:
@@ -185,113 +168,5 @@ def _read_bytes(path: Path, case: object) -> bytes:
             "Check the file's permissions, links and disk",
         ) from error
     if not content:
-        raise UnreadableFileError(case, f"{path.name} is empty (0 bytes)", _AGAIN)
+        raise UnreadableFileError(case, f"{path.name} is empty (0 bytes)", AGAIN)
     return content
-
-
-def _read_header(content: bytes, path: Path, case: object) -> _Layout:
-    """Read what the header announces, without believing it."""
-    from nibabel import Nifti1Header, Nifti2Header
-    from nibabel.spatialimages import HeaderDataError
-
-    head = content[:_HEADER_BYTES]
-    if head[:2] == _GZIP_MAGIC:
-        head = _expand(content, _HEADER_BYTES, path, case)[:_HEADER_BYTES]
-    kind = Nifti2Header if head[4:7] == b"n+2" else Nifti1Header
-    size = 540 if kind is Nifti2Header else 348
-    if kind is Nifti1Header and head[344:347] != b"n+1":
-        raise _not_nifti(path, case, f"it begins with {head[:8]!r}")
-    if len(head) < size:
-        raise UnreadableFileError(
-            case, f"{path.name} is truncated: its header ends after {len(head)} bytes", _AGAIN
-        )
-    try:
-        header = kind(head[:size], check=False)
-        slope, intercept = header.get_slope_inter()
-        with np.errstate(all="ignore"):
-            affine = np.asarray(header.get_best_affine(), np.float64)
-        return _Layout(
-            tuple(int(n) for n in header.get_data_shape()),
-            header.get_data_dtype(),
-            int(header["vox_offset"]),
-            1.0 if slope is None else float(slope),
-            0.0 if intercept is None else float(intercept),
-            affine,
-        )
-    except (HeaderDataError, ValueError, OverflowError, KeyError) as error:
-        raise _not_nifti(path, case, f"its header is damaged ({error})") from error
-
-
-def _not_nifti(path: Path, case: object, why: str) -> UnreadableFileError:
-    return UnreadableFileError(
-        case,
-        f"{path.name} is not a NIfTI file: {why}",
-        "Name the scan as published, or convert it to NIfTI",
-    )
-
-
-def _check_shape(layout: _Layout, channels: int | None, path: Path, case: object) -> _Layout:
-    """Check what the header announces, before any memory is taken for it."""
-    shape = layout.shape
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    due = 3 if channels is None else 4
-    if len(shape) != due or min(shape) < 1 or (channels and shape[3] != channels):
-        wanted = "three dimensions" + ("" if channels is None else f" and {channels} volumes")
-        raise GeometryError(
-            case,
-            f"{path.name} has shape {_times(layout.shape)} where {wanted} are due",
-            "Save one volume per sequence, or name the layout that the folder has",
-        )
-    voxels = int(np.prod(shape[:3], dtype=object))
-    if voxels > MAX_VOXELS:
-        raise GeometryError(
-            case,
-            f"{path.name} announces {_times(shape)} voxels, more than {MAX_VOXELS} can be held",
-            "The header is damaged or this is no brain scan; " + _AGAIN.lower(),
-        )
-    if layout.dtype.kind not in "iuf" or layout.dtype.itemsize > 8:
-        raise UnreadableFileError(
-            case,
-            f"{path.name} stores voxels of type {layout.dtype}",
-            "Save it as integers or floats, one number per voxel",
-        )
-    if layout.offset < 0 or layout.offset > _PADDING * 1024:
-        raise UnreadableFileError(
-            case, f"{path.name} claims that voxels begin at byte {layout.offset}", _AGAIN
-        )
-    matrix = layout.affine[:3, :3]
-    if not np.isfinite(layout.affine).all() or abs(np.linalg.det(matrix)) < 1e-9:
-        raise GeometryError(
-            case,
-            f"{path.name} has an affine that is singular or no number: {matrix.tolist()}",
-            "Take the scan as published; its header has lost the voxel size",
-        )
-    return replace(layout, shape=shape)
-
-
-def _expand(content: bytes, size: int, path: Path, case: object) -> bytes:
-    """Decompress ``size`` bytes, or fewer if there are no more, and at most a little padding.
-
-    A stream is read to its end where that is near, since zlib compares the checksum there.
-    """
-    parts: list[bytes] = []
-    wanted = size + _PADDING
-    try:
-        while content[:2] == _GZIP_MAGIC and wanted > 0:  # a file may hold several gzip members
-            stream = zlib.decompressobj(wbits=31)
-            parts.append(stream.decompress(content, wanted))
-            wanted -= len(parts[-1])
-            content = stream.unused_data
-    except zlib.error as error:
-        raise UnreadableFileError(case, f"{path.name} is damaged: {error}", _AGAIN) from error
-    if wanted > 0 and not stream.eof:
-        count = sum(map(len, parts))
-        raise UnreadableFileError(
-            case, f"{path.name} is truncated: its compressed data break off at byte {count}", _AGAIN
-        )
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))

@@ -207,6 +207,12 @@ def test_a_gzip_bomb_is_not_expanded(good):
     tracemalloc.stop()
 
 
+def test_a_file_of_countless_empty_gzip_members_is_given_up(good):
+    good.write_bytes(gzip.compress(b"") * 100_000 + good.read_bytes())
+    with pytest.raises(UnreadableFileError, match="more than 16384 pieces"):
+        read_volume(good, "case")
+
+
 @pytest.mark.parametrize("code", [0, 1, 32, 128, 1536, 2048, 9999])
 def test_voxel_types_that_are_no_single_number(good, code):
     patched(good, 70, struct.pack("<h", code))
