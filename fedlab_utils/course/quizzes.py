@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from fedlab_utils.course import progress
 from fedlab_utils.course.messages import Message, inline_html, plain
+from fedlab_utils.course.question import Choice, Quiz
 from fedlab_utils.course.registry import did_you_mean, find_quiz
-from fedlab_utils.course.source import Choice, Quiz, lessons
+from fedlab_utils.course.source import lessons
 
 if TYPE_CHECKING:
     import ipywidgets

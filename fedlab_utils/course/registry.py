@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fedlab_utils.course import source
 from fedlab_utils.course.exercise import Exercise
+from fedlab_utils.course.question import Quiz
 
 
 @cache
@@ -34,7 +35,7 @@ def find_exercise(name: str) -> Exercise | None:
     return next((x.exercises[name] for x in _likely_first(name) if name in x.exercises), None)
 
 
-def find_quiz(name: str) -> source.Quiz | None:
+def find_quiz(name: str) -> Quiz | None:
     """Return the quiz ``name``, or None."""
     return next((x.quizzes[name] for x in source.lessons() if name in x.quizzes), None)
 

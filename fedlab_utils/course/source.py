@@ -82,12 +82,12 @@ from pathlib import Path
 
 from fedlab_utils.course.address import notebooks_folder
 from fedlab_utils.course.exercise import Equivalent, Exercise, WrongAnswer, imports_of, to_solution
+from fedlab_utils.course.question import Quiz, parse_quiz
 from fedlab_utils.errors import CourseError
 
 MARKS = ("exercise", "wrong", "diagnosis", "hint", "equivalent", "quiz")
 _CELL = re.compile(r"^# %%(?P<markdown> \[markdown\])?(?P<marks>.*)$")
 _MARK = re.compile(r'\s*(\w+)=("(?:[^"\\]|\\.)*"|\[[^\]]*\])')
-_CHOICE = re.compile(r"^- \[(?P<right>[ x])\] (?P<text>.+)$")
 _EQUIVALENT = re.compile(r"^- `(?P<before>.+?)` -> `(?P<after>.*?)`: (?P<reason>.+)$", re.DOTALL)
 
 
@@ -100,25 +100,6 @@ class Cell:
     marks: dict[str, str]
     tags: tuple[str, ...]
     line: int
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One choice of a quiz and why it is right or wrong."""
-
-    text: str
-    right: bool
-    explanation: str
-
-
-@dataclass(frozen=True)
-class Quiz:
-    """A question with its choices; more than one may be right."""
-
-    name: str
-    lesson: int
-    question: str
-    choices: tuple[Choice, ...]
 
 
 @dataclass(frozen=True)
@@ -249,22 +230,12 @@ def _question(cells: list[Cell], stem: str) -> str:
 
 
 def _quiz(cell: Cell, number: int, stem: str) -> Quiz:
-    question: list[str] = []
-    choices: list[dict] = []
-    for line in cell.source.splitlines():
-        if match := _CHOICE.match(line):
-            choices.append({"text": match["text"], "right": match["right"] == "x", "why": []})
-        elif choices and line.strip().startswith(">"):
-            choices[-1]["why"].append(line.strip().removeprefix(">").strip())
-        elif choices and line.strip():
-            choices[-1]["text"] += " " + line.strip()
-        elif not choices:
-            question.append(line)
-    read = tuple(Choice(c["text"], c["right"], " ".join(c["why"])) for c in choices)
-    if len(read) < 2 or not any(c.right for c in read) or not all(c.explanation for c in read):
-        cause = f"quiz {cell.marks['quiz']!r} lacks choices, a right choice or an explanation"
-        raise _fail(stem, cell.line, cause, "write '- [ ] choice' and '> explanation' lines")
-    return Quiz(cell.marks["quiz"], number, "\n".join(question).strip(), read)
+    try:
+        return parse_quiz(cell.source, cell.marks["quiz"], number)
+    except ValueError as error:
+        raise _fail(
+            stem, cell.line, str(error), "write '- [ ] choice' and '> explanation' lines"
+        ) from error
 
 
 def _exercises(cells: list[Cell], number: int, stem: str) -> dict[str, Exercise]:

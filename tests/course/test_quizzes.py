@@ -8,7 +8,8 @@ import pytest
 
 from fedlab_utils.course import progress, quiz
 from fedlab_utils.course.messages import plain
-from fedlab_utils.course.source import Quiz, lessons
+from fedlab_utils.course.question import Quiz
+from fedlab_utils.course.source import lessons
 
 QUIZZES = [q for lesson in lessons() for q in lesson.quizzes.values()]
 

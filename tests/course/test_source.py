@@ -5,7 +5,8 @@ import pytest
 
 from fedlab_utils.course import source
 from fedlab_utils.course.exercise import Equivalent, WrongAnswer
-from fedlab_utils.course.source import Choice, parse_lesson
+from fedlab_utils.course.question import Choice
+from fedlab_utils.course.source import parse_lesson
 from fedlab_utils.errors import CourseError
 from tests.course.toy import TOY, toy_lesson
 
