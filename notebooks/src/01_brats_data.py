@@ -21,7 +21,7 @@
 # %%
 import numpy as np
 
-from fedlab_utils.course import show_source
+from fedlab_utils.course import check, hint, quiz, show_source, solution
 from fedlab_utils.data import open_cohort
 
 cohort = open_cohort()
@@ -73,7 +73,7 @@ print("spacing", case.spacing, "mm")
 # %%
 from fedlab_utils.ui import sequence_panel
 
-sequence_panel(case)
+sequence_panel(case, title=case.files.case_id)
 
 # %% [markdown]
 # All four are the same slice of the same patient. MRI makes the protons of water and fat ring like little bells, and listens. How loud
@@ -97,9 +97,12 @@ sequence_panel(case)
 # point is a T1 setting; try to turn it into a T2 picture.
 
 # %%
-from fedlab_utils.ui import contrast_explorer
+from fedlab_utils.data.phantom import make_anatomy
+from fedlab_utils.ui import ContrastExplorer
 
-contrast_explorer(seed=7)
+anatomy = make_anatomy(index=3, seed=7, spacing=1.5)
+through_tumour = (anatomy.labels > 0).sum(axis=(0, 1)).argmax()
+ContrastExplorer(anatomy.fractions[..., through_tumour], field_strength_t=1.5)
 
 # %% [markdown]
 # ## Labels, and the regions that are scored
@@ -176,18 +179,18 @@ def my_regions(labels):
 # 3. Find something bright in FLAIR that is not tumour.
 
 # %%
-from fedlab_utils.ui import triplanar
+from fedlab_utils.ui import TriPlanar
 
-triplanar(case)
+TriPlanar(case, title=case.files.case_id)
 
 # %% [markdown]
 # The same patient in a viewer that renders the volume on your graphics card ([NiiVue](https://niivue.com)): four sequences with one
 # cross-hair. Click into one and the others follow. If your browser has no WebGL, you see a still picture.
 
 # %%
-from fedlab_utils.ui import linked_viewer
+from fedlab_utils.ui import LinkedViewer
 
-linked_viewer(case)
+LinkedViewer(case, title=case.files.case_id)
 
 # %% [markdown]
 # ## Four traps of real files
@@ -268,8 +271,10 @@ show_source(decode_labels)
 # patient's, each column has one number that is not zero. Its row tells the patient's axis, its sign the direction.
 
 # %%
+import nibabel
+
 print(case.grid.affine)
-print("axes of the file run to", case.grid.axes)
+print("axes of the file run to", "".join(nibabel.aff2axcodes(case.grid.affine)))
 
 
 # %% exercise="to_ras"
@@ -368,26 +373,23 @@ def my_split_by_patient(patients, test_fraction, rng):
 # %% [markdown]
 # ### Trap 4: files that are simply broken
 #
-# Downloads break off, disks fill up, a script writes NaN. A cohort of a thousand cases nearly always has a few. Here we copy three
-# patients, damage two of them, and let the validator look. One faulty case must not hide the others, and the message should say what to do.
+# Downloads break off, disks fill up, a script writes NaN. A cohort of a thousand cases nearly always has a few. Here we make three
+# small phantoms, damage two of them, and let the validator look. One faulty case must not hide the others, and the message should say what to do.
 
 # %%
-import shutil
 import tempfile
 from pathlib import Path
 
 from fedlab_utils.data import validate_folder
+from fedlab_utils.data.phantom import write_cohort
 
-with tempfile.TemporaryDirectory() as folder:
-    for intact in cohort.cases[:3]:
-        shutil.copytree(intact.folder, Path(folder) / intact.case_id)
-    truncated, *_, removed = sorted(Path(folder).rglob("*_t1.nii*")) + sorted(
-        Path(folder).rglob("*_flair.nii*")
-    )
-    truncated.write_bytes(truncated.read_bytes()[:20_000])
-    removed.unlink()
+with tempfile.TemporaryDirectory() as place:
+    folder = write_cohort(Path(place) / "damaged", cases=3, seed=1, spacing=4.0, workers=1)
+    truncated = sorted(folder.rglob("*_t1.nii.gz"))[0]
+    truncated.write_bytes(truncated.read_bytes()[:5_000])
+    sorted(folder.rglob("*_flair.nii.gz"))[2].unlink()
     for report in validate_folder(folder, workers=1):
-        print(f"{report.case}: {'; '.join(report.problems) or 'ok'}\n")
+        print(f"{report.case}\n    {'; '.join(report.problems) or 'ok'}\n")
 
 # %% [markdown]
 # In a terminal, `fedlab validate FOLDER` does the same for hundreds of cases in parallel.
@@ -414,9 +416,9 @@ columns = [
 table[columns].head(8).round(1)
 
 # %%
-from fedlab_utils.ui import cohort_explorer
+from fedlab_utils.ui import CohortExplorer
 
-cohort_explorer(table)
+CohortExplorer(table)
 
 # %% [markdown]
 # Look at two axes at a time. Whatever differs between institutions here will later differ between *hospitals of a federation*: one

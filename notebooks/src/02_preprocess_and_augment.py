@@ -24,7 +24,7 @@
 # %%
 import numpy as np
 
-from fedlab_utils.course import show_source
+from fedlab_utils.course import check, hint, quiz, show_source, solution
 from fedlab_utils.data import PreprocessSettings, brain_mask, open_cohort, preprocess, to_regions
 
 cohort = open_cohort()
@@ -36,15 +36,15 @@ case = patients[0]
 # ## Intensities have no unit
 #
 # In a CT a value of 0 is water everywhere in the world. An MRI value means nothing by itself: it depends on the scanner's gain, the coil,
-# the sequence's timing. Here is the T1 of up to six patients, inside the brain only.
+# the sequence's timing. Here are up to six patients, inside the brain only: as scanned above, normalised below.
 
 # %%
 from fedlab_utils.ui import intensity_histograms
 
-intensity_histograms(patients, sequence="T1")
+intensity_histograms(patients, [preprocess(patient) for patient in patients])
 
 # %% [markdown]
-# The same tissue sits at different numbers. A network fed with these would learn which hospital a patient comes from before it learnt
+# Look at the upper row first. The same tissue sits at different numbers. A network fed with these would learn which hospital a patient comes from before it learnt
 # what a tumour is. The usual remedy is a **z-score** per patient and sequence: subtract the mean, divide by the standard deviation. Two
 # details decide whether it works.
 #
@@ -108,13 +108,9 @@ def my_zscore(volume, brain):
     return result
 
 
-# %%
-from fedlab_utils.data import robust_zscore
-
-intensity_histograms(patients, sequence="T1", normalise=robust_zscore)
-
 # %% [markdown]
-# The peaks of grey and white matter now lie close together. They do not coincide, since the patients differ (age, tumour, scanner), and
+# Go back to the lower row of the figure: that is what you have just written (the package's version also limits the result to 5 standard
+# deviations, so that a vessel cannot shout the rest down). The peaks of grey and white matter now lie close together. They do not coincide, since the patients differ (age, tumour, scanner), and
 # no linear scaling can remove what is not linear. This is enough for a network; histogram matching goes further and can wipe out
 # the very difference one looks for (Nyúl et al., 2000, describe it; Isensee et al., 2021, use the z-score).
 #
@@ -128,9 +124,9 @@ intensity_histograms(patients, sequence="T1", normalise=robust_zscore)
 # does as well. In a federation with one very shadowy scanner it can still pay.
 
 # %%
-from fedlab_utils.ui import preprocess_explorer
+from fedlab_utils.ui import PreprocessingExplorer
 
-preprocess_explorer(case)
+PreprocessingExplorer(case)
 
 # %% [markdown]
 # ## Most of the array is air
@@ -323,13 +319,18 @@ show_source(preprocess)
 # Tumour is rare: in most patients less than a tenth of the brain, and none at all in many slices. So training draws part of its slices from those that show tumour.
 
 # %%
-from fedlab_utils.data import SliceDataset
+from fedlab_utils.data import TIERS, SliceDataset
 
-slices = SliceDataset(cohort.subset([files.case_id for files in cohort.cases[:6]]))
+laptop = TIERS["laptop"]
+at_2_mm = PreprocessSettings(spacing=laptop.spacing)
+cached = [load_preprocessed(files, at_2_mm) for files in cohort.cases[:6]]
+slices = SliceDataset(cached, size=laptop.size)
+with_tumour = sum(bool(slices[i]["target"].any()) for i in range(len(slices)))
 item = slices[len(slices) // 2]
 print(
-    len(slices),
-    "slices;",
+    f"{len(cached)} patients give {len(slices)} slices with brain, {with_tumour} of them with tumour"
+)
+print(
     "image",
     tuple(item["image"].shape),
     "target",
@@ -342,13 +343,13 @@ print(
 # ## Augmentation
 #
 # A network trained on 60 heads has seen 60 head positions and a handful of scanners. Augmentation shows it others: turned, warped, shaded, blurred,
-# with another contrast. MONAI does the work; FedLab names seven transforms and gives each one strength between 0 (nothing) and 1 (the most that still
+# with another contrast. MONAI does the work; FedLab gives each transform a name and one strength between 0 (nothing) and 1 (the most that still
 # looks like a patient). Try each, and ask of each: *which difference between hospitals does it imitate?*
 
 # %%
-from fedlab_utils.ui import augmentation_explorer
+from fedlab_utils.ui import AugmentationExplorer
 
-augmentation_explorer(ready)
+AugmentationExplorer(ready)
 
 # %% [markdown]
 # Two kinds, and the rule that follows:
