@@ -32,9 +32,7 @@ def test_linear_as_simpleitk(steps: list[float]) -> None:
     np.testing.assert_allclose(ours[inner], theirs[inner], atol=1e-5)
 
 
-@given(
-    length=st.integers(1, 20), tenths=st.integers(10, 45), new_length=st.integers(1, 20)
-)
+@given(length=st.integers(1, 20), tenths=st.integers(10, 45), new_length=st.integers(1, 20))
 @settings(deadline=None)
 def test_a_coarser_voxel_is_the_mean_of_what_it_covers(
     length: int, tenths: int, new_length: int
