@@ -1,7 +1,7 @@
 """The glioma phantom: patients that the course makes itself, from anatomy to files.
 
-``make_anatomy`` says what a head is made of, ``render`` what a scanner makes of it, ``make_patient``
-does both, and ``write_cohort`` writes a folder of them in a BraTS layout.
+``make_anatomy`` says what a head is made of, ``render`` what a scanner makes of it,
+``make_patient`` does both, and ``write_cohort`` writes a folder of them in a BraTS layout.
 """
 
 from fedlab_utils._lazy import lazy_exports

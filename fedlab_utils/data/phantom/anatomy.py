@@ -97,7 +97,7 @@ def _healthy(rng: np.random.Generator, brain: Brain, ageing: float) -> np.ndarra
     np.multiply(brain.white, rest, out=parts["white"])
     grey = brain.grey * rest
     np.multiply(grey, brain.cortex, out=parts["grey"])
-    np.subtract(grey, parts["grey"], out=parts["deep_grey"])
+    np.maximum(grey - parts["grey"], 0, out=parts["deep_grey"])
     np.multiply(brain.csf, rest, out=parts["csf"])
     parts["vessel"][...] = vessel
     np.multiply(lesion, 1 - vessel, out=parts["white_lesion"])

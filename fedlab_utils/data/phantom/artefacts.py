@@ -39,8 +39,8 @@ def acquisition_matrices(
     Returns
     -------
     tuple
-        (to, back): ``to`` averages over each scanner voxel with a Gaussian profile whose full width at
-        half maximum is the step; ``back`` interpolates linearly.
+        (to, back): ``to`` averages over each scanner voxel with a Gaussian profile whose full width
+        at half maximum is the step; ``back`` interpolates linearly.
     """
     to, back = [], []
     for at, step in zip(axes, steps, strict=True):
@@ -57,8 +57,9 @@ def acquisition_matrices(
 
 
 def rician(rng: np.random.Generator, signal: np.ndarray, sigma: float) -> np.ndarray:
-    """Return the magnitude of a signal with complex Gaussian noise (Gudbjartsson and Patz, Magn Reson
-    Med 34:910-914, 1995, doi:10.1002/mrm.1910340618).
+    """Return the magnitude of a signal with complex Gaussian noise.
+
+    Gudbjartsson and Patz, Magn Reson Med 34:910-914, 1995, doi:10.1002/mrm.1910340618.
     """
     real = signal + sigma * rng.standard_normal(signal.shape, dtype=np.float32)
     imaginary = sigma * rng.standard_normal(signal.shape, dtype=np.float32)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fedlab_utils.data.phantom.fields import Axes, linear_matrix, apply_matrices, smooth_field
+from fedlab_utils.data.phantom.fields import Axes, apply_matrices, linear_matrix, smooth_field
 from fedlab_utils.data.phantom.template import Maps, load_template
 
 FIELD_OF_VIEW_MM = (240.0, 240.0, 155.0)
@@ -58,7 +58,7 @@ class Push:
     radius_mm
         Radius of what grew.
     strength
-        0: it replaced tissue; towards 1: it pushed tissue aside.
+        Share of its volume that pushed tissue aside, in [0, 1); the rest replaced tissue.
     """
 
     centre: np.ndarray
@@ -142,7 +142,7 @@ def build_brain(
     template = load_template(1 if spacing < 1.5 else 2)
     box, axes = _bounding_box(pose, spacing)
     mni, regions = _bent_coordinates(rng, pose, ageing, axes, pushes, template.shape)
-    cortex, near_ventricle, cerebellum = regions
+    cortex, near_ventricle, cerebellum, tight = regions
     white_odds, csf_odds, inside = template.tissue.sample(mni)
     folds = smooth_field(rng, axes, REGION, 2.3, band=True)
     detail = smooth_field(rng, axes, REGION, 1.5)
@@ -153,7 +153,7 @@ def build_brain(
     sharp = 1.0 + 1.3 * cortex
     white_odds *= sharp
     white_odds += own * (1.3 * crown + 0.3 * detail)
-    csf_odds += 1.0 * ageing - 0.95 + 0.5 * cortex
+    csf_odds += 1.0 * ageing - 0.95 + 0.5 * cortex - 2.0 * tight
     csf_odds *= sharp
     csf_odds += own * (0.3 * detail - 1.2 * crown)
     _add_folia(rng, axes, cerebellum, white_odds)
@@ -200,7 +200,8 @@ def _bent_coordinates(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where in the average brain each voxel comes from, and the regions there.
 
-    MNI mm ``(3, X, Y, Z)``; how cortical, near a ventricle, cerebellar ``(3, X, Y, Z)``.
+    MNI mm ``(3, X, Y, Z)``; how cortical, near a ventricle, cerebellar, and squeezed by a mass
+    ``(4, X, Y, Z)``.
     """
     coarse = tuple(np.arange(low, high + 4, 4.0) for low, high in REGION)
     points = np.stack(np.meshgrid(*coarse, indexing="ij"))
@@ -210,15 +211,18 @@ def _bent_coordinates(
     bend += 1.4 * smooth_field(rng, coarse, REGION, 9.0, channels=3)
     shift = bend + (6.5 * ageing - 1.0) * np.stack([pull_x, pull_y, pull_z])
     firm = np.clip(depth / 14.0, 0, 1)  # the skull does not give way
+    tight = np.zeros_like(depth)
     for push in pushes:
         away = points - push.centre.reshape(3, 1, 1, 1)
-        distance = np.sqrt((away**2).sum(0)) / push.radius_mm
-        inward = push.strength * np.where(
-            distance < 1, 1.0, np.exp(-(((distance - 1) / 1.1) ** 2)) / np.maximum(distance, 1)
-        )
+        distance = np.maximum(np.sqrt((away**2).sum(0)) / push.radius_mm, 1.0)
+        # Tissue is not compressible: what was at r' is now at r, with r^3 - r'^3 the volume pushed.
+        inward = 1 - np.cbrt(1 - push.strength / distance**3)
         shift -= np.tensordot(np.linalg.inv(pose.matrix), away * inward * firm, axes=(1, 0))
+        np.maximum(tight, push.strength * np.exp(-(((distance - 1) / 0.9) ** 2)), out=tight)
+    # CSF makes room: ventricles shrink and sulci close around the mass.
+    shift -= 6.0 * tight * np.stack([pull_x, pull_y, pull_z])
     mni = mni + shift
     regions = shape.sample(mni)[4:]
     matrices = tuple(linear_matrix(a, c) for a, c in zip(axes, coarse, strict=True))
-    fine = apply_matrices(np.concatenate([mni, regions]).astype(np.float32), matrices)
+    fine = apply_matrices(np.concatenate([mni, regions, tight[None]]).astype(np.float32), matrices)
     return fine[:3], fine[3:]

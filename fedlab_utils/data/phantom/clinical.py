@@ -3,10 +3,10 @@
 Every field is synthetic. The directions and rough sizes of the associations follow published
 cohorts:
 
-- IDH mutation: most WHO grade 2-3 gliomas, few primary glioblastomas; longer survival (Yan et al., N
-  Engl J Med 360:765-773, 2009, doi:10.1056/NEJMoa0808710: 31 against 15 months in glioblastoma).
-- MGMT promoter methylation: 45 % of glioblastomas, longer survival under temozolomide (Hegi et al., N
-  Engl J Med 352:997-1003, 2005, doi:10.1056/NEJMoa043331: 21.7 against 12.7 months).
+- IDH mutation: most WHO grade 2-3 gliomas, few primary glioblastomas; longer survival (Yan et al.,
+  N Engl J Med 360:765-773, 2009, doi:10.1056/NEJMoa0808710: 31 against 15 months in glioblastoma).
+- MGMT promoter methylation: 45 % of glioblastomas, longer survival under temozolomide (Hegi et al.,
+  N Engl J Med 352:997-1003, 2005, doi:10.1056/NEJMoa043331: 21.7 against 12.7 months).
 - Glioblastoma's median survival under standard treatment: 14.6 months (Stupp et al., N Engl J Med
   352:987-996, 2005, doi:10.1056/NEJMoa043330).
 - Extent of resection: the more is removed, the longer patients live (Sanai et al., J Neurosurg

@@ -88,25 +88,35 @@ def smooth_field(
     """
     sigmas = np.broadcast_to(np.asarray(sigma, float), (3,))
     nodes = [
-        np.arange(low - 3 * s, high + 4 * s, 1.3 * s)
+        np.arange(low - 6 * s, high + 7 * s, 1.2 * s)
         for (low, high), s in zip(extent, sigmas, strict=True)
     ]
     lead = () if channels is None else (channels,)
     noise = rng.standard_normal((*lead, *(len(n) for n in nodes)), dtype=np.float32)
-    narrow = _unit_matrices(axes, nodes, sigmas)
-    if not band:
-        return apply_matrices(noise, narrow)
-    wide = _unit_matrices(axes, nodes, 1.6 * sigmas)
-    # Both come from the same noise: the variance of their difference follows from the overlap.
-    overlap = np.prod([np.mean((a * b).sum(1)) for a, b in zip(narrow, wide, strict=True)])
-    return (apply_matrices(noise, narrow) - apply_matrices(noise, wide)) / np.sqrt(2 - 2 * overlap)
+    narrow = _weights(axes, nodes, sigmas)
+    variance = _variance(narrow, narrow)
+    field = apply_matrices(noise, narrow)
+    if band:
+        # Both weights sum to one, so that what is slow cancels; both come from the same noise, so
+        # that the variance of the difference follows from their overlap.
+        wide = _weights(axes, nodes, 1.6 * sigmas)
+        field -= apply_matrices(noise, wide)
+        variance += _variance(wide, wide) - 2 * _variance(narrow, wide)
+    field *= np.float32(1 / np.sqrt(variance))
+    return field
 
 
-def _unit_matrices(
-    axes: Axes, nodes: list[np.ndarray], sigmas: np.ndarray
-) -> tuple[np.ndarray, ...]:
+def _weights(axes: Axes, nodes: list[np.ndarray], sigmas: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return Gaussian weights along each axis; each row sums to one."""
     matrices = [gaussian_matrix(a, n, s) for a, n, s in zip(axes, nodes, sigmas, strict=True)]
-    return tuple((m / np.sqrt((m**2).sum(1, keepdims=True))).astype(np.float32) for m in matrices)
+    return tuple((m / m.sum(1, keepdims=True)).astype(np.float32) for m in matrices)
+
+
+def _variance(first: tuple[np.ndarray, ...], second: tuple[np.ndarray, ...]) -> float:
+    """Return the covariance, averaged over places, of two smoothings of the same white noise."""
+    return float(
+        np.prod([np.mean((a * b).sum(1, dtype=float)) for a, b in zip(first, second, strict=True)])
+    )
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Who a phantom patient is, before any voxel: age, tumour, hospital. Cheap, and fixed by the seed."""
+"""Who a phantom patient is, before any voxel: age, tumour, hospital. Fixed by the seed."""
 
 from __future__ import annotations
 

@@ -77,8 +77,8 @@ def render_randomised(anatomy: Anatomy, draw: int = 0) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        ``(4, X, Y, Z)`` float32, order of ``conventions.SEQUENCES``, whole numbers, exactly 0 outside
-        the brain.
+        ``(4, X, Y, Z)`` float32, order of ``conventions.SEQUENCES``, whole numbers, exactly 0
+        outside the brain.
     """
     plan = anatomy.plan
     rng = stream(plan.seed, plan.index, f"randomised {draw}")

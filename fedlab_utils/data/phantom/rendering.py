@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fedlab_utils.data.phantom.anatomy import Anatomy
-from fedlab_utils.data.phantom.brain import REGION
 from fedlab_utils.data.phantom.artefacts import acquire, coil_bias
+from fedlab_utils.data.phantom.brain import REGION
 from fedlab_utils.data.phantom.fields import smooth_field
 from fedlab_utils.data.phantom.plan import stream
 from fedlab_utils.data.phantom.scanner import SCANNERS, Scanner, tissue_signals
@@ -31,8 +31,8 @@ def render(anatomy: Anatomy, scanner: Scanner | str | None = None, visit: int = 
     Returns
     -------
     np.ndarray
-        ``(4, X, Y, Z)`` float32, order of ``conventions.SEQUENCES``, whole numbers as in BraTS files,
-        exactly 0 outside the brain.
+        ``(4, X, Y, Z)`` float32, order of ``conventions.SEQUENCES``, whole numbers as in BraTS
+        files, exactly 0 outside the brain.
     """
     scanner = scanner or anatomy.plan.scanner
     if isinstance(scanner, str):
@@ -77,8 +77,8 @@ def scan(
 def ideal_images(anatomy: Anatomy, scanner: Scanner) -> np.ndarray:
     """Return the signal without noise, shading or slices: ``(4, x, y, z)`` in the brain's box.
 
-    Each voxel is the mean of its tissues' signals by their fractions (partial volume). Tissues are not
-    quite alike in different patients and at different places of one.
+    Each voxel is the mean of its tissues' signals by their fractions (partial volume). Tissues are
+    not quite alike in different patients and at different places of one.
     """
     plan = anatomy.plan
     own = stream(plan.seed, plan.index, "tissue")

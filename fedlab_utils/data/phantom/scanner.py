@@ -1,4 +1,4 @@
-"""From tissue to signal: the equations of MRI, and the scanners of the phantom hospitals."""
+"""The scanners of the phantom hospitals: magnets, sequences, and what tissues look like on them."""
 
 from __future__ import annotations
 
@@ -6,37 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fedlab_utils.data.phantom.signals import (
+    inversion_recovery,
+    spin_echo,
+    spoiled_gradient_echo,
+)
 from fedlab_utils.data.phantom.tissue import NAMES, TISSUES, relaxation
-
-
-def spin_echo(
-    t1: np.ndarray, t2: np.ndarray, density: np.ndarray, tr: float, te: float
-) -> np.ndarray:
-    """Return the steady-state signal of a 90-180 degree spin echo; all times in ms.
-
-    The refocusing pulse at TE/2 also inverts what has recovered along the field by then, hence the
-    middle term (Bernstein, King, Zhou: Handbook of MRI Pulse Sequences, 2004, chapter 14).
-    """
-    return density * np.exp(-te / t2) * (1 - 2 * np.exp(-(tr - te / 2) / t1) + np.exp(-tr / t1))
-
-
-def inversion_recovery(
-    t1: np.ndarray, t2: np.ndarray, density: np.ndarray, tr: float, te: float, ti: float
-) -> np.ndarray:
-    """Return the magnitude of a 180-TI-90-180 spin echo (FLAIR where TI nulls CSF); times in ms."""
-    along = 1 - 2 * np.exp(-ti / t1) + 2 * np.exp(-(tr - te / 2) / t1) - np.exp(-tr / t1)
-    return density * np.exp(-te / t2) * np.abs(along)
-
-
-def spoiled_gradient_echo(
-    t1: np.ndarray, t2: np.ndarray, density: np.ndarray, tr: float, te: float, flip_deg: float
-) -> np.ndarray:
-    """Return the steady-state signal of a spoiled gradient echo (Ernst); times in ms.
-
-    T2 stands in for T2*: TE is a few ms, so that the difference is below the noise.
-    """
-    flip, decay = np.deg2rad(flip_deg), np.exp(-tr / t1)
-    return density * np.exp(-te / t2) * np.sin(flip) * (1 - decay) / (1 - np.cos(flip) * decay)
 
 
 @dataclass(frozen=True)
@@ -60,8 +35,7 @@ class Sequence:
     axis
         Normal of the slices: 0 sagittal, 1 coronal, 2 axial.
     noise
-        Standard deviation of the noise of one voxel as acquired, as a fraction of the signal of white
-        matter.
+        Standard deviation of the noise in one voxel as acquired, in units of white matter's signal.
     """
 
     kind: str
@@ -108,9 +82,9 @@ class Scanner:
         return self.t1, self.t1ce, self.t2, self.flair
 
 
-# Gadobutrol in plasma at 37 C: r1 4.78 and 4.97 l/(mmol s) at 1.5 T and 3 T (Szomolanyi et al., Invest
-# Radiol 54:559-564, 2019, doi:10.1097/RLI.0000000000000577). r2, which hardly shows at short TE, is
-# taken 1.3 times r1.
+# Gadobutrol in plasma at 37 C: r1 4.78 and 4.97 l/(mmol s) at 1.5 T and 3 T (Szomolanyi et al.,
+# Invest Radiol 54:559-564, 2019, doi:10.1097/RLI.0000000000000577). r2, which hardly shows at short
+# TE, is taken 1.3 times r1.
 _R1 = {1.5: 4.78, 3.0: 4.97}
 _R2_TO_R1 = 1.3
 
@@ -153,8 +127,8 @@ def tissue_signals(
     scanner
         Whose sequences.
     stretch
-        Factor on T1 and T2 of each tissue (more or less water than usual); a number or ``(tissues,)``.
-        The scale is that of unstretched white matter.
+        Factor on T1 and T2 of each tissue (more or less water than usual): a number or
+        ``(tissues,)``. The scale is that of unstretched white matter.
     uptake
         Factor on the contrast agent that tumour and vessels take up.
 

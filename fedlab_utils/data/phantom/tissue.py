@@ -4,11 +4,11 @@ Sources, by their numbers in the table:
 
 1. Stanisz et al., Magn Reson Med 54:507-512, 2005, doi:10.1002/mrm.20605: white matter T2 72 ms
    (1.5 T) and 69 ms (3 T), grey matter 95 ms and 99 ms.
-2. Wansapura et al., J Magn Reson Imaging 9:531-538, 1999: at 3 T, T1 of white matter 832 ms, of grey
-   matter 1331 ms; T2 about 80 ms and 90-110 ms.
+2. Wansapura et al., J Magn Reson Imaging 9:531-538, 1999: at 3 T, T1 of white matter 832 ms, of
+   grey matter 1331 ms; T2 about 80 ms and 90-110 ms.
 3. Rooney et al., Magn Reson Med 57:308-318, 2007, doi:10.1002/mrm.21122: T1 against field strength;
-   at 1.5 T white matter 656 ms, grey matter 1188 ms, CSF about 4.1 to 4.3 s at every field.
-4. Blood: T1 1.58 s at 1.5 T and 1.66 s at 3 T (Sharma et al., J Magn Reson Imaging 23:323-330, 2006,
+   at 1.5 T white matter 656 ms, grey matter 1188 ms, CSF more than 4 s at every field.
+4. Blood: T1 1.58 s at 1.5 T and 1.66 s at 3 T (Sharma et al., J Magn Reson Imaging 2006,
    doi:10.1002/jmri.20504).
 5. Chosen for these phantoms. Tumour, oedema and age-related lesions spread widely in published
    relaxometry; the values keep its order: T1 and T2 grow from normal white matter to oedema and
@@ -64,7 +64,7 @@ _TABLE = (
     Tissue("solid", (1350, 1600), (150, 140), 0.88, 0.02, 0.0, 0.14),  # 5: tumour, no enhancement
     Tissue("weak_rim", (1150, 1400), (115, 108), 0.85, 0.12, 0.0, 0.10),  # 5
     Tissue("strong_rim", (1100, 1350), (108, 100), 0.85, 0.42, 0.0, 0.10),  # 5
-    Tissue("necrosis", (2000, 2300), (240, 215), 0.95, 0.02, 0.0, 0.25),  # 5
+    Tissue("necrosis", (2000, 2300), (240, 215), 0.95, 0.02, 0.0, 0.16),  # 5
     Tissue("cyst", (3000, 3200), (800, 750), 0.98, 0.0, 0.0, 0.04),  # 5
     Tissue("blood", (480, 560), (75, 60), 0.85, 0.02, 0.0, 0.25),  # 5: subacute haemorrhage
 )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fedlab_utils.data.atomic import new_folder, write_text
+from fedlab_utils.data.atomic import new_folder
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.labels import encode_labels
 from fedlab_utils.data.nifti import write_nifti
@@ -25,6 +22,7 @@ from fedlab_utils.data.phantom.clinical import clinical_record
 from fedlab_utils.data.phantom.patient import ras_affine
 from fedlab_utils.data.phantom.plan import stream
 from fedlab_utils.data.phantom.rendering import render
+from fedlab_utils.data.phantom.tables import write_tables
 from fedlab_utils.errors import DataError
 
 _SUFFIXES = {
@@ -105,7 +103,12 @@ def write_cohort(
         for done, _ in enumerate(_run(jobs, workers), 1):
             if progress:
                 progress(done, cases)
-        _write_tables(folder, cases, seed, layout)
+        records = [
+            {"case_id": case_id, **clinical_record(index, seed)}
+            for index in range(cases)
+            for case_id in case_ids(index, seed, layout)
+        ]
+        write_tables(folder, records, layout)
     return out
 
 
@@ -128,7 +131,7 @@ def _run(jobs: list[_Job], workers: int | None) -> Iterable[None]:
 
 @contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold ctrl-C back while processes start: they inherit that, and only the parent will see it."""
+    """Hold ctrl-C back while processes start: they inherit that; only the parent will see it."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows; there the workers ignore it once they run
         yield
         return
@@ -192,72 +195,3 @@ def _write_decathlon(
     order = [SEQUENCES.index(name) for name in ("FLAIR", "T1", "T1ce", "T2")]
     write_nifti(folder / "imagesTr" / f"{case_id}.nii.gz", np.moveaxis(image[order], 0, -1), affine)
     write_nifti(folder / "labelsTr" / f"{case_id}.nii.gz", labels, affine)
-
-
-def _write_tables(folder: Path, cases: int, seed: int, layout: str) -> None:
-    """Write the full record, and the tables that the layout itself comes with."""
-    records = [
-        {"case_id": case_id, **clinical_record(index, seed)}
-        for index in range(cases)
-        for case_id in case_ids(index, seed, layout)
-    ]
-    _write_csv(folder / "clinical.csv", records)
-    if layout == "brats2018":
-        # As published: survival of high-grade patients only.
-        rows = [
-            {
-                "BraTS18ID": record["case_id"],
-                "Age": record["age"],
-                "Survival": _published_survival(record),
-                "ResectionStatus": record["resection"],
-            }
-            for record in records
-            if record["grade"] == "HGG"
-        ]
-        _write_csv(folder / "survival_data.csv", rows)
-    elif layout == "brats2021":
-        rows = [
-            {"Partition_ID": int(record["institution"]), "Subject_ID": record["case_id"]}
-            for record in records
-        ]
-        _write_csv(folder / "partitioning_1.csv", rows)
-    elif layout == "msd":
-        write_text(folder / "dataset.json", json.dumps(_decathlon_json(records), indent=1))
-
-
-def _published_survival(record: dict[str, object]) -> str:
-    days = record["survival_days"]
-    return f"ALIVE ({days} days later)" if record["survival_status"] == "alive" else str(days)
-
-
-def _decathlon_json(records: list[dict[str, object]]) -> dict[str, object]:
-    pairs = [
-        {"image": f"./imagesTr/{r['case_id']}.nii.gz", "label": f"./labelsTr/{r['case_id']}.nii.gz"}
-        for r in records
-    ]
-    return {
-        "name": "BRATS",
-        "description": "Phantom gliomas in the layout of the Decathlon's Task01",
-        "tensorImageSize": "4D",
-        "modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"},
-        "labels": {
-            "0": "background",
-            "1": "edema",
-            "2": "non-enhancing tumor",
-            "3": "enhancing tumour",
-        },
-        "numTraining": len(pairs),
-        "numTest": 0,
-        "training": pairs,
-        "test": [],
-    }
-
-
-def _write_csv(path: Path, rows: list[dict[str, object]]) -> None:
-    if not rows:
-        return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0].keys(), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from fedlab_utils.data import load_case, load_cohort
+from fedlab_utils.data.phantom import make_patient, write_cohort
+from fedlab_utils.data.phantom import write as module
+from fedlab_utils.errors import DataError
+
+SPACING = 6.0
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.mark.parametrize("layout", module.LAYOUTS)
+def test_the_loader_reads_back_what_was_made(tmp_path: Path, layout: str) -> None:
+    folder = write_cohort(
+        tmp_path / "c", cases=3, seed=2, spacing=SPACING, layout=layout, workers=1
+    )
+    cohort = load_cohort(folder)
+    assert cohort.layout == layout
+    assert cohort.problems == ()
+    for index in range(3):
+        case_id = module.case_ids(index, 2, layout)[0]
+        patient = make_patient(index, seed=2, spacing=SPACING)
+        case = cohort.load(case_id)
+        np.testing.assert_array_equal(case.image, patient.image)
+        np.testing.assert_array_equal(case.labels, patient.labels)
+        np.testing.assert_allclose(case.affine, patient.affine)
+        assert case.warnings == ()
+        row = cohort.table.loc[case_id]
+        assert row.grade == patient.clinical["grade"]
+        assert row.age == pytest.approx(patient.clinical["age"])
+        assert row.survival_days == patient.clinical["survival_days"]
+        assert int(row.institution) == int(patient.clinical["institution"])
+
+
+def test_files_look_like_published_ones(phantom_dir: Path) -> None:
+    cohort = load_cohort(phantom_dir)
+    assert len(cohort) == 6
+    for files in cohort.cases:
+        assert files.case_id.startswith(f"Brats18_Phantom{files.site.removeprefix('Phantom')}_")
+        for path in files.paths:
+            image = nib.load(path)
+            assert nib.aff2axcodes(image.affine) == ("L", "P", "S")
+            kind = np.uint8 if path == files.label else np.int16
+            assert image.get_data_dtype() == kind
+            assert image.header["xyzt_units"] & 7 == 2  # mm
+        assert set(np.unique(nib.load(files.label).dataobj)) <= {0, 1, 2, 4}
+        assert not load_case(files).warnings
+
+
+def test_survival_table_is_that_of_the_challenge(phantom_dir: Path) -> None:
+    lines = (phantom_dir / "survival_data.csv").read_text().splitlines()
+    assert lines[0] == "BraTS18ID,Age,Survival,ResectionStatus"
+    high = sorted(path.name for path in (phantom_dir / "HGG").iterdir())
+    assert sorted(line.split(",")[0] for line in lines[1:]) == high
+
+
+def test_some_patients_come_twice_where_the_layout_knows_visits(tmp_path: Path) -> None:
+    twice = [i for i in range(60) if len(module.case_ids(i, 2, "brats2023")) == 2]
+    assert 2 <= len(twice) <= 15
+    count = twice[0] + 1
+    folder = write_cohort(tmp_path / "c", count, seed=2, spacing=8.0, layout="brats2023", workers=1)
+    cohort = load_cohort(folder)
+    assert len(cohort) == count + 1
+    first, second = (cohort.load(name) for name in module.case_ids(twice[0], 2, "brats2023"))
+    np.testing.assert_array_equal(first.labels, second.labels)
+    assert (first.image != second.image).any()
+    assert cohort.table.patient_id.nunique() == count
+
+
+def test_the_decathlon_has_its_index(tmp_path: Path) -> None:
+    folder = write_cohort(tmp_path / "c", 2, spacing=8.0, layout="msd", workers=1)
+    index = json.loads((folder / "dataset.json").read_text())
+    assert index["numTraining"] == 2
+    for pair in index["training"]:
+        assert nib.load(folder / pair["image"]).shape == (30, 30, 19, 4)
+        assert (folder / pair["label"]).exists()
+
+
+def test_files_do_not_depend_on_the_number_of_workers(tmp_path: Path) -> None:
+    one, two = (
+        write_cohort(tmp_path / str(n), cases=3, seed=4, spacing=8.0, workers=n) for n in (1, 2)
+    )
+    assert _contents(one) == _contents(two)
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(DataError, match="there already"):
+        write_cohort(tmp_path / "mine", cases=1)
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "keep"
+
+
+def test_an_unknown_layout_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="brats2019"):
+        write_cohort(tmp_path / "c", cases=1, layout="brats2019")
+    assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path, workers: int) -> None:
+    place = tmp_path / "place"
+    place.mkdir()
+
+    def stop(done: int, total: int) -> None:
+        assert (done, total) == (1, 4)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_cohort(place / "c", cases=4, spacing=8.0, workers=workers, progress=stop)
+    assert list(place.iterdir()) == []
+
+
+def test_progress_counts_patients(tmp_path: Path) -> None:
+    seen = []
+    write_cohort(
+        tmp_path / "c", 3, spacing=8.0, workers=1, progress=lambda *step: seen.append(step)
+    )
+    assert seen == [(1, 3), (2, 3), (3, 3)]
