@@ -317,6 +317,7 @@ def my_to_ras(volume, affine):
 
 # %% [markdown] equivalent="to_ras"
 # - `backwards = [axis for axis in range(3) if affine[axis, order[axis]] < 0]` -> `backwards = [axis for axis in range(3) if affine[axis, order[axis]] <= 0]`: the entry is the voxel's edge, which is never 0.
+# - `patient_axis = np.abs(affine[:3, :3]).argmax(axis=0)` -> `patient_axis = np.abs(affine[:4, :3]).argmax(axis=0)`: the fourth row of an affine is 0, 0, 0, 1, so it never holds a column's largest number.
 
 # %% [markdown]
 # The package leaves this to [nibabel](https://nipy.org/nibabel/), which also handles oblique axes, and remembers the way back: predictions are returned in

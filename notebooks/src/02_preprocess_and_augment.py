@@ -108,6 +108,9 @@ def my_zscore(volume, brain):
     return result
 
 
+# %% [markdown] equivalent="zscore"
+# - `usual = np.clip(values, low, high)` -> `usual = np.clip(low, values, high)`: the larger of low and value, then the smaller of that and high, is the same.
+
 # %% [markdown]
 # Go back to the lower row of the figure: that is what you have just written (the package's version also limits the result to 5 standard
 # deviations, so that a vessel cannot shout the rest down). The peaks of grey and white matter now lie close together. They do not coincide, since the patients differ (age, tumour, scanner), and
@@ -417,6 +420,8 @@ def my_augment(image, target, rng):
 
 # %% [markdown] equivalent="augment"
 # - `if rng.random() < 0.5:` -> `if rng.random() <= 0.5:`: exactly 0.5 is drawn once in 2^53 times.
+# - `if rng.random() < 0.5:` -> `if rng.random() > 0.5:`: the other half of the draws is a half too.
+# - `if rng.random() < 0.5:` -> `if not rng.random() < 0.5:`: the other half of the draws is a half too.
 
 # %% [markdown]
 # ## What you have learnt
