@@ -8,8 +8,6 @@ import tomllib
 import pytest
 
 from fedlab_utils.course import address
-from fedlab_utils.course.readme import readme_text
-from fedlab_utils.course.source import lessons
 from fedlab_utils.errors import CourseError
 
 PROJECT = tomllib.loads((address.course_root() / "pyproject.toml").read_text("utf-8"))["project"]
@@ -61,18 +59,6 @@ def test_the_install_cell_installs_the_course_on_colab(monkeypatch) -> None:
     assert address.repository() in calls[0]
     assert calls[1:] == [f"%pip install --quiet -e {folder}", f"%cd -q {folder}/notebooks"]
     assert sys.path[0] == folder
-
-
-def test_the_readme_is_up_to_date() -> None:
-    text = (address.course_root() / "README.md").read_text("utf-8")
-    assert readme_text(text) == text, "run `make readme`"
-    for lesson in lessons():
-        assert lesson.question in text
-
-
-def test_a_readme_without_its_comments_is_refused() -> None:
-    with pytest.raises(CourseError, match="badges"):
-        readme_text("# FedLab\n")
 
 
 def test_a_bare_install_says_that_the_lessons_are_missing(tmp_path, monkeypatch) -> None:

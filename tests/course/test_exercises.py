@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from fedlab_utils.course import check, hint, progress, solution
-from fedlab_utils.course.registry import check_names, did_you_mean, find_exercise
-from fedlab_utils.course.source import lessons
+from fedlab_utils.course.registry import find_exercise
 
 
 def right(voxels, spacing):
@@ -78,17 +77,3 @@ def test_a_folder_that_cannot_be_written_does_not_stop_the_check(tmp_path, monke
     message = check.millilitres(right)
     assert message.status == "passed"
     assert "could not be saved" in message.advice
-
-
-def test_every_exercise_has_a_check_of_its_lesson_and_no_name_is_used_twice() -> None:
-    names = [name for lesson in lessons() for name in lesson.exercises]
-    quizzes = [name for lesson in lessons() for name in lesson.quizzes]
-    assert len(names) == len(set(names))
-    assert len(quizzes) == len(set(quizzes))
-    modules = {n: f"lesson{lesson.number:02d}" for lesson in lessons() for n in lesson.exercises}
-    assert {name: module.rsplit(".", 1)[1] for name, module in check_names().items()} == modules
-
-
-def test_near_names_come_first() -> None:
-    assert did_you_mean("dise", ["dice", "mean"]) == "Did you mean `dice`?"
-    assert did_you_mean("qqq", ["dice", "mean"]) == "There are: `dice`, `mean`."

@@ -5,13 +5,10 @@ import shutil
 import sys
 from xml.etree import ElementTree
 
-import psutil
 import pytest
 
 from fedlab_utils.course import machine, preflight
-from fedlab_utils.course.limits import cores, memory_bytes
 from fedlab_utils.course.machine import LOOK, OK, STOP, Line, Preflight
-from fedlab_utils.course.versions import compare_with_lock
 
 
 def line(what: str) -> Line:
@@ -45,33 +42,6 @@ def test_the_summary_names_the_worst(verdicts: tuple, says: str) -> None:
 def test_memory_is_judged(gigabytes: float, verdict: str, monkeypatch) -> None:
     monkeypatch.setattr(machine, "memory_bytes", lambda: (int(gigabytes * 1e9), True))
     assert line("memory").verdict == verdict
-
-
-def test_a_container_limit_counts_where_it_is_smaller(tmp_path) -> None:
-    total = psutil.virtual_memory().total
-    assert memory_bytes(tmp_path) == (total, False)
-    (tmp_path / "memory.max").write_text("max\n")
-    assert memory_bytes(tmp_path) == (total, False)
-    (tmp_path / "memory.max").write_text("2147483648\n")
-    assert memory_bytes(tmp_path) == (2147483648, True)
-    (tmp_path / "memory.max").unlink()
-    (tmp_path / "memory").mkdir()
-    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
-    assert memory_bytes(tmp_path) == (total, False)
-
-
-def test_a_share_of_the_processor_counts(tmp_path) -> None:
-    every = cores(tmp_path)
-    assert every >= 1
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert cores(tmp_path) == every
-    (tmp_path / "cpu.max").write_text("50000 100000\n")
-    assert cores(tmp_path) == 0.5
-    (tmp_path / "cpu.max").unlink()
-    (tmp_path / "cpu").mkdir()
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("25000\n")
-    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert cores(tmp_path) == 0.25
 
 
 @pytest.mark.parametrize(("free", "verdict"), [(0.5e9, STOP), (3e9, LOOK), (50e9, OK)])
@@ -126,27 +96,3 @@ def test_a_look_that_fails_hides_no_other(monkeypatch) -> None:
     report = preflight()
     assert line("memory").found == "could not be read (PermissionError: no)"
     assert len(report.lines) >= 9
-
-
-def test_versions_are_compared_with_the_lock(tmp_path, monkeypatch) -> None:
-    have = {"numpy": "2.4.0", "torch": "2.13.0+cpu"}
-    monkeypatch.setattr("fedlab_utils.course.versions._NEEDED", tuple(have))
-    monkeypatch.setattr("fedlab_utils.course.versions._installed", have.get)
-    lock = tmp_path / "requirements.lock"
-    assert compare_with_lock(lock)[1] == LOOK
-    lock.write_text("# pins\nnumpy==2.4.0\ntorch==2.13.0 ; sys_platform == 'linux'\n")
-    assert compare_with_lock(lock) == ("2 packages as in the lock file", OK, "nothing to do")
-    lock.write_text("numpy==2.4.1\ntorch==2.13.0\n")
-    assert compare_with_lock(lock)[:2] == ("numpy 2.4.0 (tested with 2.4.1)", LOOK)
-    have["torch"] = None
-    assert compare_with_lock(lock)[:2] == ("missing: torch", STOP)
-
-
-def test_the_webgl_line_says_so_where_no_browser_runs() -> None:
-    from fedlab_utils.course.webgl import WebGLProbe
-
-    probe = WebGLProbe()
-    data, _ = probe._repr_mimebundle_()
-    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == probe.model_id
-    assert "only your browser can tell" in data["text/html"]
-    assert probe.available == "unknown"

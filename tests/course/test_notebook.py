@@ -1,18 +1,9 @@
 from __future__ import annotations
 
-import copy
-import json
-
 import nbformat
-import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from fedlab_utils.course import notebook as module
-from fedlab_utils.course.address import course_root
-from fedlab_utils.course.build import chosen_lessons, write_notebook
-from fedlab_utils.course.execute import LARGEST, WIDGET_VIEW, tidy
 from fedlab_utils.course.notebook import solved_notebook, sources, student_notebook
-from fedlab_utils.errors import CourseError
 from tests.course.toy import toy_lesson
 
 WIDGET = {"model_id": "abc", "version_major": 2, "version_minor": 0}
@@ -71,67 +62,3 @@ def test_the_opening_tells_minutes_memory_data_and_how_to_open_it_elsewhere(monk
     )
     assert badges.count("notebooks/90_toy.ipynb") == 2
     assert text == "Some text."
-
-
-def shown(*outputs: dict) -> nbformat.NotebookNode:
-    cell = new_code_cell("x", id="shows", outputs=[new_output(**output) for output in outputs])
-    return new_notebook(
-        cells=[cell],
-        metadata={
-            "widgets": {"state": {}},
-            "language_info": {"name": "python", "version": "3.11.7"},
-        },
-    )
-
-
-def test_tidying_keeps_the_twin_and_drops_the_widget() -> None:
-    notebook = shown(
-        {"output_type": "display_data", "data": {WIDGET_VIEW: WIDGET, "image/png": "aGk="}},
-        {
-            "output_type": "stream",
-            "name": "stdout",
-            "text": f"{course_root()}/data <X at 0x7f0012>",
-        },
-    )
-    notebook.cells[0].metadata["execution"] = {"iopub.execute_input": "2026-01-01"}
-    tidy(notebook, "toy")
-    picture, text = notebook.cells[0].outputs
-    assert picture.data == {"image/png": "aGk="}
-    assert text.text == "fedlab/data <X at 0x…>"
-    assert notebook.metadata == {"language_info": {"name": "python"}}
-    assert notebook.cells[0].metadata == {}
-
-
-def test_a_widget_without_twin_is_refused() -> None:
-    data = {WIDGET_VIEW: WIDGET, "text/plain": "VBox()"}
-    with pytest.raises(CourseError, match="cell shows shows a widget without a static twin"):
-        tidy(shown({"output_type": "display_data", "data": data}), "toy")
-
-
-def test_a_notebook_too_large_for_github_is_refused() -> None:
-    data = {"image/png": "A" * LARGEST}
-    with pytest.raises(CourseError, match="MB, more than 2"):
-        tidy(shown({"output_type": "display_data", "data": data}), "toy")
-
-
-def test_a_notebook_is_written_whole_or_not_at_all(tmp_path, monkeypatch) -> None:
-    notebook, path = student_notebook(toy_lesson()), tmp_path / "90_toy.ipynb"
-    write_notebook(notebook, path)
-    before = path.read_bytes()
-    assert json.loads(before)["nbformat"] == 4
-
-    def full(_handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("os.fsync", full)
-    changed = copy.deepcopy(notebook)
-    changed.cells.pop()
-    with pytest.raises(OSError, match="No space"):
-        write_notebook(changed, path)
-    assert path.read_bytes() == before
-
-
-def test_lessons_are_chosen_by_number() -> None:
-    assert [lesson.number for lesson in chosen_lessons([0])] == [0]
-    with pytest.raises(CourseError, match="lesson 99"):
-        chosen_lessons([0, 99])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fedlab_utils.course import progress, progress_board
+from fedlab_utils.course import progress
 from fedlab_utils.course.address import course_root
 
 
@@ -82,28 +82,3 @@ def test_reset_keeps_the_old_file_beside() -> None:
     assert progress.read_progress()["exercises"] == {}
     assert "a" in progress.progress_path().with_name("progress.old.json").read_text()
     progress.reset()
-
-
-def test_the_board_counts_each_kind() -> None:
-    progress.record_attempt("millilitres", passed=True)
-    progress.record_attempt("dice", passed=False)
-    progress.record_solution_seen("dice")
-    progress.record_quiz("lonely-patient", right=True)
-    progress.record_quiz("empty-prediction", right=False)
-    assert progress_board().rows()[0] == ("00 Start here", "1 of 3", "1", "1", "1 of 3")
-
-
-def test_the_board_is_a_table_that_a_screen_reader_understands() -> None:
-    from xml.etree import ElementTree
-
-    bundle = progress_board()._repr_mimebundle_()
-    table = ElementTree.fromstring(bundle["text/html"])
-    assert table.find("caption").text.startswith("Your progress")
-    assert {cell.get("scope") for cell in table.find("thead/tr")} == {"col"}
-    assert all(row[0].get("scope") == "row" for row in table.find("tbody"))
-    assert "00 Start here | 0 of 3" in bundle["text/plain"]
-
-
-def test_forgetting_starts_again() -> None:
-    progress.record_attempt("dice", passed=True)
-    assert progress_board(forget=True).rows()[0][1] == "0 of 3"

@@ -1,0 +1,45 @@
+"""Other right answers pass; wrong ones and mutants are tried in ``course/test_lessons.py``."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.spatial import distance
+
+from tests.course.checks.right import assert_accepted
+
+
+def dice_by_sets(prediction, truth):
+    p, t = ({tuple(i) for i in np.argwhere(mask)} for mask in (prediction, truth))
+    return 2 * len(p & t) / (len(p) + len(t)) if p or t else 1
+
+
+def dice_by_scipy(prediction, truth):
+    if not (prediction.any() or truth.any()):
+        return np.float32(1)
+    return 1 - distance.dice(prediction.ravel(), truth.ravel())
+
+
+def dice_by_confusion(prediction, truth):
+    tp = np.count_nonzero(prediction & truth)
+    fp, fn = np.count_nonzero(prediction & ~truth), np.count_nonzero(~prediction & truth)
+    return 1.0 if tp + fp + fn == 0 else tp / (tp + (fp + fn) / 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("millilitres", lambda voxels, spacing: voxels * math.prod(spacing) * 1e-3),
+        ("millilitres", lambda n, s: np.float32(n) * np.prod(np.array(s) / 10)),
+        ("dice", dice_by_sets),
+        ("dice", dice_by_scipy),
+        ("dice", dice_by_confusion),
+        ("pooled_mean", lambda means, patients: np.average(means, weights=patients)),
+        ("pooled_mean", lambda m, n: sum(a * b for a, b in zip(m, n, strict=True)) / sum(n)),
+        ("pooled_mean", lambda m, n: np.repeat(m, n).mean()),
+    ],
+)
+def test_right_answers_written_otherwise_pass(name, answer) -> None:
+    assert_accepted(name, answer)

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge
+
+
+@pytest.mark.parametrize("value", [True, "3", None, [3], np.array([3]), 3j, np.array("a")])
+def test_what_is_not_a_number_is_refused(value) -> None:
+    with pytest.raises(Wrong, match="one number"):
+        as_number(value)
+
+
+def test_numbers_of_every_library_are_numbers() -> None:
+    import torch
+
+    for value in (3, 3.0, np.float32(3), np.int64(3), np.array(3), torch.tensor(3.0)):
+        assert as_number(value) == 3.0
+
+
+def test_arrays_are_read_from_lists_and_tensors() -> None:
+    import torch
+
+    assert as_array([[1, 2]], (1, 2)).tolist() == [[1, 2]]
+    assert as_array(torch.ones(2), (2,)).tolist() == [1, 1]
+
+
+def test_a_mistake_is_named_by_its_value() -> None:
+    judge(0.5 + 1e-9, 0.5, {"never": 0.5}, case="x")
+    with pytest.raises(Wrong, match=r"you double \(for x: `1` instead of `0.5`\)"):
+        judge(1.0, 0.5, {"you double": 1.0}, case="x")
+    with pytest.raises(Wrong, match="For x your function gives"):
+        judge(0.7, 0.5, {"you double": 1.0}, case="x")
+    with pytest.raises(Wrong):
+        judge(np.nan, 0.5, case="x")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (np.zeros((2, 9), np.uint8), "an array of shape (2, 9) and type uint8"),
+        (np.array([1, 2]), "`[1, 2]` (ndarray)"),
+        (1 / 3, "`0.333333`"),
+        (np.float32(2), "`2`"),
+        (True, "`True` (bool)"),
+        ("x" * 99, "`'" + "x" * 58 + "…` (str)"),
+    ],
+)
+def test_values_are_described_in_a_few_words(value, words: str) -> None:
+    assert describe(value) == words

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import copy
+import time
+
+import numpy as np
+import pytest
+
+from fedlab_utils.course.checks import Wrong
+from fedlab_utils.course.guard import Answer, TimeUp, limited_printing, time_limit
+
+
+def test_each_call_gets_fresh_copies() -> None:
+    array, table = np.arange(3), {"a": [1, 2]}
+    guarded = Answer(lambda a, t: (a is array, t["a"] is table["a"]), "f")
+    assert guarded(array, t=table) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "change"),
+    [
+        (np.zeros(3), lambda a: a.__setitem__(0, 1)),
+        ({"a": np.zeros(2)}, lambda d: d["a"].fill(2)),
+        ([[1], [2]], lambda x: x[0].append(1)),
+        ({1, 2}, lambda s: s.add(3)),
+    ],
+)
+def test_changed_arguments_are_noticed(given, change) -> None:
+    def answer(value):
+        change(value)
+        return 1
+
+    with pytest.raises(Wrong, match="work on a copy"):
+        Answer(answer, "f")(given)
+
+
+def test_a_changed_tensor_is_noticed_and_an_unchanged_nan_is_not() -> None:
+    import torch
+
+    with pytest.raises(Wrong, match="Tensor"):
+        Answer(lambda t: t.add_(1), "f")(torch.zeros(2))
+    assert Answer(lambda _: 1, "f")(torch.tensor([float("nan")])) == 1
+    assert Answer(lambda *_: 1, "f")(np.array([np.nan]), float("nan")) == 1
+
+
+def test_what_cannot_be_copied_is_passed_on() -> None:
+    generator = (i for i in range(3))
+    with pytest.raises(TypeError):
+        copy.deepcopy(generator)
+    assert Answer(list, "f")(generator) == [0, 1, 2]
+
+
+def test_the_time_limit_stops_a_loop_and_leaves_no_alarm() -> None:
+    def loop() -> None:
+        while True:
+            pass
+
+    with pytest.raises(TimeUp), time_limit(0.1):
+        loop()
+    with time_limit(0.1):
+        pass
+    time.sleep(0.3)  # an alarm left behind would end the test run here
+
+
+def test_printing_is_cut_inside_the_block_only(capsys) -> None:
+    with limited_printing(5):
+        print("123456789")
+        print("dropped")
+    print("after")
+    assert capsys.readouterr().out.splitlines() == [
+        "12345",
+        "[what your function prints beyond this is left out]",
+        "after",
+    ]
