@@ -97,6 +97,23 @@ class Cohort:
         rows = self.table.loc[[case.case_id for case in cases]]
         return replace(self, cases=cases, table=rows)
 
+    def labelled(self) -> Cohort:
+        """Return the cases that have a segmentation.
+
+        Raises
+        ------
+        DataError
+            If none has.
+        """
+        chosen = [case.case_id for case in self.cases if case.label is not None]
+        if not chosen:
+            raise DataError(
+                self.root,
+                f"none of its {len(self)} cases has a segmentation",
+                "Take the training part of the data set; validation parts come without",
+            )
+        return self.subset(chosen)
+
     def with_volumes(self) -> pd.DataFrame:
         """Return the table with the tumour volumes ``volume_{et,tc,wt}_ml`` in millilitres.
 

@@ -1,4 +1,4 @@
-"""The four sequences of one slice side by side, with the outline of the segmentation."""
+"""The four sequences of one slice side by side, the last with the segmentation's outline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def sequence_panel(scan: Scan, title: str = "", outline: bool = True) -> Picture
     title
         Name of the patient, for the alt text.
     outline
-        Draw the border of each label.
+        Draw the border of each label on the last sequence; the others stay as they are.
     """
     index = starting_point(scan)[2]
     (x0, x1), (y0, y1), _ = field_of_view(scan)
@@ -39,7 +39,8 @@ def sequence_panel(scan: Scan, title: str = "", outline: bool = True) -> Picture
         section = slices.picture_array(volume[x0:x1, y0:y1, index], "axial", True)
         grey = slices.to_grey(section, slices.display_window(volume))
         left = number * (_SIDE + _GAP)
-        pane = slices.paint(grey, layers, size, 0.9, outline=True)
+        drawn = layers if name == SEQUENCES[-1] else []
+        pane = slices.paint(grey, drawn, size, 0.9, outline=True)
         canvas.paste(Image.fromarray(pane), (left, _HEAD))
         draw.text((left + 4, 20), name, (255, 255, 255), slices.font(16), anchor="ls")
         box = (left, _HEAD, left + size[0] - 1, _HEAD + size[1] - 1)
@@ -50,5 +51,5 @@ def sequence_panel(scan: Scan, title: str = "", outline: bool = True) -> Picture
     alt = f"{title + ': ' if title else ''}axial slice {index} in T1, T1ce, T2 and FLAIR"
     if labels is not None:
         area = np.count_nonzero(labels) * scan.spacing[0] * scan.spacing[1] / 100
-        alt += f", with the tumour outlined; it covers {area:.1f} square centimetres here."
+        alt += f", with the tumour outlined in FLAIR; it covers {area:.1f} square centimetres here."
     return Picture(png_bytes(canvas), alt)

@@ -24,7 +24,7 @@ import numpy as np
 from fedlab_utils.course import check, hint, quiz, show_source, solution
 from fedlab_utils.data import open_cohort
 
-cohort = open_cohort()
+cohort = open_cohort().labelled()
 print(cohort.description)
 
 # %% [markdown]
@@ -76,7 +76,7 @@ from fedlab_utils.ui import sequence_panel
 sequence_panel(case, title=case.files.case_id)
 
 # %% [markdown]
-# All four are the same slice of the same patient. MRI makes the protons of water and fat ring like little bells, and listens. How loud
+# All four are the same slice of the same patient; the outlines on the last are the expert's. MRI makes the protons of water and fat ring like little bells, and listens. How loud
 # a voxel rings depends on three numbers of the tissue: how many protons there are, how fast they get back to rest
 # (**T1**), and how fast they fall out of step with each other (**T2**). The scanner's operator chooses how long to wait
 # between two pulses (*repetition time*, TR) and before listening (*echo time*, TE), and so decides which of the three numbers
@@ -102,7 +102,8 @@ from fedlab_utils.ui import ContrastExplorer
 
 anatomy = make_anatomy(index=3, seed=7, spacing=1.5)
 through_tumour = (anatomy.labels > 0).sum(axis=(0, 1)).argmax()
-ContrastExplorer(anatomy.fractions[..., through_tumour], field_strength_t=1.5)
+inside = anatomy.fractions[..., through_tumour] * anatomy.mask[..., through_tumour]
+ContrastExplorer(inside, field_strength_t=1.5)
 
 # %% [markdown]
 # ## Labels, and the regions that are scored

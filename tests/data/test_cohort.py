@@ -148,3 +148,12 @@ def test_two_kernels_may_make_the_phantoms_at_once(tmp_path, monkeypatch):
         open_cohort()
     monkeypatch.setattr(phantom, "write_cohort", lose_the_race, raising=False)
     assert len(open_cohort()) == 1
+
+
+def test_labelled_leaves_out_what_has_no_segmentation(folder):
+    next(folder.rglob(f"{IDS[1]}_seg*")).unlink()
+    assert [files.case_id for files in load_cohort(folder).labelled()] == [IDS[0], IDS[2]]
+    for path in folder.rglob("*_seg*"):
+        path.unlink()
+    with pytest.raises(DataError, match="none of its 3 cases has a segmentation"):
+        load_cohort(folder).labelled()
