@@ -145,7 +145,7 @@ def build_brain(
     cortex, near_ventricle, cerebellum, tight = regions
     white_odds, csf_odds, inside = template.tissue.sample(mni)
     folds = smooth_field(rng, axes, REGION, 2.3, band=True)
-    detail = smooth_field(rng, axes, REGION, 1.5)
+    detail = smooth_field(rng, axes, REGION, 1.7)
     # The zero surfaces of a band-limited field are sheets that fold like sulci; crowns lie between.
     crown = np.abs(folds, out=folds)
     crown -= 0.8

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
@@ -12,12 +10,12 @@ from fedlab_utils.data.phantom.fields import sigmoid
 
 def compose(
     rng: np.random.Generator,
-    field: Callable[[float], np.ndarray],
     style: str,
     depth: np.ndarray,
     core: np.ndarray,
     wet: np.ndarray,
     wetness: np.ndarray,
+    noise: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Divide a core into its parts, label them, and mix tissues.
 
@@ -25,8 +23,6 @@ def compose(
     ----------
     rng
         Source of what differs from tumour to tumour.
-    field
-        Draws a smooth random field ``(x, y, z)`` of a given width in mm.
     style
         As ``plan.TumourPlan.style``.
     depth
@@ -35,6 +31,8 @@ def compose(
         Shares of each voxel that are core and oedematous, in [0, 1].
     wetness
         How much water oedematous tissue holds there, in [0, 1].
+    noise
+        Smooth random fields ``(x, y, z)``: fine, middle and slow (about 6, 14 and 30 mm wide).
 
     Returns
     -------
@@ -43,14 +41,14 @@ def compose(
     fractions : dict
         Tissue name -> share of each voxel, float32. What is left is the healthy brain.
     """
-    fine, middle, slow = field(1.6), field(3.4), field(7.5)
+    fine, middle, slow = noise
     dead, closed = _parts(rng, style, depth, fine, middle, slow)
     rim, dead = core * (1 - dead) * closed, core * dead
     labels = np.zeros(core.shape, np.uint8)
     labels[wet > 0.45] = OEDEMA
     inside = core > 0.5
     labels[inside] = NECROSIS
-    labels[inside & (rim > 0.5 * core)] = ENHANCING
+    labels[inside & (rim > 0.4 * core)] = ENHANCING
     strong = np.clip(rng.uniform(0.35, 0.85) + 0.22 * middle + 0.15 * fine, 0.03, 1.0)
     liquid = sigmoid((slow + rng.normal(-1.2, 0.9)) / 0.7)
     bleeding = rng.random() < 0.15

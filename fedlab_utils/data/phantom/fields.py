@@ -87,8 +87,9 @@ def smooth_field(
         ``(X, Y, Z)`` or ``(channels, X, Y, Z)`` float32.
     """
     sigmas = np.broadcast_to(np.asarray(sigma, float), (3,))
+    reach = 5 if band else 3  # in sigma: what lies further away weighs next to nothing
     nodes = [
-        np.arange(low - 6 * s, high + 7 * s, 1.2 * s)
+        np.arange(low - reach * s, high + (reach + 1) * s, 1.25 * s)
         for (low, high), s in zip(extent, sigmas, strict=True)
     ]
     lead = () if channels is None else (channels,)

@@ -16,6 +16,7 @@ def front_arrival(
     axes: Axes,
     extent: tuple[tuple[float, float], ...],
     rounds: int = 52,
+    enough_ml: float = np.inf,
 ) -> np.ndarray:
     """Return when a front that starts at the core arrives.
 
@@ -34,31 +35,41 @@ def front_arrival(
     extent
         (low, high) in mm of the lattice, per axis.
     rounds
-        Time steps; a front in white matter moves about 1 mm in each.
+        Time steps at most; a front in white matter moves about 1 mm in each.
+    enough_ml
+        Stop once the front has passed that much.
 
     Returns
     -------
     np.ndarray
-        ``(x, y, z)`` float32, in rounds; ``rounds`` and more where the front did not get to.
+        ``(x, y, z)`` float32, in rounds; more than were run where the front did not get to.
     """
     lattice = tuple(np.arange(low, high + LATTICE_MM, LATTICE_MM) for low, high in extent)
     down = tuple(_averaging(n, a) for n, a in zip(lattice, axes, strict=True))
     c, speed = apply_matrices(np.stack([core, speed]).astype(np.float32), down)
     speed = speed.clip(0, 1.3)  # the explicit scheme is stable up to here
     flow = [0.12 * np.sqrt(_ahead(speed, k) * _behind(speed, k)) for k in range(3)]
-    arrived = np.full(c.shape, float(rounds), np.float32)
-    for number in range(rounds):
-        change = 0.27 * c * (1 - c) * speed
+    speed *= 0.27
+    waited = np.zeros_like(c)
+    for number in range(1, rounds + 1):
+        change = speed * c
+        change *= 1 - c
         for axis, rate in enumerate(flow):
             moved = rate * (_ahead(c, axis) - _behind(c, axis))
             _behind(change, axis)[...] += moved
             _ahead(change, axis)[...] -= moved
         c += change
-        np.minimum(arrived, np.where(c > 0.3, number, rounds), out=arrived)
-    # Between the rounds: how far the voxel has come by the last one tells those not reached apart.
-    arrived += 4 * (0.3 - np.minimum(c, 0.3)) * (arrived >= rounds)
+        front = c < 0.3
+        waited += front
+        if (
+            number % 4 == 0
+            and (c.size - np.count_nonzero(front)) * LATTICE_MM**3 > enough_ml * 1000
+        ):
+            break
+    # How far a place has come by the last round tells those not reached apart.
+    waited += 4 * (0.3 - np.minimum(c, 0.3)) * front
     return apply_matrices(
-        arrived, tuple(linear_matrix(a, n) for a, n in zip(axes, lattice, strict=True))
+        waited, tuple(linear_matrix(a, n) for a, n in zip(axes, lattice, strict=True))
     )
 
 

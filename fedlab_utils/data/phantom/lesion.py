@@ -94,17 +94,19 @@ def grow_lesion(
     level -= _threshold(level, plan.core_ml / voxel_ml, floor=-1.0)
     depth = level * foci[0].radius_mm
     core = sigmoid(depth / (0.9 if diffuse else 0.45))
-    ease = np.exp(0.6 * field(6.0))  # bundles differ: fingers form
+    # One set of fields serves outside and inside the core, which never meet.
+    fine, middle, slow = field(1.6), field(3.4), field(7.5)
+    ease = np.exp(0.6 * slow)  # bundles differ: fingers form
     speed = np.clip(white + 0.07 * grey, 0, 1) * ease
     speed *= np.exp(-1.5 * np.clip(np.where(allowed, barrier, 9.0), 0, 6))
-    arrival = front_arrival(core, speed, axes, extent)
-    ragged = field(1.8) + 1.8 * field(4.5)
+    arrival = front_arrival(core, speed, axes, extent, enough_ml=1.7 * plan.whole_ml + 10)
+    ragged = fine + 1.8 * middle + 0.8 * _near_limit(axes, extent)
     outside = np.where(allowed & (level < 0), -(arrival + ragged + 3.5 * grey), -99.0)
     margin = outside - _threshold(outside, (plan.whole_ml - plan.core_ml) / voxel_ml, floor=-90.0)
     wet = np.where(allowed, sigmoid(margin / 0.8), 0.0) * (1 - core)
     # Wettest where the front came early, thin at its edge; grey matter takes up less.
     wetness = (0.62 + 0.38 * sigmoid((margin - 5) / 3)) * (0.35 + 0.65 * white)
-    labels, fractions = compose(rng, field, plan.style, depth, core, wet, wetness)
+    labels, fractions = compose(rng, plan.style, depth, core, wet, wetness, (fine, middle, slow))
     return Lesion(labels, fractions, box)
 
 
@@ -112,7 +114,7 @@ def _box(
     brain: Brain, foci: list[Focus], plan: TumourPlan
 ) -> tuple[tuple[slice, slice, slice], Axes, tuple[tuple[float, float], ...]]:
     """Return the voxels that the tumour can reach, their axes, and their extent in mm."""
-    margin = 14 + 1.2 * (plan.whole_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
+    margin = 16 + 1.5 * (plan.whole_ml * 1000 * 3 / (4 * np.pi)) ** (1 / 3)
     centres = np.array([focus.centre for focus in foci])
     low, high = centres.min(0) - margin, centres.max(0) + margin
     box = tuple(
@@ -121,6 +123,15 @@ def _box(
     )
     axes = tuple(a[s] for a, s in zip(brain.axes, box, strict=True))
     return box, axes, tuple(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def _near_limit(axes: Axes, extent: tuple[tuple[float, float], ...]) -> np.ndarray:
+    """Return mm into the outer 14 mm of the box: a tumour fades there rather than being cut off."""
+    ramps = [
+        np.clip(14 - np.minimum(axis - low, high - axis), 0, None).astype(np.float32)
+        for axis, (low, high) in zip(axes, extent, strict=True)
+    ]
+    return np.maximum.outer(np.maximum.outer(ramps[0], ramps[1]), ramps[2])
 
 
 def _beyond_midline(mni: np.ndarray, plan: TumourPlan, white: np.ndarray) -> np.ndarray:

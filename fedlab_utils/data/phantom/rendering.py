@@ -85,7 +85,7 @@ def ideal_images(anatomy: Anatomy, scanner: Scanner) -> np.ndarray:
     stretch = np.exp(own.normal(0, 0.03 + 0.5 * WATER_SPREAD))
     uptake = float(np.exp(own.normal(0, 0.3)))
     texture = 0.8 * smooth_field(own, anatomy.axes, REGION, 3.2)
-    texture += 0.6 * smooth_field(own, anatomy.axes, REGION, 1.5)
+    texture += 0.6 * smooth_field(own, anatomy.axes, REGION, 1.7)
     signals = tissue_signals(scanner, stretch, uptake).astype(np.float32)
     wetter = tissue_signals(scanner, stretch * (1 + WATER_SPREAD), uptake).astype(np.float32)
     change = wetter - signals

@@ -26,34 +26,40 @@ def vessel_fraction(rng: np.random.Generator, brain: Brain) -> np.ndarray:
     vessel = tube * np.maximum(np.maximum(sulcus, 0.7 * rim), fine)
     # Dura that the skull stripping left, in patches.
     vessel += 0.75 * rim * np.clip(slow - 0.9, 0, 1)
-    x, y, z = brain.mni
-    vessel += _sheets(brain, x, y, z, rim, slow)
-    vessel += _plexus(brain, x, y, z, first + second)
-    return np.clip(vessel, 0, 0.95)
+    vessel += _tentorium(brain, rim, slow)
+    middle = np.flatnonzero(np.abs(brain.mni[0]).min((1, 2)) < 6)
+    slab = slice(middle[0], middle[-1] + 1)  # the falx and its sinuses lie in few slices
+    vessel[slab] += _falx(brain, slab, rim[slab])
+    vessel += _plexus(brain, first + second)
+    return np.clip(vessel, 0, 0.95, out=vessel)
 
 
-def _sheets(
-    brain: Brain, x: np.ndarray, y: np.ndarray, z: np.ndarray, rim: np.ndarray, slow: np.ndarray
-) -> np.ndarray:
-    """Falx with its sinuses, tentorium; thinner than a voxel, so only a share of it."""
-    falx = np.exp(-0.5 * (x / 0.9) ** 2) * (brain.csf > 0.25) * brain.cortex * (z > -8)
+def _falx(brain: Brain, slab: slice, rim: np.ndarray) -> np.ndarray:
+    """Falx, superior sagittal and straight sinus; thinner than a voxel, so only a share of it."""
+    x, y, z = brain.mni[:, slab]
+    falx = np.exp(-0.5 * (x / 0.9) ** 2) * (brain.csf[slab] > 0.25) * brain.cortex[slab]
     sagittal_sinus = np.exp(-0.5 * (x / 3.0) ** 2) * rim * (y < 45) * (z > 0)
     # The straight sinus and the vein of Galen, from behind the corpus callosum down and back.
-    along = np.clip((-44 - y) / 30, 0, 1)
-    middle = 6 - 14 * along
+    middle = 6 - 14 * np.clip((-44 - y) / 30, 0, 1)
     straight = np.exp(-0.5 * ((x / 1.5) ** 2 + ((z - middle) / 2.0) ** 2)) * (y < -42) * (y > -80)
+    return 0.35 * falx * (z > -8) + 0.8 * sagittal_sinus + 0.9 * straight
+
+
+def _tentorium(brain: Brain, rim: np.ndarray, slow: np.ndarray) -> np.ndarray:
+    """The sheet above the cerebellum, and the transverse sinuses at its edge."""
     tent = np.clip(1 - np.abs(brain.cerebellum - 0.45) / 0.16, 0, 1)
-    tentorium = tent * (brain.csf > 0.15) * (0.30 + 0.1 * slow)
-    transverse = tent * rim * (y < -50)
-    return 0.35 * falx + 0.8 * sagittal_sinus + 0.9 * straight + tentorium + transverse
+    sheet = (brain.csf > 0.15) * (0.30 + 0.1 * slow)
+    return tent * (sheet + rim * (brain.mni[1] < -50))
 
 
-def _plexus(
-    brain: Brain, x: np.ndarray, y: np.ndarray, z: np.ndarray, clumps: np.ndarray
-) -> np.ndarray:
+def _plexus(brain: Brain, clumps: np.ndarray) -> np.ndarray:
     """The choroid plexus, in the atria of the lateral ventricles."""
+    out = np.zeros_like(clumps)
+    here = np.nonzero((brain.near_ventricle > 0.1) & (brain.csf > 0.3))
+    x, y, z = brain.mni[:, *here]
     atrium = ((np.abs(x) - 23) / 5) ** 2 + ((y + 40) / 8) ** 2 + ((z - 8) / 8) ** 2
-    return 0.7 * np.exp(-0.5 * atrium) * brain.csf * sigmoid((clumps - 0.2) / 0.3)
+    out[here] = 0.7 * np.exp(-0.5 * atrium) * brain.csf[here] * sigmoid((clumps[here] - 0.2) / 0.3)
+    return out
 
 
 def white_lesions(rng: np.random.Generator, brain: Brain, ageing: float) -> np.ndarray:

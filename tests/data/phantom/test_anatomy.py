@@ -31,7 +31,7 @@ def test_labels_say_what_most_of_the_voxel_is(anatomies: list) -> None:
     names = {name: number for number, name in enumerate(NAMES)}
     for anatomy in anatomies:
         rim = anatomy.fractions[names["weak_rim"]] + anatomy.fractions[names["strong_rim"]]
-        assert rim[anatomy.labels == 3].sum() >= 0.6 * rim.sum()
+        assert rim[anatomy.labels == 3].sum() >= 0.55 * rim.sum()
 
 
 def test_made_twice_it_is_the_same_and_others_do_not_matter(anatomies: list) -> None:

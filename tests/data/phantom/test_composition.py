@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -16,10 +14,11 @@ DEPTH = (18 - DISTANCE).astype(np.float32)
 
 def _compose(style: str, seed: int = 0) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     rng = np.random.default_rng(seed)
-    field = partial(smooth_field, rng, AXES, ((0.0, 60.0),) * 3)
+    extent = ((0.0, 60.0),) * 3
+    noise = tuple(smooth_field(rng, AXES, extent, sigma) for sigma in (1.6, 3.4, 7.5))
     core = sigmoid(DEPTH / 0.5)
     wet = (1 - core) * (DISTANCE < 26)
-    return compose(rng, field, style, DEPTH, core, wet, np.full_like(core, 0.8))
+    return compose(rng, style, DEPTH, core, wet, np.full_like(core, 0.8), noise)
 
 
 @pytest.mark.parametrize("style", ["ring", "solid", "patchy", "none"])
