@@ -20,6 +20,8 @@ HARMLESS = (
     r"Automatic fallback to software WebGL",
     # JupyterLab asks for what a server without those services does not have.
     r"Failed to load resource.*(404|403).*/(lsp|api/me|api/contents/\.?virtual_documents)",
+    # The badges at the top of a notebook are pictures from the internet; a test has none.
+    r"Failed to load resource: net::ERR_.*badge",
 )
 """Console errors that say nothing about the course, each with its reason above."""
 
@@ -52,6 +54,21 @@ class OpenNotebook:
             seconds,
         )
         self.settle()
+
+    def run_code(self, code: str) -> str:
+        """Add a cell at the end, run it, and return the words of its output."""
+        self.page.evaluate(
+            """async code => {
+                const panel = window.jupyterapp.shell.currentWidget, book = panel.content;
+                book.activeCellIndex = book.widgets.length - 1;
+                await window.jupyterapp.commands.execute('notebook:insert-cell-below');
+                book.activeCell.model.sharedModel.setSource(code);
+                await window.jupyterapp.commands.execute('notebook:run-cell');
+            }""",
+            code,
+        )
+        self.settle()
+        return self.page.locator(".jp-CodeCell").last.locator(".jp-OutputArea").inner_text()
 
     def settle(self, quiet: float = 0.4, seconds: float = 60) -> None:
         """Wait until the kernel has been idle for a while, so that callbacks have answered."""
