@@ -15,6 +15,9 @@ FIELD_OF_VIEW_MM = (240.0, 240.0, 155.0)
 REGION = ((40.0, 202.0), (15.0, 212.0), (0.0, 155.0))
 """Where a brain can be, in patient coordinates: random fields need to cover no more."""
 
+_LOOSEST = 0.46
+"""Where skull stripping leaves most: the share of the average brain mask at the surface there."""
+
 
 @dataclass(frozen=True)
 class Pose:
@@ -142,8 +145,13 @@ def build_brain(
     template = load_template(1 if spacing < 1.5 else 2)
     box, axes = _bounding_box(pose, spacing)
     mni, regions = _bent_coordinates(rng, pose, ageing, axes, pushes, template.shape)
-    cortex, near_ventricle, cerebellum, tight = regions
-    white_odds, csf_odds, inside = template.tissue.sample(mni)
+    maps = template.tissue.sample(mni)
+    tight = _occupied(maps[2] > _LOOSEST)
+    box = tuple(slice(b.start + t.start, b.start + t.stop) for b, t in zip(box, tight, strict=True))
+    axes = tuple(axis[part] for axis, part in zip(axes, tight, strict=True))
+    mni, regions, maps = (np.ascontiguousarray(a[:, *tight]) for a in (mni, regions, maps))
+    white_odds, csf_odds, inside = maps
+    cortex, near_ventricle, cerebellum, squeezed = regions
     folds = smooth_field(rng, axes, REGION, 2.3, band=True)
     detail = smooth_field(rng, axes, REGION, 1.7)
     # The zero surfaces of a band-limited field are sheets that fold like sulci; crowns lie between.
@@ -153,7 +161,7 @@ def build_brain(
     sharp = 1.0 + 1.3 * cortex
     white_odds *= sharp
     white_odds += own * (1.3 * crown + 0.3 * detail)
-    csf_odds += 1.0 * ageing - 0.95 + 0.5 * cortex - 2.0 * tight
+    csf_odds += 1.0 * ageing - 0.95 + 0.5 * cortex - 2.0 * squeezed
     csf_odds *= sharp
     csf_odds += own * (0.3 * detail - 1.2 * crown)
     _add_folia(rng, axes, cerebellum, white_odds)
@@ -161,18 +169,24 @@ def build_brain(
     grey = 1 / (1 + white + csf)
     white *= grey
     csf *= grey
-    mask = inside > 0.70 + 0.24 * np.tanh(0.6 * smooth_field(rng, axes, REGION, 6.0))
+    mask = inside > 0.70 + (0.70 - _LOOSEST) * np.tanh(0.6 * smooth_field(rng, axes, REGION, 6.0))
     return Brain(white, grey, csf, cortex, near_ventricle, cerebellum, inside, mask, mni, axes, box)
+
+
+def _occupied(mask: np.ndarray) -> tuple[slice, slice, slice]:
+    """Return the smallest box around a mask."""
+    slices = []
+    for axis in range(3):
+        filled = np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis)))
+        slices.append(slice(int(filled[0]), int(filled[-1]) + 1))
+    return tuple(slices)
 
 
 def _add_folia(
     rng: np.random.Generator, axes: Axes, cerebellum: np.ndarray, white_odds: np.ndarray
 ) -> None:
     """Fold the cerebellum: leaves that lie nearly flat, a few millimetres apart. In place."""
-    places = [np.flatnonzero(cerebellum.max((1, 2)) > 0.05)]
-    places += [np.flatnonzero(cerebellum.max((0, 2)) > 0.05)]
-    places += [np.flatnonzero(cerebellum.max((0, 1)) > 0.05)]
-    part = tuple(slice(p[0], p[-1] + 1) for p in places)
+    part = _occupied(cerebellum > 0.05)
     inner = tuple(a[s] for a, s in zip(axes, part, strict=True))
     extent = (REGION[0], (REGION[1][0], 130.0), (REGION[2][0], 90.0))
     leaves = smooth_field(rng, inner, extent, (7.0, 4.0, 1.3), band=True)

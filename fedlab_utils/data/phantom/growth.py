@@ -6,7 +6,7 @@ import numpy as np
 
 from fedlab_utils.data.phantom.fields import Axes, apply_matrices, linear_matrix
 
-LATTICE_MM = 3.0
+LATTICE_MM = 3.5
 """Grid on which the front moves: fine enough for gyri, coarse enough to be quick."""
 
 

@@ -29,9 +29,11 @@ def test_labels_lie_in_the_brain_and_on_tumour(anatomies: list) -> None:
 
 def test_labels_say_what_most_of_the_voxel_is(anatomies: list) -> None:
     names = {name: number for number, name in enumerate(NAMES)}
-    for anatomy in anatomies:
+    rings = [a for a in anatomies if a.plan.tumour.style in ("ring", "solid")]
+    assert len(rings) > 4
+    for anatomy in rings:
         rim = anatomy.fractions[names["weak_rim"]] + anatomy.fractions[names["strong_rim"]]
-        assert rim[anatomy.labels == 3].sum() >= 0.55 * rim.sum()
+        assert rim[anatomy.labels == 3].sum() >= 0.7 * rim.sum()
 
 
 def test_made_twice_it_is_the_same_and_others_do_not_matter(anatomies: list) -> None:
