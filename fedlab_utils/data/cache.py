@@ -8,10 +8,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict
-from functools import cache
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +18,7 @@ import numpy as np
 from fedlab_utils.data.atomic import new_folder
 from fedlab_utils.data.digests import content_digests
 from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
+from fedlab_utils.data.workers import available_cores, in_processes
 from fedlab_utils.errors import CacheError, DataError, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -117,32 +116,16 @@ def build_cache(
         One for each case that could not be preprocessed; the others are cached all the same.
     """
     cases = tuple(cases)
-    workers = min(workers or min(available_cores(), 8), max(1, len(cases)))
+    workers = min(workers or min(available_cores(), 8), len(cases))
+    attempt = partial(_attempt, settings=settings, cache_dir=cache_dir)
+    outcomes = in_processes(attempt, cases, workers) if workers > 1 else map(attempt, cases)
     problems = []
-    if workers == 1:
-        for done, files in enumerate(cases, 1):
-            problems.append(_attempt(files, settings, cache_dir))
-            if progress:
-                progress(done, len(cases))
-        return tuple(p for p in problems if p is not None)
-    # A forked child may inherit a lock that one of torch's threads holds; spawned ones start clean.
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    try:
-        waiting = [pool.submit(_attempt, files, settings, cache_dir) for files in cases]
-        for done, future in enumerate(as_completed(waiting), 1):
-            problems.append(future.result())
-            if progress:
-                progress(done, len(cases))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return tuple(p for p in problems if p is not None)
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use, which a container can limit."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    for done, problem in enumerate(outcomes, 1):
+        if problem is not None:
+            problems.append(problem)
+        if progress:
+            progress(done, len(cases))
+    return tuple(problems)
 
 
 def entry_name(files: CaseFiles, settings: PreprocessSettings, root: Path) -> str:

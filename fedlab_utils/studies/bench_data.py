@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fedlab_utils.data.workers import in_processes
 from fedlab_utils.errors import FedLabError
 
 if TYPE_CHECKING:
@@ -55,13 +55,7 @@ def run(cases: int = 16, phantoms: int = 4) -> dict[str, dict[str, float]]:
 
 
 def _phantom_row(spacing: float, patients: int) -> dict[str, float]:
-    from fedlab_utils.data.phantom import make_patient
-
-    with one_core():
-        make_patient(0, spacing=spacing)
-        seconds, _ = _timed(
-            lambda: [make_patient(index, spacing=spacing) for index in range(1, patients + 1)]
-        )
+    seconds = _alone(partial(_phantom_seconds, spacing), patients)
     each = seconds / patients
     return {
         "seconds_per_patient": each,
@@ -70,20 +64,31 @@ def _phantom_row(spacing: float, patients: int) -> dict[str, float]:
     }
 
 
+def _phantom_seconds(spacing: float, patients: int) -> float:
+    from fedlab_utils.data.phantom import make_patient
+
+    make_patient(0, spacing=spacing)
+    start = time.perf_counter()
+    for index in range(1, patients + 1):
+        make_patient(index, spacing=spacing)
+    return time.perf_counter() - start
+
+
 def _loading_rows(
     cohort: Cohort, settings: PreprocessSettings, cache: Path
 ) -> dict[str, dict[str, float]]:
     from fedlab_utils.data import build_cache, load_preprocessed
 
-    files = list(cohort)
-    with one_core():
-        plain_s, plain = _timed(lambda: [plain_preprocessed(f, settings) for f in files])
-    cold_s, problems = _timed(lambda: build_cache(files, settings, cache_dir=cache))
+    files = tuple(cohort)
+    plain_s, plain = _alone(partial(_plain_loop, settings), files)
+    start = time.perf_counter()
+    problems = build_cache(files, settings, cache_dir=cache)
+    cold_s = time.perf_counter() - start
     if problems:
         raise problems[0]
-    warm_s, warm = _timed(
-        lambda: [_read_all(load_preprocessed(f, settings, cache_dir=cache)) for f in files]
-    )
+    start = time.perf_counter()
+    warm = [_read_all(load_preprocessed(f, settings, cache_dir=cache)) for f in files]
+    warm_s = time.perf_counter() - start
     _check_same(plain, warm)
     count = len(files)
     return {
@@ -96,18 +101,18 @@ def _loading_rows(
     }
 
 
-@contextlib.contextmanager
-def one_core() -> Iterator[None]:
-    """Keep this process, with all its threads, on one core; does nothing where that is unknown."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(before)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
+def _plain_loop(
+    settings: PreprocessSettings, files: Sequence[CaseFiles]
+) -> tuple[float, list[Preprocessed]]:
+    start = time.perf_counter()
+    patients = [plain_preprocessed(case, settings) for case in files]
+    return time.perf_counter() - start, patients
+
+
+def _alone(work: Callable, argument: object) -> Any:
+    """Measure in a fresh process of one numerical thread: what one core can do."""
+    (result,) = in_processes(work, [argument], workers=1)
+    return result
 
 
 def plain_preprocessed(files: CaseFiles, settings: PreprocessSettings) -> Preprocessed:
@@ -152,9 +157,3 @@ def _check_same(plain: Sequence[Preprocessed], ours: Sequence[Preprocessed]) -> 
                 cause="the cache and the plain loop disagree",
                 remedy="Do not trust these times; run the tests of fedlab_utils.data",
             )
-
-
-def _timed(work: Callable[[], object]) -> tuple[float, object]:
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
