@@ -146,8 +146,10 @@ def _start_worker() -> None:
     """Leave ctrl-C to the parent, and take one core."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import torch
+    from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(1)
+    threadpool_limits(1)  # numpy's matrix products
 
 
 def case_ids(index: int, seed: int, layout: str) -> list[str]:
