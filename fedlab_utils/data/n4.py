@@ -71,6 +71,7 @@ def _correct(
     small_mask = sitk.Shrink(_to_sitk(positive.astype(np.uint8), spacing), factors[::-1])
     n4 = sitk.N4BiasFieldCorrectionImageFilter()
     n4.SetMaximumNumberOfIterations(list(iterations))
+    n4.SetNumberOfThreads(1)  # Sums in another order on other machines would give other images.
     n4.Execute(small, small_mask)
     field = np.exp(sitk.GetArrayFromImage(n4.GetLogBiasFieldAsImage(full)))
     return np.where(mask, shifted / field - offset, volume)
