@@ -77,7 +77,13 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
     out = tmp_path / "cohort"
     command = [sys.executable, "-m", "fedlab_utils", "phantom", "--cases", "500", "--out", str(out)]
     process = subprocess.Popen(
-        command, cwd=REPOSITORY, stderr=subprocess.PIPE, start_new_session=True, text=True
+        command,
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        # A background job inherits SIGINT ignored; a terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     deadline = time.monotonic() + 60
     while not any(tmp_path.rglob("*.nii.gz")):
