@@ -121,10 +121,10 @@ def preprocess(case: Case, settings: PreprocessSettings | None = None) -> Prepro
             cause="no voxel shows signal in half of the sequences",
             remedy="Look at the case in a viewer; its sequences may not be of one patient",
         )
-    voxel_ml = float(np.prod(case.spacing)) / 1000.0
-    warnings = (*case.warnings, *brain_warnings(case.image, mask, voxel_ml))
     box = bounding_box(mask if case.labels is None else mask | (case.labels > 0))
     image, mask = case.image[(slice(None), *box)], mask[box]
+    voxel_ml = float(np.prod(case.spacing)) / 1000.0
+    warnings = (*case.warnings, *brain_warnings(image, mask, voxel_ml))
     if settings.n4:
         from fedlab_utils.data.n4 import correct_bias
 
