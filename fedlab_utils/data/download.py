@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import http.client
 import shutil
-import tarfile
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from fedlab_utils.data.atomic import new_folder, sync
+from fedlab_utils.data.atomic import sync
+from fedlab_utils.data.unpack import unpack
 from fedlab_utils.errors import DownloadError
 
 TASK = "Task01_BrainTumour"
@@ -76,7 +77,7 @@ def download_msd(
             _fetch(url, archive, progress, retries, wait_s)
         _verify(url, archive, md5)
         try:
-            _unpack(archive, final)
+            unpack(archive, final)
         except DownloadError:
             archive.unlink()
             raise
@@ -202,40 +203,32 @@ def _verify(url: str, archive: Path, md5: str) -> None:
         ) from error
 
 
-def _unpack(archive: Path, final: Path) -> None:
-    """Unpack the archive's one folder to ``final``, or nothing at all."""
-    try:
-        with new_folder(final) as folder, tarfile.open(archive, "r") as tar:
-            files = sum(_unpack_member(tar, member, folder) for member in tar)
-            if not files:
-                raise DownloadError(archive, f"it holds no {TASK}/", "Check the address")
-    except tarfile.TarError as error:
-        raise DownloadError(
-            archive, f"it is no tar archive: {error}", "Check the address"
-        ) from error
+def main(arguments: list[str]) -> int:
+    """``python -m fedlab_utils.data.download FOLDER``; returns the exit code."""
+    from tqdm import tqdm
+
+    if len(arguments) != 1 or arguments[0].startswith("-"):
+        print("usage: python -m fedlab_utils.data.download FOLDER", file=sys.stderr)
+        return 2
+    with tqdm(desc=TASK, unit="B", unit_scale=True, disable=not sys.stderr.isatty()) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        try:
+            folder = download_msd(arguments[0], progress=progress)
+        except DownloadError as error:
+            bar.close()
+            print(error, file=sys.stderr)
+            return 1
+        except KeyboardInterrupt:
+            bar.close()
+            print(f"Stopped. {_REMEDY_AGAIN}.", file=sys.stderr)
+            return 130
+    print(folder)
+    return 0
 
 
-def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> bool:
-    """Write one plain file of the task; return whether it was one.
-
-    Links and devices are refused, so that no later name can be led outside through them.
-    """
-    name = PurePosixPath(member.name)
-    if name.is_absolute() or ".." in name.parts or set(member.name) & set("\\:"):
-        problem = "a name that points outside"
-    elif not (member.isfile() or member.isdir()):
-        problem = "neither file nor folder"
-    else:
-        # macOS puts a twin with ._ beside each file.
-        if member.isdir() or name.parts[0] != TASK or name.name.startswith("._"):
-            return False
-        place = folder.joinpath(*name.parts[1:])
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with tar.extractfile(member) as source, place.open("wb") as out:
-            shutil.copyfileobj(source, out, _CHUNK)
-        return True
-    raise DownloadError(
-        case=tar.name,
-        cause=f"the archive holds {member.name!r}, {problem}",
-        remedy="Nothing was kept. Download it from the official address",
-    )
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
