@@ -28,15 +28,16 @@ FLAGS = (
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Callable[[tuple[str, ...]], object]]:
     """Function that starts Chromium with further flags; a skip where there is none."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        reason = "chromium is not installed (apt install chromium)"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+        path = shutil.which("chromium") or shutil.which("chromium-browser") or own
+        if not Path(path).exists():
+            reason = "no Chromium (apt install chromium, or playwright install chromium)"
+            if os.environ.get("CI"):
+                pytest.fail(reason)
+            pytest.skip(reason)
         started = []
 
         def start(flags: tuple[str, ...] = FLAGS) -> object:
