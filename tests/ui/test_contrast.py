@@ -10,6 +10,7 @@ import pytest
 from fedlab_utils.data.phantom.tissue import NAMES, TISSUES
 from fedlab_utils.errors import DataError
 from fedlab_utils.ui.contrast import PRESETS, ContrastExplorer
+from tests.ui.drive import drive
 
 
 @pytest.fixture
@@ -61,3 +62,15 @@ def test_it_says_in_words_what_it_shows(explorer: ContrastExplorer) -> None:
 def test_fractions_of_another_shape_are_refused() -> None:
     with pytest.raises(DataError, match="due"):
         ContrastExplorer(np.zeros((3, 4, 5)))
+
+
+def test_every_control_shows_the_signal_of_its_settings(explorer: ContrastExplorer) -> None:
+    def check() -> None:
+        shown = explorer.shown
+        if shown["ti"] == 0 and not shown["gadolinium"]:
+            for name, value in shown["signal"].items():
+                assert value == pytest.approx(_spin_echo(name, shown["tr"], shown["te"]), rel=1e-9)
+        assert shown["tr"] == explorer.tr.value
+        assert f"TE {shown['te']} ms" in explorer.describe()
+
+    assert drive(explorer, check) > 12
