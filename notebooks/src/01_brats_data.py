@@ -435,7 +435,7 @@ summary.insert(0, "patients", table.groupby("grade", dropna=False)["patient_id"]
 print(summary.to_string())
 
 # %% [markdown]
-# In the phantom cohort the low-grade patients are younger and hardly enhance, as in published cohorts (Louis et al., 2021); the numbers are printed above.
+# In the phantom cohort the low-grade patients are younger and hardly enhance, as one expects of low-grade glioma; the numbers are printed above.
 # A network that has learnt "a tumour has a bright rim" will miss them.
 
 # %%
@@ -490,6 +490,5 @@ if table["patient_id"].nunique() < 10:
 #
 # - Menze et al., "The Multimodal Brain Tumor Image Segmentation Benchmark (BRATS)", IEEE TMI 34(10), 2015, doi:10.1109/TMI.2014.2377694.
 # - Baid et al., "The RSNA-ASNR-MICCAI BraTS 2021 Benchmark", arXiv:2107.02314, 2021.
-# - Louis et al., "The 2021 WHO Classification of Tumors of the Central Nervous System: a summary", Neuro-Oncology 23(8), 2021, doi:10.1093/neuonc/noab106.
 # - Antonelli et al., "The Medical Segmentation Decathlon", Nature Communications 13, 2022, doi:10.1038/s41467-022-30695-9.
 # - Nishimura, "Principles of Magnetic Resonance Imaging", 1996: the signal equations in one small book.

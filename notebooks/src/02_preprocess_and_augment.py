@@ -50,7 +50,7 @@ intensity_histograms(patients, [preprocess(patient) for patient in patients])
 #
 # 1. **Only the brain counts.** BraTS scans are *skull-stripped*: everything outside the brain is 0, and that is most of the array. If the zeros
 #    count, mean and deviation tell how much air is in the picture, and a small head gets another scale than a large one.
-# 2. **A few extreme voxels must not set the scale.** A vessel full of contrast agent is ten times brighter than anything else. So mean and deviation
+# 2. **A few extreme voxels must not set the scale.** A vessel full of contrast agent can be several times brighter than the brain around it. So mean and deviation
 #    are taken from the intensities clipped to their 1st and 99th percentile. The clipping is for the two numbers only; the image itself keeps its extremes.
 
 
@@ -123,8 +123,8 @@ def my_zscore(volume, brain):
 # field**. The eye forgives it; a threshold does not. *N4* (Tustison et al., 2010) estimates the field as the smoothest surface that makes the histogram sharp when the image is divided by it.
 #
 # Below you can switch N4 on, change the spacing to resample to and where outliers are cut, and watch one slice and its numbers. N4 takes a few seconds;
-# BraTS data were *not* bias-corrected when they were released, on purpose, and most winners left it out: a network with bias augmentation
-# does as well. In a federation with one very shadowy scanner it can still pay.
+# BraTS publishes its scans without this correction, and nnU-Net (Isensee et al., 2021) trains on them as they are, with augmentation
+# instead. In a federation with one very shadowy scanner it may still pay.
 
 # %%
 from fedlab_utils.ui import PreprocessingExplorer
