@@ -202,8 +202,8 @@ def my_dice(prediction, truth):
 
 
 # %% [markdown]
-# Dice punishes a shift of a small tumour more than that of a large one. In the picture the outlines differ by 3 and 2 voxels only; when you have
-# passed the check, try `my_dice(prediction, truth)` with larger shifts.
+# In the picture the outlines differ by 3 and 2 voxels only; when you have passed the check, try `my_dice(prediction, truth)` with larger shifts. The same shift
+# costs a small tumour more than a large one, since more of it lies near its border: `truth[::2, ::2]` is the same tumour at half the size; shift it by 3 and 2 as well.
 
 # %% tags=["author-only"]
 assert 0.3 < my_dice(prediction, truth) < 0.99
@@ -275,8 +275,8 @@ assert np.isclose(my_pooled_mean(hospitals["mean"], hospitals["count"]), patient
 
 # %% [markdown]
 # Now put a network's weights in the place of the mean age. Each hospital trains for a while on its own patients and sends its weights; the server returns
-# their mean, weighted by patients; and so on, round after round. That is *federated averaging*, FedAvg (McMahan et al., 2017), and the
-# server is the function you have just written. For ages the result is exact. For networks it is not, and what then happens when hospitals
+# their mean; and so on, round after round. That is *federated averaging*, FedAvg (McMahan et al., 2017), and the
+# server is the function you have just written. (The paper weights by training examples; this course counts patients, since ten slices of one patient are not ten opinions.) For ages the result is exact. For networks it is not, and what then happens when hospitals
 # differ, when one of them lies, or when the server is curious, is the rest of this course.
 #
 # ## Your progress

@@ -77,9 +77,9 @@ sequence_panel(case, title=case.files.case_id)
 
 # %% [markdown]
 # All four are the same slice of the same patient; the outlines on the last are the expert's. MRI makes the protons of water and fat ring like little bells, and listens. How loud
-# a voxel rings depends on three numbers of the tissue: how many protons there are, how fast they get back to rest
-# (**T1**), and how fast they fall out of step with each other (**T2**). The scanner's operator chooses how long to wait
-# between two pulses (*repetition time*, TR) and before listening (*echo time*, TE), and so decides which of the three numbers
+# a voxel rings depends on three numbers of the tissue: how many protons there are, how long they take to get back to rest
+# (the time **T1**), and how long they stay in step with each other (the time **T2**). The scanner's operator chooses how long to wait
+# from one excitation to the next (*repetition time*, TR) and from excitation to listening (*echo time*, TE), and so decides which of the three numbers
 # makes the contrast:
 #
 # | sequence | set to | water (CSF) is | the tumour shows as | what it is for |
@@ -90,7 +90,8 @@ sequence_panel(case, title=case.files.case_id)
 # | **FLAIR** | T2 with the signal of free water cancelled | dark | bright against dark ventricles | oedema, close to the ventricles as well |
 #
 # *Gadolinium* is a contrast agent that healthy vessels of the brain hold back. Where the vessel wall leaks, it shortens the T1 of the
-# tissue, and the voxel lights up: the difference between T1 and T1ce **is** the leak. *CSF* is the cerebrospinal fluid, the water in
+# tissue, and the voxel lights up: what is bright in T1ce and was not in T1 has taken up contrast agent. That is the leaky part of a tumour, and also the vessels themselves and the
+# few places that never had such a wall (dura, choroid plexus). Subtracting the two pictures shows it well only if both were taken with one sequence, and many hospitals take T1ce with another (Nishimura, 1996, derives all of this). *CSF* is the cerebrospinal fluid, the water in
 # and around the brain.
 #
 # The phantom computes its pictures from just these equations. Move TR and TE and see which tissues part and which merge. The starting
@@ -114,13 +115,14 @@ ContrastExplorer(inside, field_strength_t=1.5)
 # |---|---|---|---|
 # | BraTS 2017-2021 | 1 | 2 | **4** |
 # | BraTS 2023 | 1 | 2 | **3** |
+# | BraTS 2024, after treatment | 1 | 2 | **3**, and **4** is the cavity that surgery left |
 # | Medical Segmentation Decathlon | **2** | **1** | 3 |
 #
-# Mixing the first two up loses every enhancing voxel without any error message; mixing in the third swaps core and oedema.
+# (Baid et al., 2021; de Verdier et al., 2024; Antonelli et al., 2022.) Mixing up 2021 and 2023 loses every enhancing voxel without any error message; 2021 and 2024 takes a hole for enhancing tumour; mixing in the Decathlon swaps core and oedema.
 # FedLab therefore takes the meaning from the layout, never from the values, and uses one numbering inside: necrosis 1, oedema 2, enhancing 3.
 #
 # Networks are scored on three *regions*, not on the labels: **ET**, the enhancing tumour; **TC**, the tumour core, what a
-# surgeon wants to remove: enhancing plus necrosis; and **WT**, the whole tumour: core plus oedema. They are nested, ET inside TC inside WT,
+# surgeon wants to remove: enhancing plus label 1, which is dead tissue in a glioblastoma and solid tumour that does not enhance in most low-grade gliomas; and **WT**, the whole tumour: core plus oedema. They are nested, ET inside TC inside WT,
 # so a voxel may belong to three classes at once. A network for regions has three yes-or-no outputs instead of one choice among four.
 
 # %%
@@ -173,11 +175,11 @@ def my_regions(labels):
 #
 # Slide through the head. The picture follows the radiologists' convention: you look at the patient from the feet, so the patient's
 # right is on **your left**. The letters in the picture say so, because mistakes here have cost patients the wrong side of
-# surgery. Three questions to answer with the viewer:
+# surgery. Three questions to answer with the viewer (answers below it):
 #
-# 1. In which sequence is the rim of the tumour brightest, and is it bright there *without* contrast agent too?
-# 2. Does the oedema follow the white matter or cross it?
-# 3. Find something bright in FLAIR that is not tumour.
+# 1. In which sequence is the enhancing tumour brightest, and is it bright *without* contrast agent too?
+# 2. Does the oedema spread through white matter, or through cortex and ventricles as well?
+# 3. Find something bright in T2 that is not tumour. Is it bright in FLAIR?
 
 # %%
 from fedlab_utils.ui import TriPlanar
@@ -185,6 +187,14 @@ from fedlab_utils.ui import TriPlanar
 TriPlanar(case, title=case.files.case_id)
 
 # %% [markdown]
+# <details><summary>Answers</summary>
+#
+# 1. In T1ce, where a patient has enhancing tumour at all. In T1, without contrast agent, the same place is no brighter than its surroundings (a bleeding would be).
+# 2. Through white matter, in fingers between the folds of the cortex, and not into the ventricles: water spreads along the loose white matter; the ventricle is fluid already.
+# 3. The ventricles and the fluid around the brain. FLAIR leaves them dark, and keeps bright what holds water bound in tissue: oedema, and in older patients small spots in the white matter.
+#
+# </details>
+#
 # The same patient in a viewer that renders the volume on your graphics card ([NiiVue](https://niivue.com)): four sequences with one
 # cross-hair. Click into one and the others follow. If your browser has no WebGL, you see a still picture.
 
@@ -200,7 +210,7 @@ LinkedViewer(case, title=case.files.case_id)
 #
 # Somebody resampled or rescaled a segmentation, and now it holds 1.9922 where 2 was meant. `raw.astype(int)` cuts off the
 # fraction: 1.9922 becomes **1**, and oedema turns into necrosis. Rounding repairs this file. But rounding also turns 1.5, a sign that
-# somebody *interpolated* the labels, into something that looks healthy. So: round, then check that hardly anything moved and that each value is one of the scheme's.
+# somebody *interpolated* the labels, into a valid label. So: round, then check that hardly anything moved and that each value is one of the scheme's.
 
 
 # %% exercise="clean_labels"
@@ -249,9 +259,6 @@ def my_clean_labels(raw, allowed):
     return rounded.astype(np.uint8)
 
 
-# %% [markdown] equivalent="clean_labels"
-# - `if np.abs(raw - rounded).max() > 0.05 or not np.isin(rounded, allowed).all():` -> `if np.abs(raw - rounded).max() >= 0.05 or not np.isin(rounded, allowed).all():`: no binary fraction near an integer is exactly 0.05 away from it.
-
 # %% [markdown]
 # The package's version decodes the scheme in the same step and says in its error which case, which value and what to do:
 
@@ -265,7 +272,8 @@ show_source(decode_labels)
 #
 # Nothing in a 240 x 240 x 155 array says where the nose is. The header does, with an *affine*: a 4 x 4 matrix that turns a voxel's
 # indices into millimetres in the patient, to the right, to the front and up. BraTS files run to the left and to the
-# back (*LPS*). Feed RAS and LPS patients to one network and half of the cohort is mirrored; predict on the one, write with the header of the other, and the
+# back (*LPS*). Feed RAS and LPS patients to one network and half of the heads are turned by 180 degrees, nose to the back and left to right.
+# Files that run to the left, the front and up (*LAS*) are worse: one flip makes a mirror image, which looks like a head and is none. Predict on the one, write with the header of the other, and the
 # tumour is on the wrong side.
 #
 # The column `affine[:3, j]` says which way, in millimetres, a step along array axis `j` moves. When the axes are parallel to the
@@ -423,9 +431,10 @@ from fedlab_utils.ui import CohortExplorer
 CohortExplorer(table)
 
 # %% [markdown]
-# Look at two axes at a time. Whatever differs between institutions here will later differ between *hospitals of a federation*: one
-# sees many small low-grade tumours, another large old glioblastomas. Numbers that describe patients this unevenly spread are called
-# *non-IID* (not independent and identically distributed), and much of this course is about what they do to training.
+# Look at two axes at a time. Whatever differs between institutions here will later differ between *hospitals of a federation*. In the phantom cohort they
+# differ by design in two things: how many patients they have and which scanners they use; the rest is chance, as small groups always differ. Real hospitals also differ in whom they see:
+# one is sent the young patients with slow tumours, another the emergencies. Data whose distribution differs between hospitals are called
+# *non-IID* (not independent and identically distributed), and much of this course is about what that does to training.
 
 # %% tags=["check-output"]
 summary = (
@@ -435,8 +444,8 @@ summary.insert(0, "patients", table.groupby("grade", dropna=False)["patient_id"]
 print(summary.to_string())
 
 # %% [markdown]
-# In the phantom cohort the low-grade patients are younger and hardly enhance, as one expects of low-grade glioma; the numbers are printed above.
-# A network that has learnt "a tumour has a bright rim" will miss them.
+# In the phantom cohort the low-grade patients are younger and hardly enhance, as in life; the numbers are printed above. (They are younger mostly because slow gliomas carry
+# an *IDH* mutation, which strikes at a younger age: Yan et al., 2009.) Their tumours are not smaller. A network that has learnt "a tumour has a bright rim" may miss them.
 
 # %%
 if table["patient_id"].nunique() < 10:
@@ -449,7 +458,7 @@ if table["patient_id"].nunique() < 10:
 # ## What you have learnt
 #
 # - A case is four pictures of one head, each with another contrast, and one expert's outline of it.
-# - T1ce minus T1 is the leak; FLAIR is T2 without the free water.
+# - Bright in T1ce and not in T1: contrast agent has leaked. FLAIR is T2 without the free water.
 # - Label numbers change between years and publishers. Regions are nested: ET in TC in WT.
 # - An array has no left and right; the affine has. Patients, not scans, are dealt out to training and test.
 #
@@ -490,5 +499,7 @@ if table["patient_id"].nunique() < 10:
 #
 # - Menze et al., "The Multimodal Brain Tumor Image Segmentation Benchmark (BRATS)", IEEE TMI 34(10), 2015, doi:10.1109/TMI.2014.2377694.
 # - Baid et al., "The RSNA-ASNR-MICCAI BraTS 2021 Benchmark", arXiv:2107.02314, 2021.
+# - de Verdier et al., "The 2024 Brain Tumor Segmentation (BraTS) Challenge: Glioma Segmentation on Post-treatment MRI", arXiv:2405.18368, 2024.
 # - Antonelli et al., "The Medical Segmentation Decathlon", Nature Communications 13, 2022, doi:10.1038/s41467-022-30695-9.
+# - Yan et al., "IDH1 and IDH2 Mutations in Gliomas", New England Journal of Medicine 360, 2009, doi:10.1056/NEJMoa0808710.
 # - Nishimura, "Principles of Magnetic Resonance Imaging", 1996: the signal equations in one small book.

@@ -5,7 +5,7 @@
 # ---
 
 # %% [markdown]
-# # How do you feed scans from ten scanners to one network?
+# # How do you feed scans from many scanners to one network?
 #
 # A radiologist sees through a scanner's habits without noticing: another brightness, a shadow across the picture, thicker slices. A
 # network notices nothing else, if you let it. *Preprocessing* removes what differs between scanners and says nothing about the patient.
@@ -29,14 +29,16 @@ from fedlab_utils.data import PreprocessSettings, brain_mask, open_cohort, prepr
 
 cohort = open_cohort().labelled()
 print(cohort.description)
-patients = [cohort.load(files.case_id) for files in cohort.cases[:6]]
+turn = cohort.table.groupby("institution", dropna=False).cumcount()
+chosen = turn.sort_values(kind="stable").index[:6]  # one case of each institution, then a second
+patients = [cohort.load(case_id) for case_id in chosen]
 case = patients[0]
 
 # %% [markdown]
 # ## Intensities have no unit
 #
 # In a CT a value of 0 is water everywhere in the world. An MRI value means nothing by itself: it depends on the scanner's gain, the coil,
-# the sequence's timing. Here are up to six patients, inside the brain only: as scanned above, normalised below.
+# the sequence's timing. Here are up to six patients, each of another institution as far as there are that many, inside the brain only: as scanned above, normalised below.
 
 # %%
 from fedlab_utils.ui import intensity_histograms
@@ -44,13 +46,13 @@ from fedlab_utils.ui import intensity_histograms
 intensity_histograms(patients, [preprocess(patient) for patient in patients])
 
 # %% [markdown]
-# Look at the upper row first. The same tissue sits at different numbers. A network fed with these would learn which hospital a patient comes from before it learnt
-# what a tumour is. The usual remedy is a **z-score** per patient and sequence: subtract the mean, divide by the standard deviation. Two
+# Look at the upper row first. The same tissue sits at different numbers from one hospital to the next, and two patients of one hospital differ too. A network fed with these
+# can learn to recognise the scanner, and will not know what to make of the next one. The usual remedy is a **z-score** per patient and sequence: subtract the mean, divide by the standard deviation. Two
 # details decide whether it works.
 #
 # 1. **Only the brain counts.** BraTS scans are *skull-stripped*: everything outside the brain is 0, and that is most of the array. If the zeros
 #    count, mean and deviation tell how much air is in the picture, and a small head gets another scale than a large one.
-# 2. **A few extreme voxels must not set the scale.** A vessel full of contrast agent can be several times brighter than the brain around it. So mean and deviation
+# 2. **A few extreme voxels must not set the scale.** A vessel full of contrast agent can be twice as bright in T1ce as white matter. So mean and deviation
 #    are taken from the intensities clipped to their 1st and 99th percentile. The clipping is for the two numbers only; the image itself keeps its extremes.
 
 
@@ -120,7 +122,8 @@ def my_zscore(volume, brain):
 # ## The shadow in the picture
 #
 # The receive coil hears what is near it more loudly. The brightness of one tissue then drifts across the head, by tens of percent: the **bias
-# field**. The eye forgives it; a threshold does not. *N4* (Tustison et al., 2010) estimates the field as the smoothest surface that makes the histogram sharp when the image is divided by it.
+# field**. The eye forgives it; a threshold does not. *N4* (Tustison et al., 2010) fits a smooth surface (a B-spline) to the logarithm of the image, in steps, each of which makes the histogram
+# sharper; dividing by it takes the field out. It knows nothing of anatomy: a large bright oedema is smooth too, and N4 can flatten a part of it.
 #
 # Below you can switch N4 on, change the spacing to resample to and where outliers are cut, and watch one slice and its numbers. N4 takes a few seconds;
 # BraTS publishes its scans without this correction, and nnU-Net (Isensee et al., 2021) trains on them as they are, with augmentation
@@ -196,8 +199,8 @@ def my_brain_box(brain, margin):
 # For **labels** the mean is a trap. Half background (0) and half oedema (2) average to 1: *necrosis*, a tissue that is nowhere near. Around every
 # oedema you would get a thin shell of dead tissue, and a network would learn it. Taking every second voxel avoids that, but then one voxel in eight speaks for all.
 #
-# The way out is to ask the *regions*, each a yes-or-no question: what share of this coarse voxel is whole tumour? At least half: then it is
-# tumour. Of it, is at least half tumour core? Is at least half enhancing?
+# The way out is to ask the *regions*, each a yes-or-no question about the whole coarse voxel: is at least half of it whole tumour? Is at least half of it
+# tumour core? Is at least half of it enhancing? The regions are nested, so whoever gets the third yes got the other two as well.
 
 # %% tags=["setup"]
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
@@ -266,7 +269,7 @@ def my_coarser_labels(labels):
 # %% [markdown]
 # ### What does a coarser grid cost?
 #
-# Any network that works on coarse voxels pays before it has made a single mistake. To see how much, take the expert's own labels to a coarser
+# A network that answers in labels on coarse voxels pays before it has made a single mistake. To see how much, take the expert's own labels to a coarser
 # grid and back, and compare with the original. *Dice* is twice the shared volume over the sum of both volumes: 1 is a perfect match (you wrote it in lesson 00).
 
 # %% tags=["check-output"]
@@ -291,8 +294,9 @@ for spacing in (native, 1.5 * native, 2 * native, 3 * native):
     )
 
 # %% [markdown]
-# These are ceilings: no network that answers on such a grid can beat them on this patient. The thin rim of the enhancing tumour suffers most, the bulky whole tumour least.
-# Keep this table in mind when a later lesson reports a Dice of the ET region at 2 mm.
+# The thin rim of the enhancing tumour suffers most, the bulky whole tumour least. Take the table as a yardstick, not as a strict ceiling: a network also gives probabilities,
+# which hold more than labels and can be brought to the fine grid before they are cut at one half. When a later lesson reports a Dice, compare it with the row whose grid is
+# coarser than the files' by as much: phantoms come at 2 mm, so for them the 2 mm of the laptop tier cost nothing; BraTS comes at 1 mm.
 #
 # ## All of it, once
 #
@@ -349,7 +353,7 @@ print(
 # ## Augmentation
 #
 # A network trained on 60 heads has seen 60 head positions and a handful of scanners. Augmentation shows it others: turned, warped, shaded, blurred,
-# with another contrast. MONAI does the work; FedLab gives each transform a name and one strength between 0 (nothing) and 1 (the most that still
+# with another contrast. MONAI (Cardoso et al., 2022) does the work; FedLab gives each transform a name and one strength between 0 (nothing) and 1 (the most that still
 # looks like a patient). Try each, and ask of each: *which difference between hospitals does it imitate?*
 
 # %%
@@ -431,7 +435,7 @@ def my_augment(image, target, rng):
 #
 # - MRI intensities have no unit. A z-score inside the brain, outliers aside, gives each patient the same scale, and needs no other patient.
 # - Labels are never averaged. Regions are asked one by one.
-# - A coarse grid sets a ceiling, lowest for thin regions.
+# - A coarse grid costs Dice before any mistake is made, most of all for thin regions.
 # - Spatial augmentation moves image and target together; intensity augmentation leaves the target alone.
 #
 # Next comes the first network: a U-Net on all patients together, the yardstick for every federation.
@@ -472,5 +476,5 @@ def my_augment(image, target, rng):
 # - Tustison et al., "N4ITK: Improved N3 Bias Correction", IEEE TMI 29(6), 2010, doi:10.1109/TMI.2010.2046908.
 # - Nyúl, Udupa, Zhang, "New variants of a method of MRI scale standardization", IEEE TMI 19(2), 2000, doi:10.1109/42.836373.
 # - Isensee et al., "nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation", Nature Methods 18, 2021, doi:10.1038/s41592-020-01008-z.
-# - Pérez-García, Sparks, Ourselin, "TorchIO", Computer Methods and Programs in Biomedicine 208, 2021, doi:10.1016/j.cmpb.2021.106236.
-# - Billot et al., "SynthSeg: Segmentation of brain MRI scans of any contrast and resolution without retraining", Medical Image Analysis 86, 2023, doi:10.1016/j.media.2023.102789.
+# - Cardoso et al., "MONAI: An open-source framework for deep learning in healthcare", arXiv:2211.02701, 2022.
+# - Pérez-García, Sparks, Ourselin, "TorchIO", Computer Methods and Programs in Biomedicine 208, 2021, doi:10.1016/j.cmpb.2021.106236: how each of these augmentations imitates a scanner.
