@@ -18,7 +18,7 @@ import numpy as np
 from fedlab_utils.data.atomic import new_folder
 from fedlab_utils.data.digests import content_digests
 from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
-from fedlab_utils.data.workers import available_cores, in_processes
+from fedlab_utils.data.workers import available_cores, spread
 from fedlab_utils.errors import CacheError, DataError, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -116,9 +116,8 @@ def build_cache(
         One for each case that could not be preprocessed; the others are cached all the same.
     """
     cases = tuple(cases)
-    workers = min(workers or min(available_cores(), 8), len(cases))
     attempt = partial(_attempt, settings=settings, cache_dir=cache_dir)
-    outcomes = in_processes(attempt, cases, workers) if workers > 1 else map(attempt, cases)
+    outcomes = spread(attempt, cases, workers or min(available_cores(), 8), _killed)
     problems = []
     for done, problem in enumerate(outcomes, 1):
         if problem is not None:
@@ -178,6 +177,14 @@ def _attempt(
     except DataError as problem:
         return problem
     return None
+
+
+def _killed(files: CaseFiles) -> DataError:
+    return DataError(
+        files.case_id,
+        "preprocessing it killed the process that tried",
+        "Check the case with fedlab validate; if it is sound, free memory or use fewer workers",
+    )
 
 
 def _build(files: CaseFiles, settings: PreprocessSettings, entry: Path) -> None:

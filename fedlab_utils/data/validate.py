@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 
 from fedlab_utils.data.case import load_case
 from fedlab_utils.data.labels import LabelScheme
 from fedlab_utils.data.layouts import CaseFiles, find_cases
+from fedlab_utils.data.workers import spread
 from fedlab_utils.errors import DataError
 
 Progress = Callable[[int, int], None]
@@ -76,11 +74,9 @@ def validate_folder(
     read_clinical(root, found.cases, problems)
     reports = [CaseReport(error.case, found.layout, (_say(error),)) for error in problems]
     total = len(reports) + len(found.cases)
-    if workers is None:
-        workers = 1 if len(found.cases) < WORTH_PROCESSES else _cores()
-    workers = min(workers, len(found.cases))
-    read = map(check_case, found.cases) if workers < 2 else _in_processes(found.cases, workers)
-    for report in read:
+    if workers is None and len(found.cases) < WORTH_PROCESSES:
+        workers = 1
+    for report in spread(check_case, found.cases, workers, _killed):
         reports.append(report)
         if progress is not None:
             progress(len(reports), total)
@@ -99,47 +95,8 @@ def check_case(files: CaseFiles) -> CaseReport:
     return CaseReport(files.case_id, files.layout, warnings=case.warnings)
 
 
-def _in_processes(cases: tuple[CaseFiles, ...], workers: int) -> Iterable[CaseReport]:
-    """Check cases in worker processes; a case whose worker dies is reported, the others go on."""
-    pending = dict.fromkeys(range(len(cases)))
-    while pending:
-        # Fresh interpreters: a fork of a kernel with threads, as torch starts, may hang.
-        pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-        try:
-            if not _starts(pool):
-                yield from (check_case(cases[index]) for index in pending)
-                return
-            jobs: dict[Future[CaseReport], int] = {
-                pool.submit(check_case, cases[index]): index for index in pending
-            }
-            for job in as_completed(jobs):
-                report = job.result()
-                del pending[jobs[job]]
-                yield report
-        except BrokenProcessPool:
-            if workers == 1:  # then it died on the first one that is still open
-                files = cases[next(iter(pending))]
-                del pending[next(iter(pending))]
-                yield CaseReport(
-                    files.case_id, files.layout, ("reading it killed the process that tried",)
-                )
-            workers = 1
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _cores() -> int:
-    """Return how many cores this process may use; Windows and macOS do not tell."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-def _starts(pool: ProcessPoolExecutor) -> bool:
-    """Return whether workers come up; not in a script without a ``__main__`` guard."""
-    try:
-        return pool.submit(os.getpid).result() > 0
-    except BrokenProcessPool:
-        return False
+def _killed(files: CaseFiles) -> CaseReport:
+    return CaseReport(files.case_id, files.layout, ("reading it killed the process that tried",))
 
 
 def _say(error: DataError) -> str:

@@ -24,8 +24,30 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
+def spread(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int | None = None,
+    lost: Callable[[Item], Result] | None = None,
+) -> Iterator[Result]:
+    """Apply a function to each item: here for one worker, else in processes.
+
+    Parameters
+    ----------
+    work, items, lost
+        As :func:`in_processes`.
+    workers
+        Processes, never more than items; None: one per core.
+    """
+    workers = min(workers or available_cores(), len(items))
+    return map(work, items) if workers < 2 else in_processes(work, items, workers, lost)
+
+
 def in_processes(
-    work: Callable[[Item], Result], items: Sequence[Item], workers: int
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    workers: int,
+    lost: Callable[[Item], Result] | None = None,
 ) -> Iterator[Result]:
     """Apply a function to each item in worker processes; results come as they are ready.
 
@@ -42,18 +64,37 @@ def in_processes(
     workers
         Number of processes. Where none can be started, as in a script without a ``__main__``
         guard, the work is done here.
+    lost
+        Returns the result of an item that kills its process, as one too large for the memory
+        does. What was open then is done again one by one, to find the item that did it.
+
+    Raises
+    ------
+    BrokenProcessPool
+        If a process dies and there is no ``lost``.
     """
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_parent)
-    try:
-        with _one_thread_each(), _interrupts_held():
-            started = _starts(pool)
-            waiting = [pool.submit(work, item) for item in items] if started else []
-        if started:
-            yield from (future.result() for future in as_completed(waiting))
-        else:
-            yield from map(work, items)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    left = dict(enumerate(items))
+    while left:
+        pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_parent)
+        try:
+            with _one_thread_each(), _interrupts_held():
+                started = _starts(pool)
+                jobs = {pool.submit(work, item): key for key, item in left.items() if started}
+            if not started:
+                yield from map(work, left.values())
+                return
+            for job in as_completed(jobs):
+                result = job.result()
+                del left[jobs[job]]
+                yield result
+        except BrokenProcessPool:
+            if lost is None:
+                raise
+            if workers == 1:  # it died on the first one that is left
+                yield lost(left.pop(next(iter(left))))
+            workers = 1
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _starts(pool: ProcessPoolExecutor) -> bool:

@@ -246,6 +246,22 @@ def test_one_bad_case_does_not_hide_the_others(tmp_path: Path, folder: Path, wor
     ]
 
 
+def die_on_1(files: CaseFiles, **_: object) -> None:
+    """Stand-in for an attempt in a worker: one case takes more memory than there is."""
+    if files.case_id == "Brats18_Tiny_1_1":
+        os._exit(1)
+
+
+def test_a_case_that_kills_its_process_is_a_problem(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [tiny.write(tmp_path / "data", f"Brats18_Tiny_{k}_1", seed=k) for k in range(3)]
+    monkeypatch.setattr(cache, "_attempt", die_on_1)
+    (problem,) = build_cache(cases, SETTINGS, workers=2, cache_dir=folder)
+    assert problem.case == "Brats18_Tiny_1_1"
+    assert "killed the process" in problem.cause
+
+
 def test_a_full_disk_stops_the_building_of_many(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +19,7 @@ from fedlab_utils.data.phantom.patient import ras_affine
 from fedlab_utils.data.phantom.plan import stream
 from fedlab_utils.data.phantom.rendering import render
 from fedlab_utils.data.phantom.tables import write_tables
+from fedlab_utils.data.workers import spread
 from fedlab_utils.errors import DataError
 
 _SUFFIXES = {
@@ -100,7 +97,7 @@ def write_cohort(
         raise DataError(out, "the folder is there already", "Remove it or name another one")
     with new_folder(out) as folder:
         jobs = [_Job(folder, index, seed, spacing, layout) for index in range(cases)]
-        for done, _ in enumerate(_run(jobs, workers), 1):
+        for done, _ in enumerate(spread(_write_patient, jobs, workers), 1):
             if progress:
                 progress(done, cases)
         records = [
@@ -110,46 +107,6 @@ def write_cohort(
         ]
         write_tables(folder, records, layout)
     return out
-
-
-def _run(jobs: list[_Job], workers: int | None) -> Iterable[None]:
-    workers = min(workers or os.cpu_count() or 1, len(jobs))
-    if workers <= 1:
-        yield from map(_write_patient, jobs)
-        return
-    # Spawned, since forking a process that runs torch's threads may hang.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
-        try:
-            with _interrupts_held():
-                futures = [pool.submit(_write_patient, job) for job in jobs]
-            for future in as_completed(futures):
-                yield future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)  # waits for the patients under way
-            raise
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold ctrl-C back while processes start: they inherit that; only the parent will see it."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows; there the workers ignore it once they run
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _start_worker() -> None:
-    """Leave ctrl-C to the parent, and take one core."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    torch.set_num_threads(1)
-    threadpool_limits(1)  # numpy's matrix products
 
 
 def case_ids(index: int, seed: int, layout: str) -> list[str]:
