@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 from fedlab_utils.data.case import Case, load_case
 from fedlab_utils.data.clinical import read_clinical
 from fedlab_utils.data.conventions import REGIONS
+from fedlab_utils.data.digests import fingerprint, settled
 from fedlab_utils.data.labels import LabelScheme, decode_labels, to_regions
 from fedlab_utils.data.layouts import CaseFiles, find_cases
 from fedlab_utils.data.nifti import read_stored
@@ -117,7 +119,8 @@ class Cohort:
     def with_volumes(self) -> pd.DataFrame:
         """Return the table with the tumour volumes ``volume_{et,tc,wt}_ml`` in millilitres.
 
-        Reads every segmentation. Empty where there is none, or none that can be read.
+        Reads every segmentation, but none twice in a process as long as its file stays the same.
+        Empty where there is none, or none that can be read.
         """
         with ThreadPoolExecutor() as pool:
             volumes = list(pool.map(_region_volumes, self.cases))
@@ -209,13 +212,21 @@ def _make_phantom(folder: Path) -> None:
             raise
 
 
-def _region_volumes(files: CaseFiles) -> np.ndarray:
-    if files.label is None:
-        return np.full(len(REGIONS), np.nan)
+def _region_volumes(files: CaseFiles) -> tuple[float, ...]:
     try:
-        raw, affine = read_stored(files.label, files.case_id)
-        regions = to_regions(decode_labels(raw, files.scheme, files.case_id))
-    except DataError:
-        return np.full(len(REGIONS), np.nan)
+        if files.label is not None:
+            stats = fingerprint(files.label)
+            measure = _measure if settled(stats) else _measure.__wrapped__
+            return measure(files.label, files.scheme, tuple(stats))
+    except (DataError, OSError):
+        pass
+    return (np.nan,) * len(REGIONS)
+
+
+@cache
+def _measure(label: Path, scheme: str, _: tuple[int, ...]) -> tuple[float, ...]:
+    """Return the volumes of the regions, ml; remembered by the file's fingerprint, the last one."""
+    raw, affine = read_stored(label, label.name)
+    regions = to_regions(decode_labels(raw, scheme, label.name))
     voxel_ml = abs(np.linalg.det(affine[:3, :3])) / 1000
-    return np.array([np.count_nonzero(region) for region in regions]) * voxel_ml
+    return tuple(float(np.count_nonzero(region) * voxel_ml) for region in regions)

@@ -35,7 +35,7 @@ def content_digests(paths: Sequence[Path], memo: Path) -> list[str]:
     OSError
         If a file cannot be read.
     """
-    stats = [_fingerprint(path) for path in paths]
+    stats = [fingerprint(path) for path in paths]
     names = "\n".join(str(path.absolute()) for path in paths)
     record = memo / f"{hashlib.blake2b(names.encode(), digest_size=16).hexdigest()}.json"
     try:
@@ -45,17 +45,28 @@ def content_digests(paths: Sequence[Path], memo: Path) -> list[str]:
     except (OSError, ValueError, KeyError, TypeError):
         pass  # Absent or spoilt: hash again.
     digests = [_digest(path) for path in paths]
-    newest = max((stat[1] for stat in stats), default=0)
-    if [_fingerprint(path) for path in paths] == stats and time.time_ns() - newest > _RACY_NS:
+    if [fingerprint(path) for path in paths] == stats and all(map(settled, stats)):
         # A memo is a convenience: a full or read-only disk must not stop the reading.
         with contextlib.suppress(OSError):
             write_text(record, json.dumps({"stats": stats, "digests": digests}))
     return digests
 
 
-def _fingerprint(path: Path) -> list[int]:
+def fingerprint(path: Path) -> list[int]:
+    """Return what changes when a file does: size, time of change and inode.
+
+    Raises
+    ------
+    OSError
+        If there is no such file.
+    """
     stat = path.stat()
     return [stat.st_size, max(stat.st_mtime_ns, stat.st_ctime_ns), stat.st_mtime_ns, stat.st_ino]
+
+
+def settled(stats: list[int]) -> bool:
+    """Return whether a file of this fingerprint cannot change any more without changing it."""
+    return time.time_ns() - stats[1] > _RACY_NS
 
 
 def _digest(path: Path) -> str:
