@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fedlab_utils.data.decathlon import check_index
 from fedlab_utils.data.folders import Listing, open_root, walk
 from fedlab_utils.data.labels import SCHEMES, LabelScheme, get_scheme
 from fedlab_utils.data.naming import LABEL, LAYOUTS, SAME_PATIENT, VOLUMES, Layout, NamedFile
@@ -22,6 +23,7 @@ from fedlab_utils.errors import (
     LabelError,
     LayoutError,
     MissingFileError,
+    UnreadableFileError,
 )
 
 
@@ -110,11 +112,12 @@ def find_cases(
     Raises
     ------
     LayoutError
-        If the folder is no known data set, or a mixture of several.
+        If the folder is no known data set, or a mixture of several, or if its own description
+        says that volumes lie in another order.
     MissingFileError
         If there is no such folder.
     LabelError
-        If there is no such scheme.
+        If there is no such scheme, or the data set's own description gives labels other meanings.
     """
     scheme = None if scheme is None else get_scheme(scheme, root).name
     if layout is not None and layout not in LAYOUTS:
@@ -175,6 +178,8 @@ def _assemble(
             cases.append(_make_case(root, layout, group, scheme))
         except DataError as error:
             problems.append(error)
+    if layout.name == "msd":
+        problems += _check_indices(cases, scheme)
     return Found(layout.name, _describe(layout, cases, problems), tuple(cases), tuple(problems))
 
 
@@ -217,6 +222,17 @@ def _make_case(root: Path, layout: Layout, group: Named, scheme: str | None) -> 
         site=groups.get("site"),
         grade=layout.grade or _grade_of(root, group[0][0]),
     )
+
+
+def _check_indices(cases: list[CaseFiles], scheme: str | None) -> list[DataError]:
+    """Raise where a ``dataset.json`` contradicts the layout; return those that are unreadable."""
+    problems = []
+    for folder in sorted({case.paths[0].parent.parent for case in cases}):
+        try:
+            check_index(folder, labels=scheme is None)
+        except UnreadableFileError as error:
+            problems.append(error)
+    return problems
 
 
 def _refuse_mixed_releases(root: Path, layout: Layout, by_case: Mapping[str, Named]) -> None:
