@@ -16,7 +16,7 @@ _EXPORTS = {
     "from_regions": "labels",
     "read_volume": "nifti",
     "write_nifti": "nifti",
-    "CaseFiles": "layouts",
+    "CaseFiles": "case_files",
     "find_cases": "layouts",
     "Case": "case",
     "load_case": "case",

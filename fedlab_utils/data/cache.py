@@ -22,7 +22,7 @@ from fedlab_utils.data.workers import available_cores, spread
 from fedlab_utils.errors import CacheError, DataError, UnreadableFileError
 
 if TYPE_CHECKING:
-    from fedlab_utils.data.layouts import CaseFiles
+    from fedlab_utils.data.case_files import CaseFiles
 
 CODE_VERSION = 1
 """Raise it whenever preprocessing gives other arrays for the same files and settings."""

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.labels import decode_labels
-from fedlab_utils.data.layouts import CaseFiles
 from fedlab_utils.data.naming import MSD_ORDER
 from fedlab_utils.data.nifti import check_intensities, read_stored
 from fedlab_utils.errors import GeometryError

@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.folders import open_root, walk
-from fedlab_utils.data.layouts import CaseFiles
 from fedlab_utils.errors import ClinicalTableError, DataError
 
 if TYPE_CHECKING:

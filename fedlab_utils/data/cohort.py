@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.data.case import Case, load_case
+from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.clinical import read_clinical
 from fedlab_utils.data.conventions import REGIONS
 from fedlab_utils.data.digests import fingerprint, settled
 from fedlab_utils.data.labels import LabelScheme, decode_labels, to_regions
-from fedlab_utils.data.layouts import CaseFiles, find_cases
+from fedlab_utils.data.layouts import find_cases
 from fedlab_utils.data.nifti import read_stored
 from fedlab_utils.errors import DataError
 

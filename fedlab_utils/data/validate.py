@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fedlab_utils.data.case import load_case
+from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.labels import LabelScheme
-from fedlab_utils.data.layouts import CaseFiles, find_cases
+from fedlab_utils.data.layouts import find_cases
 from fedlab_utils.data.workers import spread
 from fedlab_utils.errors import DataError
 
