@@ -7,8 +7,6 @@ not the end.
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 import re
 from collections.abc import Iterable
@@ -16,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlab_utils.data.case_files import CaseFiles
+from fedlab_utils.data.csv_table import read_table
 from fedlab_utils.data.folders import open_root, walk
 from fedlab_utils.errors import ClinicalTableError, DataError
 
@@ -62,9 +61,7 @@ ALIASES = {
 COLUMNS = ("grade", "age", "survival_days", "survival_censored", "resection", "institution", "sex")
 """Columns that are always there, empty where no table knows."""
 
-MAX_BYTES = 50_000_000
 _NUMERIC = ("age", "survival_days")
-_UNKNOWN = {"", "na", "n/a", "nan", "none", "null", "not available", "unknown", "-", "?"}
 
 
 def read_clinical(
@@ -113,44 +110,6 @@ def read_clinical(
     return _tidy(collected, cases)
 
 
-def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """Read a csv file in whatever encoding and with whatever separator it has.
-
-    Returns
-    -------
-    Column names in lower case with ``_`` between words, and rows of text without unknown values.
-
-    Raises
-    ------
-    ClinicalTableError
-        If it is empty, too large, or no table.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ClinicalTableError(path.name, "it has more than 50 MB", "Name a clinical table")
-        text = _decode(path.read_bytes())
-        first_line = text.lstrip("\r\n").partition("\n")[0]
-        separator = max(",;\t|", key=first_line.count)
-        lines = [line for line in csv.reader(io.StringIO(text), delimiter=separator) if any(line)]
-    except (OSError, csv.Error) as error:
-        raise ClinicalTableError(path.name, f"it cannot be read ({error})", _SAVE_AGAIN) from error
-    if len(lines) < 2:
-        raise ClinicalTableError(path.name, f"it holds {len(lines)} lines, no table", _SAVE_AGAIN)
-    header = [re.sub(r"\W+", "_", name.casefold()).strip("_") for name in lines[0]]
-    rows = [
-        {
-            name: value.strip()
-            for name, value in zip(header, line, strict=False)
-            if name and value.strip().casefold() not in _UNKNOWN
-        }
-        for line in lines[1:]
-    ]
-    return header, rows
-
-
-_SAVE_AGAIN = "Save it again as csv with a header line, or take it out of the folder"
-
-
 def _find_tables(root: Path) -> list[Path]:
     found = []
     for path in walk(root).files:
@@ -159,16 +118,6 @@ def _find_tables(root: Path) -> list[Path]:
                 if re.fullmatch(pattern, path.stem, re.I):
                     found.append((rank, path.name, path))
     return [path for _, _, path in sorted(found)]
-
-
-def _decode(content: bytes) -> str:
-    """Decode by byte order mark, else as UTF-8, else as Latin-1, which takes any byte."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("latin-1")
 
 
 def _key(identifier: str) -> str:

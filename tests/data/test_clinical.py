@@ -204,7 +204,7 @@ def test_what_is_no_table(tmp_path, content):
 
 
 def test_a_table_too_large(tmp_path, monkeypatch):
-    monkeypatch.setattr("fedlab_utils.data.clinical.MAX_BYTES", 10)
+    monkeypatch.setattr("fedlab_utils.data.csv_table.MAX_BYTES", 10)
     (tmp_path / "survival_data.csv").write_text("ID,Age\nBrats18_2013_2_1,50\n")
     with pytest.raises(ClinicalTableError, match="more than 50 MB"):
         read_clinical(tmp_path, cases("Brats18_2013_2_1"))
