@@ -32,6 +32,9 @@ TABLES = (
 )
 """Names of the tables that are read, without ``.csv``."""
 
+SPREADSHEETS = (".xlsx", ".xls", ".ods")
+"""Endings of tables that some publishers offer beside csv, and that are not read."""
+
 ALIASES = {
     "grade": ("grade",),
     "age": ("age", "age_at_mri", "age_at_scan_years"),
@@ -68,6 +71,7 @@ def read_clinical(
     root: str | os.PathLike[str],
     cases: Iterable[CaseFiles],
     problems: list[DataError] | None = None,
+    warnings: list[DataError] | None = None,
 ) -> pd.DataFrame:
     """Join all clinical tables in a folder.
 
@@ -79,6 +83,9 @@ def read_clinical(
         The cases to look up, by case id, else by patient id.
     problems
         Where to put errors about tables; None raises the first one.
+    warnings
+        Where to put a :class:`ClinicalTableError` for each spreadsheet that lies in the folder
+        without a csv file of the same name: it is not read, though it may hold what is missing.
 
     Returns
     -------
@@ -94,7 +101,10 @@ def read_clinical(
     """
     cases = list(cases)
     collected: dict[str, dict[str, str]] = {case.case_id: {} for case in cases}
-    for path in _find_tables(open_root(root)):
+    files = walk(open_root(root)).files
+    if warnings is not None:
+        warnings += _spreadsheets(files)
+    for path in _find_tables(files):
         try:
             header, rows = read_table(path)
             by_key = _index_by_case(path, header, rows, cases)
@@ -110,14 +120,33 @@ def read_clinical(
     return _tidy(collected, cases)
 
 
-def _find_tables(root: Path) -> list[Path]:
+def _find_tables(files: list[Path]) -> list[Path]:
+    ranked = [(_rank(path), path.name, path) for path in files if path.suffix.lower() == ".csv"]
+    return [path for rank, _, path in sorted(ranked) if rank < len(TABLES)]
+
+
+def _rank(path: Path) -> int:
+    """Return a name's place in TABLES, or their number for a foreign name."""
+    known = (rank for rank, name in enumerate(TABLES) if re.fullmatch(name, path.stem, re.I))
+    return next(known, len(TABLES))
+
+
+def _spreadsheets(files: list[Path]) -> list[ClinicalTableError]:
+    there = {(path.parent, path.name.casefold()) for path in files}
     found = []
-    for path in walk(root).files:
-        if path.suffix.lower() == ".csv":
-            for rank, pattern in enumerate(TABLES):
-                if re.fullmatch(pattern, path.stem, re.I):
-                    found.append((rank, path.name, path))
-    return [path for _, _, path in sorted(found)]
+    for path in files:
+        # What begins with ~$ Excel leaves beside a table that is open.
+        if path.suffix.lower() not in SPREADSHEETS or path.name.startswith("~$"):
+            continue
+        remedy, name = "Save it as csv", f"{path.stem}.csv"
+        if _rank(path) == len(TABLES):
+            remedy, name = f"If it describes the patients, {remedy.lower()}", f"clinical_{name}"
+        saved = {(path.parent, csv.casefold()) for csv in (name, f"{path.stem}.csv")}
+        if not saved & there:
+            found.append(
+                ClinicalTableError(path.name, "spreadsheets are not read", f"{remedy}: {name}")
+            )
+    return found
 
 
 def _key(identifier: str) -> str:

@@ -41,7 +41,7 @@ class Cohort:
     layout
         Key in :data:`fedlab_utils.data.naming.LAYOUTS`.
     description
-        One sentence that says what was found.
+        What was found, in one sentence, then the warnings.
     cases
         Complete cases, sorted by id.
     problems
@@ -49,6 +49,8 @@ class Cohort:
     table
         One row per case, indexed by ``case_id``: ``patient_id``, ``visit``, ``layout``,
         ``labelled`` and the columns of :func:`fedlab_utils.data.clinical.read_clinical`.
+    warnings
+        What was left aside though it may matter: spreadsheets, which are not read.
     """
 
     root: Path
@@ -57,6 +59,7 @@ class Cohort:
     cases: tuple[CaseFiles, ...] = field(repr=False)
     problems: tuple[DataError, ...] = field(repr=False)
     table: pd.DataFrame = field(repr=False)
+    warnings: tuple[DataError, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -155,7 +158,8 @@ def load_cohort(
             first.remedy,
         )
     problems = list(found.problems)
-    clinical = read_clinical(root, found.cases, problems)
+    warnings: list[DataError] = []
+    clinical = read_clinical(root, found.cases, problems, warnings)
     table = clinical.assign(
         patient_id=[case.patient_id for case in found.cases],
         visit=[case.visit for case in found.cases],
@@ -164,7 +168,15 @@ def load_cohort(
     )
     first = ["patient_id", "visit", "layout", "labelled"]
     table = table[first + [name for name in table.columns if name not in first]]
-    return Cohort(Path(root), found.layout, found.description, found.cases, tuple(problems), table)
+    return Cohort(
+        root=Path(root),
+        layout=found.layout,
+        description=" ".join([found.description, *map(str, warnings)]),
+        cases=found.cases,
+        problems=tuple(problems),
+        table=table,
+        warnings=tuple(warnings),
+    )
 
 
 def open_cohort(root: str | os.PathLike[str] | None = None) -> Cohort:

@@ -72,8 +72,13 @@ def validate_folder(
 
     found = find_cases(root, layout, scheme)
     problems = list(found.problems)
-    read_clinical(root, found.cases, problems)
+    warnings: list[DataError] = []
+    read_clinical(root, found.cases, problems, warnings)
     reports = [CaseReport(error.case, found.layout, (_say(error),)) for error in problems]
+    reports += [
+        CaseReport(warning.case, found.layout, warnings=(f"{warning.cause}. {warning.remedy}.",))
+        for warning in warnings
+    ]
     total = len(reports) + len(found.cases)
     if workers is None and len(found.cases) < WORTH_PROCESSES:
         workers = 1

@@ -215,3 +215,42 @@ def test_formulas_stay_text(tmp_path):
         "ID,Age,note\nBrats18_2013_2_1,50,=cmd|'/c calc'!A1\n"
     )
     assert read_clinical(tmp_path, cases("Brats18_2013_2_1")).note.item() == "=cmd|'/c calc'!A1"
+
+
+def test_spreadsheets_are_named_with_the_way_out(tmp_path):
+    for name in (
+        "UPENN-GBM_clinical_info_v2.1.xlsx",
+        "BraTS2023_2017_GLI_Mapping.XLSX",
+        "survival_data.xlsx",
+        "survival_data.CSV",
+        "~$survival_info.xlsx",
+        ".~lock.survival_info.ods",
+        "notes.docx",
+    ):
+        (tmp_path / name).write_bytes(b"PK")
+    (tmp_path / "survival_data.CSV").write_text("ID,Age\nBrats18_2013_2_1,50\n")
+    warnings = []
+    table = read_clinical(tmp_path, cases("Brats18_2013_2_1"), warnings=warnings)
+    assert table.age.item() == 50
+    assert [type(warning) for warning in warnings] == [ClinicalTableError] * 2
+    mapping, clinical = warnings
+    assert str(clinical) == (
+        "UPENN-GBM_clinical_info_v2.1.xlsx: spreadsheets are not read. "
+        "Save it as csv: UPENN-GBM_clinical_info_v2.1.csv."
+    )
+    assert str(mapping) == (
+        "BraTS2023_2017_GLI_Mapping.XLSX: spreadsheets are not read. If it describes the patients, "
+        "save it as csv: clinical_BraTS2023_2017_GLI_Mapping.csv."
+    )
+
+
+def test_a_spreadsheet_saved_as_told_is_read(tmp_path):
+    (tmp_path / "patients.xlsx").write_bytes(b"PK")
+    warnings = []
+    read_clinical(tmp_path, cases("Brats18_2013_2_1"), warnings=warnings)
+    [warning] = warnings
+    name = warning.remedy.split()[-1]
+    (tmp_path / name).write_text("ID,Age\nBrats18_2013_2_1,50\n")
+    table = read_clinical(tmp_path, cases("Brats18_2013_2_1"), warnings=warnings)
+    assert table.age.item() == 50
+    assert warnings == [warning]  # not warned about again

@@ -138,6 +138,19 @@ def test_bad_cases_and_tables_hide_nothing(folder):
     assert cohort.problems[0].case == IDS[2]
 
 
+def test_a_spreadsheet_beside_the_images_is_warned_about(folder):
+    assert load_cohort(folder).warnings == ()
+    (folder / "clinical.xlsx").write_bytes(b"PK")
+    cohort = load_cohort(folder)
+    assert cohort.problems == ()
+    [warning] = cohort.warnings
+    assert isinstance(warning, ClinicalTableError)
+    assert (warning.case, warning.remedy) == ("clinical.xlsx", "Save it as csv: clinical.csv")
+    assert cohort.description.startswith("Found 3 cases")
+    assert cohort.description.endswith(f" {warning}")
+    assert cohort.subset(IDS[:1]).warnings == cohort.warnings
+
+
 def test_no_usable_case_at_all_raises_what_is_wrong_with_the_first(tmp_path):
     write_case(tmp_path / "a", "BraTS-PED-00002-000", BRATS_2023)
     with pytest.raises(LabelError, match="none of 1 cases can be used; BraTS-PED-00002-000: "):

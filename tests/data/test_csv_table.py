@@ -36,7 +36,7 @@ def test_what_was_written_is_read(path, rows, separator):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1", "utf-16"])
 def test_encodings(path, encoding):
     path.write_bytes("ID;Länge\r\nA;zurück\r\n\r\n".encode(encoding))
-    assert read_table(path) == (["id", "länge"], [{"id": "A", "größe": "zurück"}])
+    assert read_table(path) == (["id", "länge"], [{"id": "A", "länge": "zurück"}])
 
 
 def test_rows_may_be_short_or_long(path):

@@ -61,6 +61,15 @@ def test_the_report_says_cause_and_remedy(folder):
     assert "pass scheme=" in report.problems[0]
 
 
+def test_a_spreadsheet_is_a_warning_and_no_fault(folder):
+    (folder / "survival_info.xlsx").write_bytes(b"PK")
+    reports = {report.case: report for report in validate_folder(folder)}
+    assert reports["survival_info.xlsx"].problems == ()
+    assert reports["survival_info.xlsx"].warnings == (
+        "spreadsheets are not read. Save it as csv: survival_info.csv.",
+    )
+
+
 def test_what_validates_loads(folder):
     good = {report.case for report in validate_folder(folder) if not report.problems}
     cohort = load_cohort(folder)
