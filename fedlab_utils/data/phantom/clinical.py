@@ -29,8 +29,9 @@ def clinical_record(index: int, seed: int = 0) -> dict[str, object]:
     """Return the synthetic health record of patient ``index`` of the cohort ``seed``.
 
     Keys: ``grade`` (HGG, LGG), ``age`` (years), ``sex``, ``survival_days``, ``survival_status``
-    (``deceased`` or ``alive`` at last contact), ``resection`` (GTR, STR, or NA as in BraTS, where
-    surgery was something else), ``institution``, ``scanner``, ``idh`` (mutant, wildtype), ``mgmt``
+    (``deceased`` or ``alive`` at last contact), ``resection`` (GTR, STR, or NA, which BraTS writes
+    where it is not known: every patient was operated on, and how well acts on survival whether the
+    record says so or not), ``institution``, ``scanner``, ``idh`` (mutant, wildtype), ``mgmt``
     (methylated, unmethylated), ``kps`` (Karnofsky performance status, 40-100), ``symptoms``
     (separated by semicolons), ``hemisphere``, ``lobe``.
     """
@@ -50,14 +51,14 @@ def record_of(plan: PatientPlan) -> dict[str, object]:
         plan.age - 60
     )
     days, died = _survival(rng, plan, methylated, kps, total)
-    operated = rng.random() < 0.85
+    recorded = rng.random() < 0.85
     return {
         "grade": plan.grade,
         "age": plan.age,
         "sex": plan.sex,
         "survival_days": days,
         "survival_status": "deceased" if died else "alive",
-        "resection": ("GTR" if total else "STR") if operated else "NA",
+        "resection": ("GTR" if total else "STR") if recorded else "NA",
         "institution": plan.institution,
         "scanner": plan.scanner,
         "idh": "mutant" if plan.idh_mutant else "wildtype",
@@ -70,13 +71,17 @@ def record_of(plan: PatientPlan) -> dict[str, object]:
 
 
 def _speech(plan: PatientPlan) -> bool:
-    """Whether the tumour sits where most people speak from: left, around the lateral fissure."""
+    """Whether the tumour's centre lies where most people speak from: left, at the lateral fissure.
+
+    As in :func:`_motor`, a tumour centred elsewhere that grows into the place does not count: the
+    record is drawn from the plan, before any voxel.
+    """
     x, y, z = plan.tumour.centre_mni
     return x < -28 and -50 < y < 32 and -16 < z < 34
 
 
 def _motor(plan: PatientPlan) -> bool:
-    """Whether the tumour touches the motor cortex or its tract."""
+    """Whether the tumour's centre lies in a box around the motor cortex and its tract."""
     x, y, z = plan.tumour.centre_mni
     return 8 < abs(x) < 52 and -40 < y < 2 and z > 8
 

@@ -32,7 +32,11 @@ def spoiled_gradient_echo(
 ) -> np.ndarray:
     """Return the steady-state signal of a spoiled gradient echo (Ernst); times in ms.
 
-    T2 stands in for T2*: TE is a few ms, so that the difference is below the noise.
+    Nothing refocuses what unevenness of the field dephases, so that a gradient echo decays with
+    T2*, not T2. T2 stands in for it here. At 3 T and TE 3 ms that leaves white matter (T2* 53 ms,
+    Peters et al., Magn Reson Imaging 25:748-753, 2007, doi:10.1016/j.mri.2007.02.014) and grey
+    matter (66 ms) 1.5 % and 1.3 % too bright: contrast between them hardly changes. Missing is what
+    only T2* shows: signal lost beside air-filled sinuses and in the iron of old haemorrhage.
     """
     flip, decay = np.deg2rad(flip_deg), np.exp(-tr / t1)
     return density * np.exp(-te / t2) * np.sin(flip) * (1 - decay) / (1 - np.cos(flip) * decay)

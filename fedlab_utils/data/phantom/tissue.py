@@ -1,20 +1,21 @@
 """What each tissue is to an MRI scanner: T1, T2 and proton density at 1.5 T and 3 T.
 
-Sources, by their numbers in the table:
+Sources, by their numbers in the table. T1 of white matter, grey matter and blood is as published.
+T2 of white and grey matter is near what 1 and 2 measured, not equal to either.
 
 1. Stanisz et al., Magn Reson Med 54:507-512, 2005, doi:10.1002/mrm.20605: white matter T2 72 ms
-   (1.5 T) and 69 ms (3 T), grey matter 95 ms and 99 ms.
+   (1.5 T) and 69 ms (3 T), grey matter 95 ms and 99 ms, in excised tissue at 37 C.
 2. Wansapura et al., J Magn Reson Imaging 9:531-538, 1999: at 3 T, T1 of white matter 832 ms, of
-   grey matter 1331 ms; T2 about 80 ms and 90-110 ms.
+   grey matter 1331 ms; T2 about 80 ms and 110 ms.
 3. Rooney et al., Magn Reson Med 57:308-318, 2007, doi:10.1002/mrm.21122: T1 against field strength;
    at 1.5 T white matter 656 ms, grey matter 1188 ms, CSF more than 4 s at every field.
-4. Blood: T1 1.58 s at 1.5 T and 1.66 s at 3 T (Sharma et al., J Magn Reson Imaging 2006,
+4. Blood's T1: T1 1.58 s at 1.5 T and 1.66 s at 3 T (Sharma et al., J Magn Reson Imaging 2006,
    doi:10.1002/jmri.20504).
 5. Chosen for these phantoms. Tumour, oedema and age-related lesions spread widely in published
    relaxometry; the values keep its order: T1 and T2 grow from normal white matter to oedema and
-   tumour, and from there to necrosis and cyst, whose fluid comes close to CSF.
-
-Proton density is relative to CSF.
+   tumour, and from there to necrosis and cyst, whose fluid comes close to CSF. Chosen as well, for
+   every tissue, are proton density (relative to CSF), the uptake of gadolinium, the share that flow
+   carries away and the spread from place to place, and T2 of CSF and of the blood in vessels.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class Tissue:
     proton_density
         Relative to CSF, in [0, 1].
     uptake_mm
-        Gadolinium concentration at the time of the T1ce scan, mmol/l.
+        Gadolinium concentration at the time of the T1ce scan, mmol/l; chosen.
     flowing
         Share of the spin echo's signal that flow carries away (flow void), in [0, 1].
     water_spread
@@ -54,11 +55,11 @@ class Tissue:
 
 
 _TABLE = (
-    Tissue("white", (656, 832), (76, 72), 0.70, 0.005),  # 1, 2, 3
-    Tissue("grey", (1188, 1331), (97, 92), 0.82, 0.012),  # 1, 2, 3
+    Tissue("white", (656, 832), (76, 72), 0.70, 0.005),  # T1 2, 3; T2 near 1, 2
+    Tissue("grey", (1188, 1331), (97, 92), 0.82, 0.012),  # T1 2, 3; T2 near 1, 2
     Tissue("deep_grey", (950, 1120), (84, 76), 0.79, 0.010),  # 5: between the two; iron shortens T2
-    Tissue("csf", (4200, 4300), (1800, 1700), 1.00, 0.0, 0.0, 0.0),  # 3
-    Tissue("vessel", (1580, 1660), (180, 110), 0.80, 0.7, 0.75, 0.0),  # 4
+    Tissue("csf", (4200, 4300), (1800, 1700), 1.00, 0.0, 0.0, 0.0),  # T1 3; T2 5
+    Tissue("vessel", (1580, 1660), (180, 110), 0.80, 0.7, 0.75, 0.0),  # T1 4; T2 5
     Tissue("white_lesion", (1050, 1250), (135, 125), 0.83),  # 5
     Tissue("oedema", (1250, 1450), (165, 150), 0.88, 0.01, 0.0, 0.16),  # 5
     Tissue("solid", (1350, 1600), (150, 140), 0.88, 0.02, 0.0, 0.14),  # 5: tumour, no enhancement
