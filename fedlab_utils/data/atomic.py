@@ -50,10 +50,15 @@ def new_folder(final: Path, keep: Callable[[Path], bool] = Path.is_dir) -> Itera
 
 def write_text(path: Path, text: str) -> None:
     """Write a small text file in one piece, replacing what was there."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file in one piece, replacing what was there."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary(path.parent)
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content)
         sync(temporary)
         temporary.replace(path)
     finally:

@@ -77,10 +77,10 @@ def load_preprocessed(
     root = Path(cache_dir) if cache_dir else cache_folder()
     _allow_many_maps()
     entry = root / entry_name(files, settings, root)
-    found = _open(entry, files)
+    found = open_entry(entry, files.case_id, files.patient_id)
     if found is None:
         _build(files, settings, entry)
-        found = _open(entry, files)
+        found = open_entry(entry, files.case_id, files.patient_id)
     if found is None:
         raise CacheError(
             case=files.case_id,
@@ -192,8 +192,8 @@ def _build(files: CaseFiles, settings: PreprocessSettings, entry: Path) -> None:
 
     result = preprocess(load_case(files), settings)
     try:
-        with new_folder(entry, keep=lambda there: _open(there, files) is not None) as folder:
-            _write(folder, result)
+        with new_folder(entry, keep=lambda there: _whole(there, files)) as folder:
+            write_entry(folder, result)
     except OSError as error:
         raise CacheError(
             case=files.case_id,
@@ -203,7 +203,12 @@ def _build(files: CaseFiles, settings: PreprocessSettings, entry: Path) -> None:
         ) from error
 
 
-def _write(folder: Path, result: Preprocessed) -> None:
+def _whole(entry: Path, files: CaseFiles) -> bool:
+    return open_entry(entry, files.case_id, files.patient_id) is not None
+
+
+def write_entry(folder: Path, result: Preprocessed) -> None:
+    """Write a patient into a new folder, each array to a file that can be mapped into memory."""
     arrays = {
         "image": np.asfortranarray(result.image.astype(np.float16)),
         "brain": np.asfortranarray(result.brain),
@@ -225,8 +230,8 @@ def _write(folder: Path, result: Preprocessed) -> None:
     (folder / _META).write_text(json.dumps(meta), encoding="utf-8")
 
 
-def _open(entry: Path, files: CaseFiles) -> Preprocessed | None:
-    """Map an entry; None if there is none, or not a whole one."""
+def open_entry(entry: Path, case_id: str, patient_id: str) -> Preprocessed | None:
+    """Map what :func:`write_entry` wrote; None if it is not there, or not whole."""
     try:
         meta = json.loads((entry / _META).read_text("utf-8"))
         arrays = {}
@@ -236,8 +241,8 @@ def _open(entry: Path, files: CaseFiles) -> Preprocessed | None:
                 return None
             arrays[name] = np.load(path, mmap_mode="r")
         return Preprocessed(
-            case_id=files.case_id,
-            patient_id=files.patient_id,
+            case_id=case_id,
+            patient_id=patient_id,
             image=arrays["image"],
             labels=arrays.get("labels"),
             brain=arrays["brain"],
@@ -252,7 +257,7 @@ def _open(entry: Path, files: CaseFiles) -> Preprocessed | None:
         return None
     except OSError as error:
         raise CacheError(
-            case=files.case_id,
+            case=case_id,
             cause=f"the cache entry {entry} cannot be read: {error}",
             remedy="Delete that folder, or set FEDLAB_CACHE to another one",
         ) from error

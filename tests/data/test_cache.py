@@ -170,24 +170,24 @@ from fedlab_utils.data.preprocessing import PreprocessSettings
 data, folder, mode = sys.argv[1:]
 (files,) = find_cases(Path(data)).cases
 if mode == "hang":
-    write = cache._write
+    write = cache.write_entry
     def hang(where, result):
         write(where, result)
         (where / "meta.json").unlink()
         print("half", flush=True)
         time.sleep(60)
-    cache._write = hang
+    cache.write_entry = hang
 else:
-    open_ = cache._open
-    def open_late(entry, files, first=[True]):
-        found = open_(entry, files)
+    open_ = cache.open_entry
+    def open_late(entry, case_id, patient_id, first=[True]):
+        found = open_(entry, case_id, patient_id)
         if first:
             first.clear()
             assert found is None
             print("ready", flush=True)
             sys.stdin.readline()
         return found
-    cache._open = open_late
+    cache.open_entry = open_late
 result = cache.load_preprocessed(files, PreprocessSettings(spacing=8.0), Path(folder))
 print(float(result.image.astype("float32").sum()), flush=True)
 """
