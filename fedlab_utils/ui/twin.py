@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import io
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 from PIL import Image
 
 from fedlab_utils.errors import CourseError
+from fedlab_utils.ui.keyboard import KeepKeys
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -121,10 +123,13 @@ def _shared_label(fig: Figure, ax: object, direction: str) -> str:
 
 
 class TwinBox(widgets.VBox):
-    """A widget that carries a picture of itself.
+    """A widget that carries a picture of itself, and whose controls keep their keys.
 
     Subclasses define `twin`, made by the same drawing code as the live view.
     """
+
+    def __init__(self, children: Sequence[widgets.Widget] = ()) -> None:
+        super().__init__([*children, KeepKeys()])
 
     def twin(self) -> Picture:
         """Picture of the widget as it stands now."""

@@ -65,6 +65,28 @@ def lab(chromium: Callable, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     server.stop()
 
 
+def _page(browser: object, address: str) -> OpenNotebook:
+    notebook = OpenNotebook(browser.new_page(viewport={"width": 1300, "height": 1000}), address)
+    notebook.run_all()
+    return notebook
+
+
+@pytest.fixture(scope="session")
+def lesson_01(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
+    """Notebook 01, run from top to bottom, in one page for all tests that look closer."""
+    notebook = _page(browser, lab.address("01_brats_data.ipynb"))
+    yield notebook
+    notebook.page.close()
+
+
+@pytest.fixture(scope="session")
+def lesson_02(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
+    """Notebook 02, likewise."""
+    notebook = _page(browser, lab.address("02_preprocess_and_augment.ipynb"))
+    yield notebook
+    notebook.page.close()
+
+
 @pytest.fixture
 def open_notebook(lab: Lab, browser: object) -> Iterator[Callable[[str], OpenNotebook]]:
     """Function that opens a notebook of the lab in a new page."""

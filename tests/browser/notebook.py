@@ -127,6 +127,11 @@ class OpenNotebook:
         self.settle()
         return slider.locator(".widget-readout").inner_text()
 
+    def tick(self, widget: Locator, label: str) -> None:
+        """Click a checkbox."""
+        widget.locator(".widget-checkbox label").filter(has_text=label).locator("input").click()
+        self.settle()
+
     def choose(self, widget: Locator, label: str, option: str) -> None:
         """Choose an option of a drop-down list."""
         widget.locator(".widget-dropdown").filter(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fedlab_utils.data import Case, open_cohort, to_regions
-from tests.browser.lab import REPOSITORY, Lab
+from tests.browser.lab import REPOSITORY
 from tests.browser.notebook import OpenNotebook
 
 pytestmark = pytest.mark.browser
@@ -24,16 +24,6 @@ def case() -> Case:
     """The patient that the lessons look at, read in the test's own process."""
     cohort = open_cohort().labelled()
     return cohort.load(cohort.cases[0].case_id)
-
-
-@pytest.fixture(scope="module")
-def lesson_01(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
-    """Notebook 01, run from top to bottom, in one page for all tests that look closer."""
-    page = browser.new_page(viewport={"width": 1300, "height": 1000})
-    notebook = OpenNotebook(page, lab.address("01_brats_data.ipynb"))
-    notebook.run_all()
-    yield notebook
-    page.close()
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -119,3 +109,46 @@ def test_a_wrong_and_a_right_answer_are_judged(lesson_01: OpenNotebook) -> None:
     right = "from fedlab_utils.data import to_regions\ncheck.regions(to_regions)"
     assert "passed" in notebook.run_code(right).lower()
     notebook.screenshot("judged")
+
+
+ACTIVE_CELL = "() => window.jupyterapp.shell.currentWidget.content.activeCellIndex"
+
+
+@pytest.mark.parametrize("place", ["handle", "track"])
+def test_arrow_keys_move_a_clicked_slider_and_not_the_notebook(
+    lesson_01: OpenNotebook, place: str
+) -> None:
+    notebook = lesson_01
+    viewer = notebook.widget("Sequence", "Axial")
+    slider = viewer.locator(".widget-inline-hbox").filter(has_text="Axial")
+    part = slider.locator(".noUi-handle" if place == "handle" else ".noUi-base")
+    box = part.bounding_box()
+    part.click(position={"x": box["width"] * (0.5 if place == "handle" else 0.3), "y": 2})
+    notebook.settle()
+    cell = notebook.page.evaluate(ACTIVE_CELL)
+    value = int(slider.locator(".widget-readout").inner_text())
+    for key, step in (("ArrowRight", 1), ("ArrowUp", 1), ("ArrowLeft", -1), ("ArrowDown", -1)):
+        notebook.page.keyboard.press(key)
+        notebook.settle()
+        value += step
+        assert int(slider.locator(".widget-readout").inner_text()) == value
+        assert f", {value})" in notebook.status(viewer)
+        assert notebook.page.evaluate(ACTIVE_CELL) == cell
+
+
+def test_arrow_keys_choose_in_a_list_and_shift_enter_still_runs_the_cell(
+    lesson_01: OpenNotebook,
+) -> None:
+    notebook = lesson_01
+    viewer = notebook.widget("Sequence", "Axial")
+    notebook.choose(viewer, "Sequence", "T1")
+    viewer.locator("select").first.click()
+    notebook.page.keyboard.press("Escape")
+    cell = notebook.page.evaluate(ACTIVE_CELL)
+    notebook.page.keyboard.press("ArrowDown")
+    notebook.settle()
+    assert "T1ce in three planes" in notebook.status(viewer)
+    assert notebook.page.evaluate(ACTIVE_CELL) == cell
+    notebook.page.keyboard.press("Shift+Enter")
+    notebook.settle()
+    assert notebook.page.evaluate(ACTIVE_CELL) == cell + 1
