@@ -151,7 +151,9 @@ class CohortExplorer(TwinBox):
         if not values:
             return np.array([0.0, 1.0])
         low, high = min(values), max(values)
-        return np.linspace(low, high if high > low else low + 1, 13)
+        span = high - low or 1.0
+        # A plotly bin ends before its upper edge: the last one reaches just beyond the largest.
+        return np.linspace(low, low + span * (1 + 1e-6), 13)
 
     def describe(self) -> str:
         """Say in words what the plot shows; also its alt text."""
