@@ -33,7 +33,8 @@ class Found:
     cases
         Complete cases, sorted by id.
     problems
-        One error per case that cannot be used, and per folder that cannot be opened.
+        One error per case that cannot be used, and per folder that cannot be opened: where there
+        are no cases, there are problems.
     """
 
     layout: str
@@ -117,10 +118,15 @@ def _assemble(
     for path, found in files:
         by_case[found.case_id.casefold()].append((path, found))
     _refuse_mixed_releases(root, layout, by_case)
+    labels_alone = {
+        case_id
+        for case_id, group in by_case.items()
+        if all(found.role == LABEL for _, found in group)
+    }
+    if layout.more_labels and len(labels_alone) < len(by_case):
+        by_case = {key: group for key, group in by_case.items() if key not in labels_alone}
     cases, problems = [], list(listing.problems)
     for _, group in sorted(by_case.items()):
-        if layout.label_apart and all(found.role == LABEL for _, found in group):
-            continue
         try:
             cases.append(sort_case(root, layout, group, scheme))
         except DataError as error:

@@ -70,7 +70,10 @@ class Layout:
     grade
         Grade of all its patients, where there is only one.
     label_apart
-        Whether segmentations lie apart from the images, so that one without images is no case.
+        Whether segmentations lie apart from the images, in folders that are no case.
+    more_labels
+        Whether segmentations of other cases than those with images are published, so that one
+        without images is no fault.
     """
 
     name: str
@@ -80,6 +83,7 @@ class Layout:
     scheme: str | Callable[[dict[str, str]], str | None]
     grade: str | None = None
     label_apart: bool = False
+    more_labels: bool = False
 
     def scheme_of(self, groups: dict[str, str]) -> str | None:
         """Return the label scheme of a case, or None where it has to be asked for."""
@@ -194,6 +198,7 @@ LAYOUTS = {
             "brats2017",
             grade="HGG",
             label_apart=True,
+            more_labels=True,
         ),
         Layout(
             "ucsf-pdgm",

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from fedlab_utils.data import folders
+from fedlab_utils.data.cohort import load_cohort
 from fedlab_utils.data.layouts import find_cases
+from fedlab_utils.data.validate import validate_folder
 from fedlab_utils.errors import (
     LayoutError,
     MissingFileError,
@@ -91,7 +93,6 @@ def test_decathlon(tmp_path):
     (touched / "dataset.json").write_text("{}")
     (touched / "imagesTs").mkdir()
     (touched / "imagesTs" / "BRATS_485.nii.gz").touch()
-    (touched / "labelsTr" / "BRATS_002.nii.gz").touch()  # its image was not copied
     found = find_cases(tmp_path)
     assert found.problems == ()
     train, test = found.cases
@@ -99,6 +100,36 @@ def test_decathlon(tmp_path):
     assert train.images.parent.name == "imagesTr"
     assert train.label.parent.name == "labelsTr"
     assert (test.case_id, test.label) == ("BRATS_485", None)
+
+
+def test_a_label_whose_image_was_not_copied_is_a_missing_file(tmp_path):
+    write_msd(tmp_path)
+    write_msd(tmp_path, 2)
+    (tmp_path / "imagesTr" / "BRATS_002.nii.gz").unlink()
+    found = find_cases(tmp_path)
+    assert [case.case_id for case in found.cases] == ["BRATS_001"]
+    [problem] = found.problems
+    assert isinstance(problem, MissingFileError)
+    assert str(problem).startswith("BRATS_002: volumes missing, there is BRATS_002.nii.gz.")
+    assert found.description.endswith("; 1 cannot be used.")
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("labelsTr", "BRATS_001.nii.gz"),
+        ("images_segm", "UPENN-GBM-00001_11_segm.nii.gz"),
+        ("automated_segm", "UPENN-GBM-00001_11_automated_approx_segm.nii.gz"),
+    ],
+)
+def test_labels_alone_are_missing_their_images(tmp_path, place, name):
+    save(tmp_path / place / name, segmentation())
+    [problem] = find_cases(tmp_path).problems
+    assert isinstance(problem, MissingFileError)
+    [report] = validate_folder(tmp_path)
+    assert report.problems[0].startswith("MissingFileError: ")
+    with pytest.raises(MissingFileError, match=f"none of 1 cases can be used; {problem.case}"):
+        load_cohort(tmp_path)
 
 
 def test_upenn_gbm(tmp_path):
