@@ -14,6 +14,13 @@ from fedlab_utils.errors import GeometryError, UnreadableFileError
 MAX_VOXELS = 512**3
 """Largest 3-D volume that is read: fifteen times a BraTS scan, half a gigabyte as float32."""
 
+VOXEL_MM = (0.1, 20.0)
+"""Edges of voxels that a scanner of patients makes; what lies outside is another unit."""
+
+MAX_SHEAR = 0.02
+"""Largest cosine between two voxel axes. Volumes and distances take voxels for boxes: at this
+angle, one degree off, they are wrong by one percent."""
+
 GZIP_MAGIC = b"\x1f\x8b"
 PADDING = 1 << 16
 """Bytes after the voxels that are put up with."""
@@ -63,7 +70,7 @@ def read_header(content: bytes, path: Path, case: object) -> VoxelLayout:
         slope, intercept = header.get_slope_inter()
         with np.errstate(all="ignore"):
             affine = np.asarray(header.get_best_affine(), np.float64)
-        return VoxelLayout(
+        layout = VoxelLayout(
             tuple(int(n) for n in header.get_data_shape()),
             header.get_data_dtype(),
             int(header["vox_offset"]),
@@ -73,6 +80,15 @@ def read_header(content: bytes, path: Path, case: object) -> VoxelLayout:
         )
     except (HeaderDataError, ValueError, OverflowError, KeyError) as error:
         raise _not_nifti(path, case, f"its header is damaged ({error})") from error
+    # The header and four bytes that announce extensions come first, as nibabel wants it as well.
+    if not size + 4 <= layout.offset <= PADDING * 1024:
+        raise UnreadableFileError(
+            case,
+            f"{path.name} claims that voxels begin at byte {layout.offset}, where {size + 4} is "
+            "the first that may hold one",
+            AGAIN,
+        )
+    return layout
 
 
 def _not_nifti(path: Path, case: object, why: str) -> UnreadableFileError:
@@ -109,18 +125,43 @@ def check_shape(layout: VoxelLayout, channels: int | None, path: Path, case: obj
             f"{path.name} stores voxels of type {layout.dtype}",
             "Save it as integers or floats, one number per voxel",
         )
-    if layout.offset < 0 or layout.offset > PADDING * 1024:
-        raise UnreadableFileError(
-            case, f"{path.name} claims that voxels begin at byte {layout.offset}", AGAIN
-        )
-    matrix = layout.affine[:3, :3]
-    if not np.isfinite(layout.affine).all() or abs(np.linalg.det(matrix)) < 1e-9:
+    _check_affine(layout.affine, path, case)
+    return replace(layout, shape=shape)
+
+
+def _check_affine(affine: NDArray[np.float64], path: Path, case: object) -> None:
+    """Refuse what does not place voxels of a patient's scan in millimetres."""
+    matrix = affine[:3, :3]
+    sizes = np.linalg.norm(matrix, axis=0)
+    if not np.isfinite(affine).all() or not sizes.all():
+        raise _singular(matrix, path, case)
+    if sizes.min() < VOXEL_MM[0] or sizes.max() > VOXEL_MM[1]:
         raise GeometryError(
             case,
-            f"{path.name} has an affine that is singular or no number: {matrix.tolist()}",
-            "Take the scan as published; its header has lost the voxel size",
+            f"{path.name} has voxels of {' x '.join(f'{size:.3g}' for size in sizes)} mm, outside "
+            f"{VOXEL_MM[0]:g} to {VOXEL_MM[1]:g} mm",
+            "Take the scan as published; the header may be in metres or micrometres",
         )
-    return replace(layout, shape=shape)
+    axes = matrix / sizes
+    if abs(np.linalg.det(axes)) < 1e-6:
+        raise _singular(matrix, path, case)
+    cosine = np.abs(axes.T @ axes - np.eye(3)).max()
+    if cosine > MAX_SHEAR:
+        raise GeometryError(
+            case,
+            f"{path.name} has a sheared grid: two of its axes meet at "
+            f"{np.degrees(np.arccos(min(cosine, 1.0))):.1f} degrees",
+            "Resample it to a grid of right angles; an affine registration belongs into the "
+            "voxels, not into the header",
+        )
+
+
+def _singular(matrix: NDArray[np.float64], path: Path, case: object) -> GeometryError:
+    return GeometryError(
+        case,
+        f"{path.name} has an affine that is singular or no number: {matrix.tolist()}",
+        "Take the scan as published; its header has lost the voxel size",
+    )
 
 
 def expand(content: bytes, size: int, path: Path, case: object) -> bytes:

@@ -85,6 +85,11 @@ KINDS = {
         GeometryError,
         "9.00 mm apart",
     ),
+    "header in metres": (
+        put("T1", scan("T1"), LPS @ np.diag([1e-3, 1e-3, 1e-3, 1])),
+        GeometryError,
+        "voxels of 0.001 x 0.001 x 0.001 mm",
+    ),
     "NaN": (put("T1", with_value(np.nan)), IntensityError, "nan"),
     "infinity": (put("T1", with_value(-np.inf)), IntensityError, "-inf"),
     "all-zero volume": (put("T1ce", np.zeros(SHAPE, np.uint8)), IntensityError, "but zeros"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import re
 import struct
 import tracemalloc
 from pathlib import Path
@@ -220,11 +221,56 @@ def test_voxel_types_that_are_no_single_number(good, code):
         read_volume(good, "case")
 
 
-@pytest.mark.parametrize("offset", [-10.0, 1e30, float("nan"), 5e8])
+@pytest.mark.parametrize("offset", [-10.0, 0.0, 348.0, 351.0, 1e30, float("nan"), 5e8])
 def test_a_senseless_place_of_the_voxels(good, offset):
     patched(good, 108, struct.pack("<f", offset))
     with pytest.raises(UnreadableFileError, match=r"scan_t1.nii.gz"):
         read_volume(good, "case")
+
+
+@pytest.mark.parametrize("offset", [352, 540, 543])
+def test_voxels_of_nifti_2_cannot_begin_in_its_header(tmp_path, offset):
+    nib.save(nib.Nifti2Image(scan("T1"), LPS), tmp_path / "x.nii")
+    raw = bytearray((tmp_path / "x.nii").read_bytes())
+    raw[168:176] = struct.pack("<q", offset)
+    (tmp_path / "x.nii").write_bytes(raw)
+    with pytest.raises(UnreadableFileError, match=f"begin at byte {offset}, where 544 is"):
+        read_stored(tmp_path / "x.nii", "case")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "words"),
+    [
+        ((1e9, 1e9, 1e9), "1e+09 x 1e+09 x 1e+09 mm"),
+        ((1e-3, 1e-3, 1e-3), "0.001 x 0.001 x 0.001 mm, outside 0.1 to 20 mm"),
+        ((1, 1, 0.09), "1 x 1 x 0.09 mm"),
+        ((21, 1, 1), "21 x 1 x 1 mm"),
+    ],
+)
+def test_voxels_in_another_unit_are_refused(tmp_path, sizes, words):
+    path = save(tmp_path / "x.nii.gz", scan("T1"), np.diag([*sizes, 1.0]))
+    with pytest.raises(GeometryError, match=re.escape(words) + ".*header may be in metres"):
+        read_stored(path, "case")
+
+
+@pytest.mark.parametrize("sizes", [(0.1, 20, 1), (0.42, 0.42, 6)])
+def test_unusual_voxels_are_read(tmp_path, sizes):
+    path = save(tmp_path / "x.nii.gz", scan("T1"), np.diag([*sizes, 1.0]))
+    assert read_stored(path, "case")[0].shape == SHAPE
+
+
+@pytest.mark.parametrize(("degrees", "fits"), [(0.5, True), (1.1, True), (1.2, False), (30, False)])
+def test_sheared_grids_are_refused(tmp_path, degrees, fits):
+    """Axes that meet at 90 degrees less the shear, in a turned grid of unequal spacing."""
+    tilted = np.eye(4)
+    tilted[0, 1], tilted[1, 1] = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
+    turn = np.array([[0.6, -0.8, 0, 5], [0.8, 0.6, 0, 5], [0, 0, 1, 5], [0, 0, 0, 1]])
+    path = save(tmp_path / "x.nii.gz", scan("T1"), turn @ tilted @ np.diag([1, 2, 3, 1.0]))
+    if fits:
+        assert read_stored(path, "case")[0].shape == SHAPE
+    else:
+        with pytest.raises(GeometryError, match=f"meet at {90 - degrees:.1f} degrees.*Resample"):
+            read_stored(path, "case")
 
 
 @pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
