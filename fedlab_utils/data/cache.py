@@ -176,6 +176,12 @@ def _attempt(
         raise  # A full disk fails every case: stop at the first.
     except DataError as problem:
         return problem
+    except (Exception, MemoryError) as error:
+        return DataError(
+            files.case_id,
+            f"preprocessing it failed in an unknown way ({type(error).__name__}: {error})",
+            "Check the case with fedlab validate; if it is sound, leave it out and report this",
+        )
     return None
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from fedlab_utils.data import cache
 from fedlab_utils.data.cache import build_cache, cache_folder, entry_name, load_preprocessed
-from fedlab_utils.data.case import load_case
+from fedlab_utils.data.case import Case, load_case
 from fedlab_utils.data.layouts import CaseFiles
 from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
 from fedlab_utils.errors import CacheError, DataError, UnreadableFileError
@@ -244,6 +244,25 @@ def test_one_bad_case_does_not_hide_the_others(tmp_path: Path, folder: Path, wor
         "Brats18_Tiny_0_1",
         "Brats18_Tiny_2_1",
     ]
+
+
+@pytest.mark.parametrize("error", [MemoryError("no 4 TiB"), RuntimeError("surprise")])
+def test_an_unforeseen_error_is_a_problem_of_its_case(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    cases = [tiny.write(tmp_path / "data", f"Brats18_Tiny_{k}_1", seed=k) for k in range(3)]
+
+    def fail_on_1(case: Case, settings: PreprocessSettings) -> Preprocessed:
+        if case.files.case_id == "Brats18_Tiny_1_1":
+            raise error
+        return preprocess(case, settings)
+
+    monkeypatch.setattr(cache, "preprocess", fail_on_1)
+    (problem,) = build_cache(cases, SETTINGS, workers=1, cache_dir=folder)
+    assert type(problem) is DataError
+    assert problem.case == "Brats18_Tiny_1_1"
+    assert f"({type(error).__name__}: {error})" in problem.cause
+    assert len(entries(folder)) == 2
 
 
 def die_on_1(files: CaseFiles, **_: object) -> None:
