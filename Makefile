@@ -1,6 +1,7 @@
 # Two commands do everything: `make lab` (the course) and `make test` (every check).
 #   make lab TORCH=cpu   installs the CPU build of torch on Linux, without several GB of CUDA
 #   make setup           only installs, into .venv
+#   make lab LAB_ARGS="--no-browser --port 9000"   passes options on to JupyterLab
 #   make help            lists the rest
 
 PYTHON ?= python3
@@ -25,7 +26,7 @@ help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
 lab: setup phantom  ## the course: install, make the phantom patients, open notebook 00
-	$(BIN)/jupyter lab $(AS_ROOT) $(LAB_ARGS) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(AS_ROOT) --ServerApp.root_dir="$(CURDIR)" $(LAB_ARGS) notebooks/00_start_here.ipynb
 
 setup: $(STAMP)  ## install into .venv
 
