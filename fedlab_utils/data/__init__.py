@@ -14,7 +14,6 @@ _EXPORTS = {
     "encode_labels": "labels",
     "to_regions": "labels",
     "from_regions": "labels",
-    "read_volume": "nifti",
     "write_nifti": "nifti",
     "CaseFiles": "case_files",
     "find_cases": "layouts",

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlab_utils.data.brain import foreground
 from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.labels import decode_labels
@@ -86,7 +87,7 @@ def load_case(files: CaseFiles) -> Case:
     GeometryError
         Shapes or affines that differ between the files.
     IntensityError
-        NaN, infinity, or nothing but zeros.
+        NaN, infinity, or the same value everywhere.
     LabelError
         Label values that do not fit the case's scheme.
     """
@@ -104,7 +105,7 @@ def load_case(files: CaseFiles) -> Case:
         )
     grid = FileGrid(volumes[0].shape, affines[0])
     for volume, name, affine in zip(volumes, names, affines, strict=True):
-        _check_same_grid(grid, names[0], FileGrid(volume.shape, affine), name, files.case_id)
+        check_same_grid(grid, names[0], FileGrid(volume.shape, affine), name, files.case_id)
 
     orientation = io_orientation(grid.affine)
     affine = grid.affine @ inv_ornt_aff(orientation, grid.shape)
@@ -161,7 +162,7 @@ def _read_sequences(files: CaseFiles) -> tuple[list[NDArray], list[str], list[ND
     return [volume for volume, _ in read], [path.name for path in paths], [a for _, a in read]
 
 
-def _check_same_grid(grid: FileGrid, first: str, other: FileGrid, name: str, case_id: str) -> None:
+def check_same_grid(grid: FileGrid, first: str, other: FileGrid, name: str, case_id: str) -> None:
     """Compare shapes, and where the two affines put the eight corners of the volume."""
     if other.shape != grid.shape:
         raise GeometryError(
@@ -212,17 +213,20 @@ def _turn(array: NDArray, orientation: NDArray) -> NDArray:
 
 def _warnings(image: NDArray[np.float32], labels: NDArray[np.uint8] | None) -> tuple[str, ...]:
     found = []
-    covered = np.array([np.count_nonzero(volume != 0) for volume in image])
-    for name, share in zip(SEQUENCES, covered / covered.max(), strict=True):
+    signals = [foreground(volume) for volume in image]
+    covered = np.array([np.count_nonzero(signal) for signal in signals])
+    for name, share in zip(SEQUENCES, covered / covered.max(initial=1), strict=True):
         if share < LEAST_COVERAGE:
             found.append(f"{name} covers only {share:.0%} of the brain that other sequences show")
     if labels is not None:
         tumour = np.flatnonzero(labels.ravel("F"))  # views: image and labels lie in this order
         inside = np.zeros(tumour.size, bool)
-        for volume in image:
-            inside |= volume.ravel("F")[tumour] != 0
+        for signal in signals:
+            inside |= signal.ravel("F")[tumour]
         if not tumour.size:
             found.append("the segmentation marks no tumour")
         elif outside := int(np.count_nonzero(~inside)):
-            found.append(f"{outside} tumour voxels lie outside the brain, where every scan is 0")
+            found.append(
+                f"{outside} tumour voxels lie outside the brain, where every scan is background"
+            )
     return tuple(found)

@@ -7,13 +7,12 @@ compressed file is never expanded beyond it.
 from __future__ import annotations
 
 import gzip
-import os
-import uuid
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlab_utils.data.atomic import write_bytes
 from fedlab_utils.data.nifti_header import (
     AGAIN,
     GZIP_MAGIC,
@@ -79,30 +78,8 @@ def read_stored(
     return voxels, layout.affine
 
 
-def read_volume(
-    path: Path, case: object, channels: int | None = None
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Read one scan as float32, and refuse voxels that no scanner makes.
-
-    Parameters and errors as :func:`read_stored`, and
-
-    Raises
-    ------
-    IntensityError
-        NaN, infinity, or nothing but zeros.
-    """
-    stored, affine = read_stored(path, case, channels)
-    with np.errstate(over="ignore", invalid="ignore"):
-        voxels = stored.astype(np.float32)
-    volumes = [voxels] if channels is None else np.moveaxis(voxels, -1, 0)
-    for index, volume in enumerate(volumes):
-        name = Path(path).name if channels is None else f"{Path(path).name}, volume {index}"
-        check_intensities(volume, name, case)
-    return voxels, affine
-
-
 def check_intensities(volume: NDArray[np.floating], name: str, case: object) -> None:
-    """Refuse NaN, infinity, and nothing but zeros. Negative values are allowed."""
+    """Refuse NaN, infinity, and one value everywhere. Negative values are allowed."""
     lowest, highest = volume.min(), volume.max()
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         bad = ~np.isfinite(volume)
@@ -111,8 +88,9 @@ def check_intensities(volume: NDArray[np.floating], name: str, case: object) -> 
             f"{name} holds {int(bad.sum())} voxels that are no number, the first {volume[bad][0]}",
             "Take the scan as published, or convert it again from the scanner's own files",
         )
-    if lowest == highest == 0:
-        raise IntensityError(case, f"{name} holds nothing but zeros", AGAIN)
+    if lowest == highest:
+        what = f"the value {lowest:g}" if lowest else "zeros"
+        raise IntensityError(case, f"{name} holds nothing but {what}", AGAIN)
 
 
 def write_nifti(path: Path, array: NDArray, affine: NDArray[np.floating]) -> None:
@@ -121,7 +99,8 @@ def write_nifti(path: Path, array: NDArray, affine: NDArray[np.floating]) -> Non
     Parameters
     ----------
     path
-        Ends in ``.nii`` or ``.nii.gz``. Its folder must exist; a file of that name is replaced.
+        Ends in ``.nii`` or ``.nii.gz``. Its folder is made if needed; a file of that name is
+        replaced.
     array
         ``(X, Y, Z)`` or ``(X, Y, Z, channels)``; stored in its own dtype, bool as uint8.
     affine
@@ -138,15 +117,7 @@ def write_nifti(path: Path, array: NDArray, affine: NDArray[np.floating]) -> Non
     content = image.to_bytes()
     if path.suffix == ".gz":
         content = gzip.compress(content, compresslevel=1, mtime=0)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_bytes(path, content)
 
 
 def _read_bytes(path: Path, case: object) -> bytes:

@@ -193,6 +193,21 @@ def test_nan_and_infinity_name_file_and_case(folder, value, error, words):
         load_case(only_case(folder))
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.float64])
+def test_a_constant_volume(folder, dtype):
+    replace_file(folder, "T1ce", np.full(SHAPE, 1200, dtype))
+    with pytest.raises(
+        IntensityError, match=f"{CASE}_t1ce.nii.gz holds nothing but the value 1200"
+    ):
+        load_case(only_case(folder))
+
+
+def test_numbers_too_large_for_float32(folder):
+    replace_file(folder, "T2", np.where(brain(), 1e300, 0))
+    with pytest.raises(IntensityError, match=f"{CASE}_t2.nii.gz holds .* no number, the first inf"):
+        load_case(only_case(folder))
+
+
 def test_an_all_zero_volume(folder):
     replace_file(folder, "T1ce", np.zeros(SHAPE, np.int16))
     with pytest.raises(IntensityError, match=f"{CASE}_t1ce.nii.gz holds nothing but zeros"):
@@ -247,13 +262,33 @@ def test_float_labels_far_from_integers(folder):
         load_case(only_case(folder))
 
 
-def test_tumour_outside_the_brain_is_warned_about(folder):
+@pytest.mark.parametrize("background", [0, -1000, 40])
+def test_tumour_outside_the_brain_is_warned_about(folder, background):
     labels = segmentation()
     labels[0, 0, :3] = 2
     replace_file(folder, "label", labels)
+    for role in MEAN:
+        replace_file(folder, role, scan(role) + np.int16(background))
     assert load_case(only_case(folder)).warnings == (
-        "3 tumour voxels lie outside the brain, where every scan is 0",
+        "3 tumour voxels lie outside the brain, where every scan is background",
     )
+
+
+def test_a_tumour_is_inside_where_one_scan_shows_signal(folder):
+    labels = segmentation()
+    labels[0, 0, :3] = 2
+    replace_file(folder, "label", labels)
+    flair = scan("FLAIR")
+    flair[0, 0, :2] = 400
+    replace_file(folder, "FLAIR", flair)
+    [warning] = load_case(only_case(folder)).warnings
+    assert warning.startswith("1 tumour voxels lie outside")
+
+
+def test_noise_in_one_background_does_not_count_as_brain(folder):
+    noise = np.random.default_rng(0).integers(1, 9, SHAPE)
+    replace_file(folder, "T2", np.where(brain(), scan("T2"), noise).astype(np.int16))
+    assert load_case(only_case(folder)).warnings == ()
 
 
 def test_a_sequence_that_misses_a_third_of_the_brain_is_warned_about(folder):
