@@ -120,6 +120,38 @@ class Cohort:
             )
         return self.subset(chosen)
 
+    def readable(self, at_most: int) -> tuple[list[Case], list[DataError]]:
+        """Read the first cases that can be read, and skip those that cannot.
+
+        Parameters
+        ----------
+        at_most
+            How many cases to read.
+
+        Returns
+        -------
+        The cases, in the cohort's order, and why others before the last of them were skipped.
+
+        Raises
+        ------
+        DataError
+            If not one can be read: of the type, and with the cause, that the first one has.
+        """
+        cases: list[Case] = []
+        skipped: list[DataError] = []
+        for files in self.cases:
+            if len(cases) == at_most:
+                break
+            try:
+                cases.append(load_case(files))
+            except DataError as error:
+                skipped.append(error)
+        if skipped and not cases:
+            first = skipped[0]
+            cause = f"none of {len(skipped)} cases can be read; {first.case}: {first.cause}"
+            raise type(first)(self.root, cause, first.remedy)
+        return cases, skipped
+
     def with_volumes(self) -> pd.DataFrame:
         """Return the table with the tumour volumes ``volume_{et,tc,wt}_ml`` in millilitres.
 
@@ -194,8 +226,11 @@ def open_cohort(root: str | os.PathLike[str] | None = None) -> Cohort:
         As :func:`load_cohort`.
     """
     root = root or os.environ.get("FEDLAB_DATA")
-    if root:
-        return load_cohort(root)
+    return load_cohort(root) if root else open_phantom()
+
+
+def open_phantom() -> Cohort:
+    """Open the embedded phantom patients, which are made when they are not there yet."""
     folder = phantom_folder()
     if not folder.exists():
         _make_phantom(folder)

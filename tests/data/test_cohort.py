@@ -14,6 +14,7 @@ from fedlab_utils.errors import (
     LabelError,
     LayoutError,
     MissingFileError,
+    UnreadableFileError,
 )
 from tests.data.published import BRATS, BRATS_2023, LPS, save, segmentation, write_case
 
@@ -222,3 +223,25 @@ def test_labelled_leaves_out_what_has_no_segmentation(folder):
         path.unlink()
     with pytest.raises(DataError, match="none of its 3 cases has a segmentation"):
         load_cohort(folder).labelled()
+
+
+def test_what_cannot_be_read_is_skipped_and_named(folder):
+    truncated = folder / "HGG" / IDS[0] / f"{IDS[0]}_t2.nii.gz"
+    truncated.write_bytes(truncated.read_bytes()[:40])
+    cohort = load_cohort(folder)
+    assert len(cohort) == 3  # the search for cases opens no image
+    cases, skipped = cohort.readable(at_most=1)
+    assert [case.files.case_id for case in cases] == [IDS[1]]
+    assert [error.case for error in skipped] == [IDS[0]]
+    assert isinstance(skipped[0], UnreadableFileError)
+    cases, skipped = cohort.subset([IDS[2], IDS[0], IDS[1]]).readable(at_most=9)
+    assert [case.files.case_id for case in cases] == [IDS[2], IDS[1]]
+    assert len(skipped) == 1
+    assert cohort.subset([IDS[1]]).readable(at_most=9)[1] == []
+
+
+def test_nothing_readable_raises_what_is_wrong_with_the_first(folder):
+    for case_id in IDS[:2]:
+        (folder / "HGG" / case_id / f"{case_id}_flair.nii.gz").write_bytes(b"")
+    with pytest.raises(UnreadableFileError, match=f"none of 2 cases can be read; {IDS[0]}: "):
+        load_cohort(folder).subset(IDS[:2]).readable(at_most=1)
