@@ -12,7 +12,8 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from fedlab_utils.course.address import badges, colab_install, notebooks_folder
-from fedlab_utils.course.source import Cell, Lesson
+from fedlab_utils.course.cells import Cell
+from fedlab_utils.course.source import Lesson
 
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _TAGS = {"check-output": "nbval-check-output", "setup": None, "author-only": None}

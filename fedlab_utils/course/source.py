@@ -81,25 +81,12 @@ from functools import lru_cache
 from pathlib import Path
 
 from fedlab_utils.course.address import notebooks_folder
+from fedlab_utils.course.cells import Cell, fault, read_cells, read_header
 from fedlab_utils.course.exercise import Equivalent, Exercise, WrongAnswer, imports_of, to_solution
 from fedlab_utils.course.question import Quiz, parse_quiz
 from fedlab_utils.errors import CourseError
 
-MARKS = ("exercise", "wrong", "diagnosis", "hint", "equivalent", "quiz")
-_CELL = re.compile(r"^# %%(?P<markdown> \[markdown\])?(?P<marks>.*)$")
-_MARK = re.compile(r'\s*(\w+)=("(?:[^"\\]|\\.)*"|\[[^\]]*\])')
 _EQUIVALENT = re.compile(r"^- `(?P<before>.+?)` -> `(?P<after>.*?)`: (?P<reason>.+)$", re.DOTALL)
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell as written: ``marks`` holds ``key="value"`` pairs, ``tags`` the Jupyter tags."""
-
-    markdown: bool
-    source: str
-    marks: dict[str, str]
-    tags: tuple[str, ...]
-    line: int
 
 
 @dataclass(frozen=True)
@@ -152,7 +139,7 @@ def parse_lesson(text: str, stem: str) -> Lesson:
     """Parse the text of a source whose file name (without ending) is ``stem``."""
     if not re.fullmatch(r"\d\d_\w+", stem):
         raise CourseError(stem, "a lesson's file is named NN_slug.py", "rename it")
-    header, cells = _header(text, stem), _cells(text, stem)
+    header, cells = read_header(text, stem), read_cells(text, stem)
     number = int(stem[:2])
     return Lesson(
         number=number,
@@ -169,63 +156,11 @@ def parse_lesson(text: str, stem: str) -> Lesson:
     )
 
 
-def _fail(stem: str, line: int, cause: str, remedy: str) -> CourseError:
-    return CourseError(f"notebooks/src/{stem}.py, line {line}", cause, remedy)
-
-
-def _header(text: str, stem: str) -> dict[str, str]:
-    """The ``key: value`` lines between the two ``# ---``."""
-    block = re.match(r"# ---\n(.*?)# ---\n", text, re.DOTALL)
-    lines = block.group(1).splitlines() if block else []
-    header = dict(line[2:].split(": ", 1) for line in lines if ": " in line)
-    if set(header) != {"title", "data", "minutes"} or not header["minutes"].isdecimal():
-        cause = f"the opening block holds {header or 'nothing'}"
-        raise _fail(stem, 1, cause, "write title, data and minutes between two '# ---' lines")
-    return header
-
-
-def _cells(text: str, stem: str) -> list[Cell]:
-    cells: list[Cell] = []
-    lines = text.splitlines()
-    starts = [i for i, line in enumerate(lines) if _CELL.match(line)]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
-        opening = _CELL.match(lines[start])
-        marks, tags = _marks(opening["marks"], stem, start + 1)
-        body = lines[start + 1 : end]
-        while body and not body[-1].strip():
-            body.pop()
-        while body and not body[0].strip():
-            body.pop(0)
-        markdown = bool(opening["markdown"])
-        uncomment = _markdown_line if markdown else _code_line
-        cells.append(Cell(markdown, "\n".join(map(uncomment, body)), marks, tags, start + 1))
-    return cells
-
-
-def _markdown_line(line: str) -> str:
-    return line[2:] if line.startswith("# ") else line.removeprefix("#")
-
-
-def _code_line(line: str) -> str:
-    """Bring a commented magic back to life."""
-    return re.sub(r"^# (?=%%?[a-z]|![a-z])", "", line)
-
-
-def _marks(text: str, stem: str, line: int) -> tuple[dict[str, str], tuple[str, ...]]:
-    found = {key: ast.literal_eval(value) for key, value in _MARK.findall(text)}
-    tags = tuple(found.pop("tags", ()))
-    unknown = set(found) - set(MARKS)
-    if unknown or _MARK.sub("", text).strip():
-        cause = f"cannot read the marks {text.strip()!r}"
-        raise _fail(stem, line, cause, f'use key="value" with keys {", ".join(MARKS)}, tags')
-    return found, tags
-
-
 def _question(cells: list[Cell], stem: str) -> str:
     first = cells[0].source.splitlines()[0] if cells and cells[0].source else ""
     if not (cells and cells[0].markdown and first.startswith("# ") and first.endswith("?")):
         cause = f"the first cell opens with {first!r}"
-        raise _fail(stem, 1, cause, "open with a markdown heading that is a question")
+        raise fault(stem, 1, cause, "open with a markdown heading that is a question")
     return first[2:]
 
 
@@ -233,7 +168,7 @@ def _quiz(cell: Cell, number: int, stem: str) -> Quiz:
     try:
         return parse_quiz(cell.source, cell.marks["quiz"], number)
     except ValueError as error:
-        raise _fail(
+        raise fault(
             stem, cell.line, str(error), "write '- [ ] choice' and '> explanation' lines"
         ) from error
 
@@ -244,7 +179,7 @@ def _exercises(cells: list[Cell], number: int, stem: str) -> dict[str, Exercise]
         for mark in {"wrong", "hint", "equivalent"} & set(cell.marks):
             if cell.marks[mark] not in names:
                 cause = f"{mark}={cell.marks[mark]!r} names no exercise of this lesson"
-                raise _fail(stem, cell.line, cause, f"use one of {names}")
+                raise fault(stem, cell.line, cause, f"use one of {names}")
     found = {}
     for position, cell in enumerate(cells):
         if (name := cell.marks.get("exercise")) is None:
@@ -277,7 +212,7 @@ def _check_exercise_cell(cell: Cell, name: str, stem: str) -> None:
     if f"my_{name}" not in defined or "# BEGIN SOLUTION: " not in cell.source:
         cause = f"exercise {name!r} defines {defined or 'nothing'}, or has no solution region"
         remedy = f"define my_{name} with '# BEGIN SOLUTION: what to write' and '# END SOLUTION'"
-        raise _fail(stem, cell.line, cause, remedy)
+        raise fault(stem, cell.line, cause, remedy)
 
 
 def _setup(before: list[Cell]) -> str:
@@ -292,7 +227,7 @@ def _equivalents(cell: Cell, stem: str) -> list[Equivalent]:
         match = _EQUIVALENT.match(item)
         if not match:
             cause = f"cannot read the equivalent mutant {item!r}"
-            raise _fail(stem, cell.line, cause, "write '- `before` -> `after`: reason'")
+            raise fault(stem, cell.line, cause, "write '- `before` -> `after`: reason'")
         reason = " ".join(match["reason"].split())
         found.append(Equivalent(match["before"], match["after"], reason))
     return found

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import jupytext
 import pytest
 
 from fedlab_utils.course import source
@@ -16,21 +15,6 @@ def test_header_and_question_are_read() -> None:
     assert (lesson.number, lesson.slug, lesson.stem) == (90, "toy", "90_toy")
     assert (lesson.title, lesson.data, lesson.minutes) == ("A toy", "none", 5)
     assert lesson.question == "How does one scale a list?"
-
-
-@pytest.mark.parametrize("text", [TOY, *(p.read_text("utf-8") for p in source.source_paths())])
-def test_cells_are_read_as_jupytext_reads_them(text: str) -> None:
-    ours = [
-        ("markdown" if cell.markdown else "code", cell.source)
-        for cell in source._cells(text, "90_toy")
-    ]
-    header = (
-        "# ---\n# jupyter:\n#   jupytext:\n#     text_representation:\n#       extension: .py\n"
-    )
-    header += "#       format_name: percent\n# ---\n"
-    body = text.split("# ---\n", 2)[2]
-    theirs = jupytext.reads(header + body, fmt="py:percent").cells
-    assert ours == [(cell.cell_type, cell.source) for cell in theirs]
 
 
 def test_an_exercise_gathers_what_belongs_to_it() -> None:
