@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import psutil
+
+from fedlab_utils.data.workers import available_cores
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -20,9 +21,7 @@ def memory_bytes(cgroup: Path = _CGROUP) -> tuple[int, bool]:
 
 def cores(cgroup: Path = _CGROUP) -> float:
     """Processor cores, a container's share of time counted."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    count = float(len(affinity(0)) if affinity else os.cpu_count() or 1)
-    return min(count, _share(cgroup))
+    return min(float(available_cores()), _share(cgroup))
 
 
 def _share(cgroup: Path) -> float:

@@ -58,9 +58,9 @@ class Preflight:
 
         display({"text/html": self.table_html(), "text/plain": self.table_text()}, raw=True)
         if importlib.util.find_spec("anywidget"):
-            from fedlab_utils.course.webgl import WebGLProbe
+            from fedlab_utils.course.webgl import WebGLLine
 
-            display(WebGLProbe())
+            display(WebGLLine())
 
     def table_html(self) -> str:
         """The report as an HTML table; the verdict is a word, its sign only repeats it."""

@@ -1,40 +1,37 @@
-"""Ask the browser whether it can draw with WebGL 2, which the 3-D viewer needs."""
+"""Say whether the browser can draw with WebGL 2, which the 3-D viewer needs."""
 
 from __future__ import annotations
 
-import anywidget
-import traitlets
+import ipywidgets
 
-_TWIN = (
-    "WebGL: only your browser can tell. Run the cell in JupyterLab to find out; "
-    "without WebGL the lessons show still pictures in place of the 3-D viewer."
-)
+from fedlab_utils.ui.webgl import SilentProbe
 
-_SCRIPT = """
-function render({ model, el }) {
-  const gl = document.createElement("canvas").getContext("webgl2");
-  const line = document.createElement("p");
-  line.setAttribute("role", "status");
-  line.textContent = gl
-    ? "WebGL 2: ok, the 3-D viewer works in this browser."
-    : "WebGL 2: look. This browser has none, so the lessons show still pictures. " +
-      "Turn on hardware acceleration in its settings, or try another browser.";
-  el.appendChild(line);
-  model.set("available", gl ? "yes" : "no");
-  model.save_changes();
-  gl?.getExtension("WEBGL_lose_context")?.loseContext();
+_LINES = {
+    "unknown": "WebGL: only your browser can tell. Run the cell in JupyterLab to find out; "
+    "without WebGL the lessons show still pictures in place of the 3-D viewer.",
+    "yes": "WebGL 2: ok, the 3-D viewer works in this browser.",
+    "no": "WebGL 2: look. This browser has none, so the lessons show still pictures. "
+    "Turn on hardware acceleration in its settings, or try another browser.",
 }
-export default { render };
-"""
 
 
-class WebGLProbe(anywidget.AnyWidget):
-    """One line that the browser writes; ``available`` becomes "yes" or "no" once it has."""
+class WebGLLine(ipywidgets.VBox):
+    """One line of text, which tells the answer once the browser has given it."""
 
-    _esm = _SCRIPT
-    available = traitlets.Unicode("unknown").tag(sync=True)
+    def __init__(self) -> None:
+        self.probe, self._line = SilentProbe(), ipywidgets.HTML()
+        super().__init__([self._line, self.probe])
+        self.probe.observe(self._tell, "available")
+        self._tell()
 
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict, dict] | None:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return data | {"text/html": f"<p>{_TWIN}</p>", "text/plain": _TWIN}, metadata
+    @property
+    def text(self) -> str:
+        """What the line says now."""
+        return _LINES[self.probe.available]
+
+    def _tell(self, _change: object = None) -> None:
+        self._line.value = f'<p role="status">{self.text}</p>'
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict:
+        twin = {"text/html": f"<p>{self.text}</p>", "text/plain": self.text}
+        return super()._repr_mimebundle_(**kwargs) | twin
