@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 
 from fedlab_utils.course.messages import Message
-from fedlab_utils.course.progress import progress_path, read_progress, reset
+from fedlab_utils.course.progress import progress_path, read_progress, reset, set_aside
 from fedlab_utils.course.source import Lesson, lessons
 
 
@@ -37,6 +37,8 @@ class Board:
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         rows, where = self.rows(), f"Kept on this machine only, in {progress_path().name}."
+        if unread := set_aside():
+            where += f" A file that could not be read is kept beside it as {unread[-1]}."
         head = "".join(f'<th scope="col">{column}</th>' for column in self.columns)
         body = "".join(
             f'<tr><th scope="row" style="text-align: left">{html.escape(row[0])}</th>'

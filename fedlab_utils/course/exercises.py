@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fedlab_utils.course import progress
+from fedlab_utils.course.checks import describe
 from fedlab_utils.course.judging import judge_answer
 from fedlab_utils.course.messages import Message, Text, code_block
 from fedlab_utils.course.registry import check_names, did_you_mean, find_check, find_exercise
@@ -63,8 +64,12 @@ def hint(name: str, tier: int | None = None) -> Message | Text:
     if exercise is None or not exercise.hints:
         return _unknown(name)
     last = len(exercise.hints)
-    wanted = progress.hints_seen(name) + 1 if tier is None else tier
-    shown = min(max(int(wanted), 1), last)
+    try:
+        wanted = progress.hints_seen(name) + 1 if tier is None else int(tier)
+    except Exception:  # whatever the student gives for a number
+        text = f"The hints of {name} are numbered 1 to {last}; there is no {describe(tier)}."
+        return Message("unknown", text, f'Without a number, `hint("{name}")` goes one further.')
+    shown = min(max(wanted, 1), last)
     progress.record_hint(name, shown)
     if shown < last:
         more = f'`hint("{name}")` says more.'
@@ -82,5 +87,6 @@ def solution(name: str) -> Message | Text:
     return Text(f"**One answer to {name}**\n\n{code_block(exercise.solution)}")
 
 
-def _unknown(name: str) -> Message:
-    return Message("unknown", f"There is no exercise `{name}`.", did_you_mean(name, check_names()))
+def _unknown(name: object) -> Message:
+    shown = f"`{name}`" if isinstance(name, str) else describe(name)
+    return Message("unknown", f"There is no exercise {shown}.", did_you_mean(name, check_names()))

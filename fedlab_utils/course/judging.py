@@ -46,6 +46,21 @@ def judge_answer(
     seconds
         Time limit for all calls together.
     """
+    try:
+        with limited_printing(), time_limit(seconds):
+            return _tried(given, check, exercise)
+    except Wrong as wrong:
+        return Verdict("wrong", str(wrong))
+    except BaseException as error:
+        try:
+            return _failed(error, given, seconds)
+        except BaseException:  # an object may refuse even to be looked at
+            return Verdict(
+                "error", f"`{type(error).__name__}` when the check looked at your answer."
+            )
+
+
+def _tried(given: object, check: Callable, exercise: Exercise) -> Verdict:
     if given is ... or is_stub(given, exercise):
         message = f"Replace the `...` in `{exercise.answer_name}`, then run both cells again."
         return Verdict("stub", message)
@@ -55,16 +70,13 @@ def judge_answer(
             f"The check wants the function itself, but was given {describe(given)}. "
             f"Write `check.{exercise.name}({exercise.answer_name})`, without calling the function.",
         )
-    try:
-        with limited_printing(), time_limit(seconds):
-            remark = check(Answer(given, exercise.answer_name))
-    except Wrong as wrong:
-        return Verdict("wrong", str(wrong))
-    except BaseException as error:
-        if isinstance(error, Exception) and not in_own_code(error, given):
-            return Verdict("wrong", _signature_or_result(error))
-        return Verdict("error", explain(error, given, seconds))
-    return Verdict("passed", remark or "")
+    return Verdict("passed", check(Answer(given, exercise.answer_name)) or "")
+
+
+def _failed(error: BaseException, given: object, seconds: float) -> Verdict:
+    if isinstance(error, Exception) and not in_own_code(error, given):
+        return Verdict("wrong", _signature_or_result(error))
+    return Verdict("error", explain(error, given, seconds))
 
 
 def _signature_or_result(error: Exception) -> str:

@@ -17,6 +17,14 @@ from fedlab_utils.course.address import course_root
 
 NOT_SAVED = " (Your progress could not be saved: the folder is not writable.)"
 _VERSION = 1
+_FIELDS = {
+    "attempts": int,
+    "hints": int,
+    "answers": int,
+    "passed": bool,
+    "solution_seen": bool,
+    "right": bool,
+}
 _STALE_LOCK = 5.0  # seconds; a lock older than this was left by a killed kernel
 
 
@@ -31,16 +39,20 @@ def read_progress() -> dict[str, dict]:
     path = progress_path()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        tables = content["exercises"], content["quizzes"]
-        if all(isinstance(entry, dict) for table in tables for entry in table.values()):
+        if _is_progress(content):
             return content
     except FileNotFoundError:
         return _empty()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, RecursionError):
         pass
     with suppress(OSError):
         path.replace(path.with_name(f"progress.corrupt-{time.time_ns()}.json"))
     return _empty()
+
+
+def set_aside() -> list[str]:
+    """Names of the corrupt files that :func:`read_progress` has set aside."""
+    return sorted(path.name for path in progress_path().parent.glob("progress.corrupt-*.json"))
 
 
 def record_attempt(name: str, *, passed: bool) -> bool:
@@ -86,6 +98,20 @@ def reset() -> None:
 
 def _empty() -> dict[str, dict]:
     return {"version": _VERSION, "exercises": {}, "quizzes": {}}
+
+
+def _is_progress(content: object) -> bool:
+    """Whether what a file holds can be read, counted on and shown."""
+    return isinstance(content, dict) and all(
+        isinstance(table, dict) and all(map(_is_entry, table.values()))
+        for table in (content.get("exercises"), content.get("quizzes"))
+    )
+
+
+def _is_entry(entry: object) -> bool:
+    return isinstance(entry, dict) and all(
+        type(value) is _FIELDS.get(name, type(value)) for name, value in entry.items()
+    )
 
 
 def _update(table: str, name: str, change: Callable[[dict], None]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fedlab_utils.course import progress
+from fedlab_utils.course.checks import describe
 from fedlab_utils.course.messages import Message, inline_html, plain
 from fedlab_utils.course.question import Choice, Quiz
 from fedlab_utils.course.registry import did_you_mean, find_quiz
@@ -24,7 +25,8 @@ def quiz(name: str) -> QuizView | Message:
     found = find_quiz(name)
     if found is None:
         names = [q for lesson in lessons() for q in lesson.quizzes]
-        return Message("unknown", f"There is no quiz `{name}`.", did_you_mean(name, names))
+        shown = f"`{name}`" if isinstance(name, str) else describe(name)
+        return Message("unknown", f"There is no quiz {shown}.", did_you_mean(name, names))
     return QuizView(found)
 
 

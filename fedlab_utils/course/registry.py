@@ -30,21 +30,26 @@ def find_check(name: str) -> Callable:
     return getattr(import_module(check_names()[name]), name)
 
 
-def find_exercise(name: str) -> Exercise | None:
+def find_exercise(name: object) -> Exercise | None:
     """Return the exercise ``name`` as its lesson's source tells it, or None."""
+    if not isinstance(name, str):
+        return None
     return next((x.exercises[name] for x in _likely_first(name) if name in x.exercises), None)
 
 
-def find_quiz(name: str) -> Quiz | None:
+def find_quiz(name: object) -> Quiz | None:
     """Return the quiz ``name``, or None."""
+    if not isinstance(name, str):
+        return None
     return next((x.quizzes[name] for x in source.lessons() if name in x.quizzes), None)
 
 
-def did_you_mean(name: str, names: Iterable[str]) -> str:
+def did_you_mean(name: object, names: Iterable[str]) -> str:
     """Complete "there is no NAME": propose the nearest names, or list them all."""
     known = sorted(names)
-    near = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
-    if near:
+    if not isinstance(name, str):
+        return f'Give its name in quotes, such as `"{known[0]}"`.'
+    if near := difflib.get_close_matches(name, known, n=2, cutoff=0.5):
         return "Did you mean " + " or ".join(f"`{n}`" for n in near) + "?"
     return "There are: " + ", ".join(f"`{n}`" for n in known) + "."
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from fedlab_utils.course import check, hint, progress, solution
+from fedlab_utils.course import check, hint, progress, quiz, solution
 from fedlab_utils.course.registry import find_exercise
 
 
@@ -61,6 +63,34 @@ def test_hints_go_one_further_each_time_and_stay_at_the_last() -> None:
     assert hints[0] in str(hint("millilitres", 1))
     assert hints[-1] in str(hint("millilitres", 99))
     assert "This was the last" in str(hint("millilitres", 99))
+
+
+@pytest.mark.parametrize("tier", ["two", float("nan"), float("inf"), [1], 2j, object()])
+def test_a_tier_that_is_no_number_is_answered(tier) -> None:
+    message = hint("millilitres", tier)
+    assert message.status == "unknown"
+    assert "numbered 1 to 2" in str(message)
+    assert entry() == {}
+
+
+@pytest.mark.parametrize("name", [None, 5, [], {}, right, float("nan")])
+def test_a_name_that_is_no_text_is_answered(name) -> None:
+    for message in (hint(name), hint(name, 1), solution(name), quiz(name)):
+        assert message.status == "unknown"
+        assert "Give its name in quotes" in str(message)
+
+
+@pytest.mark.parametrize(
+    "entry", [{"attempts": None, "hints": "x"}, {"passed": 1}, {"hints": True}]
+)
+def test_a_progress_file_of_wrong_types_does_not_stop_the_check(entry) -> None:
+    path = progress.progress_path()
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"exercises": {"millilitres": entry}, "quizzes": {}}))
+    assert "Hint 1 of" in str(hint("millilitres"))
+    assert check.millilitres(right).status == "passed"
+    assert progress.read_progress()["exercises"]["millilitres"]["attempts"] == 1
+    assert len(progress.set_aside()) == 1
 
 
 def test_the_solution_is_shown_as_code_and_noted() -> None:

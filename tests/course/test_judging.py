@@ -93,6 +93,24 @@ def test_an_answer_with_a_hostile_repr_is_survived() -> None:
     assert tried(source.replace("return X()", "pass") + "\nmy_scale = X()").status == "wrong"
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        "__getattribute__(self, name): raise ValueError",
+        "__getattribute__(self, name): raise SystemExit",
+        "__getattribute__(self, name): return 1 / 0",
+        "__getattr__(self, name): raise KeyError(name)",
+    ],
+)
+def test_an_object_that_does_not_let_itself_be_looked_at_is_survived(method: str) -> None:
+    source = f"class X:\n    def {method}\nmy_scale = X()"
+    assert tried(source).status in ("wrong", "error")
+    callable_too = source.replace("class X:\n", "class X:\n    def __call__(self, v): return v\n")
+    assert tried(callable_too).status in ("wrong", "error")
+    returned = source.replace("my_scale = X()", "def my_scale(values): return X()")
+    assert tried(returned).status in ("wrong", "error")
+
+
 def test_printing_and_time_limits_leave_nothing_behind() -> None:
     before = sys.getrecursionlimit()
     tried(f"def my_scale(values):\n    {BODY['endless loop']}", seconds=0.2)

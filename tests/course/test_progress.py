@@ -32,7 +32,19 @@ def test_what_is_recorded_is_read_back() -> None:
 
 @pytest.mark.parametrize(
     "corrupt",
-    ["", "{", "[]", "null", '{"exercises": {}}', '{"exercises": [], "quizzes": {"a": 1}}', "\x00"],
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"exercises": {}}',
+        '{"exercises": [], "quizzes": {"a": 1}}',
+        "\x00",
+        '{"exercises": {"a": {"attempts": null}}, "quizzes": {}}',
+        '{"exercises": {}, "quizzes": {"q": {"right": "yes"}}}',
+        '{"exercises": 1, "quizzes": {}}',
+        "[" * 100_000,
+    ],
 )
 def test_a_corrupt_file_is_set_aside_and_progress_goes_on(corrupt: str) -> None:
     path = progress.progress_path()
@@ -40,6 +52,7 @@ def test_a_corrupt_file_is_set_aside_and_progress_goes_on(corrupt: str) -> None:
     path.write_text(corrupt)
     assert progress.read_progress()["exercises"] == {}
     assert [p.read_text() for p in path.parent.glob("progress.corrupt-*.json")] == [corrupt]
+    assert progress.set_aside() == [p.name for p in path.parent.glob("progress.corrupt-*.json")]
     assert progress.record_attempt("a", passed=True)
     assert json.loads(path.read_text())["exercises"]["a"]["passed"] is True
 
