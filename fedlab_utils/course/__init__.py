@@ -10,6 +10,7 @@ _EXPORTS = {
     "progress_board": "board",
     "show_source": "listing",
     "preflight": "machine",
+    "open_patients": "patients",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

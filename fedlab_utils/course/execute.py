@@ -33,8 +33,10 @@ class Measured:
     megabytes: float
 
 
-def execute(notebook: NotebookNode, name: str, home: Path | None = None) -> Measured:
-    """Run all cells in place, from an empty progress file and the embedded patients.
+def execute(
+    notebook: NotebookNode, name: str, home: Path | None = None, data: Path | None = None
+) -> Measured:
+    """Run all cells in place, from an empty progress file.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ def execute(notebook: NotebookNode, name: str, home: Path | None = None) -> Meas
         Named in errors.
     home
         Folder for the progress file; a temporary one by default.
+    data
+        Folder of the patients; the embedded ones by default.
 
     Raises
     ------
@@ -63,7 +67,7 @@ def execute(notebook: NotebookNode, name: str, home: Path | None = None) -> Meas
         start = time.perf_counter()
         try:
             with watch:
-                client.execute(env=_environment(home or Path(temporary)))
+                client.execute(env=_environment(home or Path(temporary), data))
         except CellExecutionError as error:
             raise CourseError(name, f"a cell fails: {error}", "mend the cell") from error
         return Measured(time.perf_counter() - start, watch.peak / 1e6)
@@ -82,11 +86,24 @@ def tidy(notebook: NotebookNode, name: str) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.metadata.pop("execution", None)
-            cell.outputs = [_tidy_output(output, cell.id, name) for output in cell.outputs]
+            outputs = _joined(cell.outputs)
+            cell.outputs = [_tidy_output(output, cell.id, name) for output in outputs]
     size = len(nbformat.writes(notebook).encode())
     if size > LARGEST:
         cause = f"the notebook has {size / 1e6:.1f} MB, more than {LARGEST / 1e6:.0f}"
         raise CourseError(name, cause, "draw smaller or fewer figures")
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Join pieces of one printed text; where it comes in pieces depends on the machine's load."""
+    joined: list[NotebookNode] = []
+    for output in outputs:
+        before = joined[-1] if joined else {}
+        if "text" in output and before.get("name") == output.get("name"):
+            before.text += output.text
+        else:
+            joined.append(output)
+    return joined
 
 
 def _tidy_output(output: NotebookNode, cell: str, name: str) -> NotebookNode:
@@ -108,18 +125,23 @@ def _plain(text: str) -> str:
     return text.replace(str(course_root()), "fedlab")
 
 
-def _environment(home: Path) -> dict[str, str]:
-    """The kernel's environment: embedded patients, laptop tier, and nobody's own progress."""
+def _environment(home: Path, data: Path | None) -> dict[str, str]:
+    """The kernel's environment: these patients, laptop tier, and nobody's own progress."""
     mine = {k: v for k, v in os.environ.items() if k not in ("FEDLAB_DATA", "FEDLAB_TIER")}
+    patients = {"FEDLAB_DATA": str(data)} if data else {}
     path = [str(course_root()), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return mine | {
-        "FEDLAB_HOME": str(home),
-        "PYTHONPATH": os.pathsep.join(path),
-        # plotly's other renderers store megabytes of JavaScript in each notebook
-        "PLOTLY_RENDERER": "plotly_mimetype",
-        # pytest and the shell may have chosen a drawing backend; a notebook draws inline
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }
+    return (
+        mine
+        | patients
+        | {
+            "FEDLAB_HOME": str(home),
+            "PYTHONPATH": os.pathsep.join(path),
+            # plotly's other renderers store megabytes of JavaScript in each notebook
+            "PLOTLY_RENDERER": "plotly_mimetype",
+            # pytest and the shell may have chosen a drawing backend; a notebook draws inline
+            "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        }
+    )
 
 
 class _MemoryWatch:

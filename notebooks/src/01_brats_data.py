@@ -21,11 +21,9 @@
 # %%
 import numpy as np
 
-from fedlab_utils.course import check, hint, quiz, show_source, solution
-from fedlab_utils.data import open_cohort
+from fedlab_utils.course import check, hint, open_patients, quiz, show_source, solution
 
-cohort = open_cohort().labelled()
-print(cohort.description)
+cohort, [case] = open_patients()
 
 # %% [markdown]
 # With `FEDLAB_DATA` unset these are **phantom** patients: computed, not scanned. Their anatomy comes from an average of
@@ -45,7 +43,7 @@ print(cohort.description)
 # ## One case on disk
 
 # %%
-files = cohort.cases[0]
+files = case.files
 print(
     f"case {files.case_id}: patient {files.patient_id}, layout {files.layout}, labels {files.scheme}"
 )
@@ -55,10 +53,9 @@ for path in sorted(files.paths):
 # %% [markdown]
 # Five files: four MRI *sequences* of the same head, and one *segmentation*. The format is
 # [NIfTI](https://nifti.nimh.nih.gov/): a 3-D array, and a header that says how the array lies in the patient. A cell of the array is a
-# *voxel*, a little box of tissue. Let us read the case and see what arrives.
+# *voxel*, a little box of tissue. `cohort.load(files.case_id)` reads a case; here is what arrives.
 
 # %%
-case = cohort.load(files.case_id)
 print("image  ", case.image.shape, case.image.dtype, "(sequence, right, anterior, superior)")
 print("labels ", case.labels.shape, case.labels.dtype, "values", np.unique(case.labels))
 print("spacing", case.spacing, "mm")
@@ -163,6 +160,13 @@ def my_regions(labels):
     return np.stack([labels > 0, core, enhancing])
 
 
+# %% wrong="regions" diagnosis="boolean array"
+def my_regions(labels):
+    enhancing = labels == ENHANCING
+    core = enhancing | (labels == NECROSIS)
+    return 7.0 * np.stack([enhancing, core, labels > 0])
+
+
 # %% wrong="regions" diagnosis="oedema"
 def my_regions(labels):
     enhancing = labels == ENHANCING
@@ -251,6 +255,14 @@ def my_clean_labels(raw, allowed):
     return labels
 
 
+# %% wrong="clean_labels" diagnosis="too far from an integer"
+def my_clean_labels(raw, allowed):
+    rounded = np.rint(raw)
+    if np.abs(raw - rounded).max() > 0.06 or not np.isin(rounded, allowed).all():
+        raise ValueError("these are no labels of this scheme")
+    return rounded.astype(np.uint8)
+
+
 # %% wrong="clean_labels" diagnosis="not in the scheme"
 def my_clean_labels(raw, allowed):
     rounded = np.rint(raw)
@@ -324,6 +336,13 @@ def my_to_ras(volume, affine):
     return np.flip(volume, backwards).transpose(order)
 
 
+# %% wrong="to_ras" diagnosis="where the first voxel lies"
+def my_to_ras(volume, affine):
+    order = np.argsort(np.abs(affine[:3, :3]).argmax(axis=0))
+    backwards = [axis for axis in range(3) if affine[axis, 3] > 0]
+    return np.flip(volume.transpose(order), backwards)
+
+
 # %% [markdown] equivalent="to_ras"
 # - `backwards = [axis for axis in range(3) if affine[axis, order[axis]] < 0]` -> `backwards = [axis for axis in range(3) if affine[axis, order[axis]] <= 0]`: the entry is the voxel's edge, which is never 0.
 # - `patient_axis = np.abs(affine[:3, :3]).argmax(axis=0)` -> `patient_axis = np.abs(affine[:4, :3]).argmax(axis=0)`: the fourth row of an affine is 0, 0, 0, 1, so it never holds a column's largest number.
@@ -378,6 +397,55 @@ def my_split_by_patient(patients, test_fraction, rng):
 def my_split_by_patient(patients, test_fraction, rng):
     everyone = np.unique(patients)
     return np.isin(patients, rng.choice(everyone, size=round(test_fraction * len(everyone))))
+
+
+# %% wrong="split_by_patient" diagnosis="neighbours in a row"
+def my_split_by_patient(patients, test_fraction, rng):
+    everyone = np.unique(patients)
+    turned = np.roll(everyone, rng.integers(len(everyone)))
+    return np.isin(patients, turned[: round(test_fraction * len(everyone))])
+
+
+# %% wrong="split_by_patient" diagnosis="each should be as likely"
+def my_split_by_patient(patients, test_fraction, rng):
+    everyone, scans = np.unique(patients, return_counts=True)
+    count = round(test_fraction * len(everyone))
+    return np.isin(patients, rng.choice(everyone[scans == 1], size=count, replace=False))
+
+
+# %% wrong="split_by_patient" diagnosis="each should be as likely"
+def my_split_by_patient(patients, test_fraction, rng):
+    shuffled = dict.fromkeys(rng.permutation(patients))  # who has more scans comes up sooner
+    count = round(test_fraction * len(shuffled))
+    return np.isin(patients, list(shuffled)[:count])
+
+
+# %% wrong="split_by_patient" diagnosis="not always up"
+def my_split_by_patient(patients, test_fraction, rng):
+    everyone = np.unique(patients)
+    count = int(np.ceil(test_fraction * len(everyone)))
+    return np.isin(patients, rng.choice(everyone, size=count, replace=False))
+
+
+# %% wrong="split_by_patient" diagnosis="not always down"
+def my_split_by_patient(patients, test_fraction, rng):
+    everyone = np.unique(patients)
+    count = int(test_fraction * len(everyone))
+    return np.isin(patients, rng.choice(everyone, size=count, replace=False))
+
+
+# %% wrong="split_by_patient" diagnosis="boolean numpy array"
+def my_split_by_patient(patients, test_fraction, rng):
+    everyone = np.unique(patients)
+    count = round(test_fraction * len(everyone))
+    return np.isin(patients, rng.choice(everyone, size=count, replace=False)).tolist()
+
+
+# %% wrong="split_by_patient" diagnosis="use only `rng`"
+def my_split_by_patient(patients, test_fraction, rng):
+    everyone = np.unique(patients)
+    count = round(test_fraction * len(everyone))
+    return np.isin(patients, np.random.choice(everyone, size=count, replace=False))
 
 
 # %% [markdown]

@@ -24,14 +24,10 @@
 # %%
 import numpy as np
 
-from fedlab_utils.course import check, hint, quiz, show_source, solution
-from fedlab_utils.data import PreprocessSettings, brain_mask, open_cohort, preprocess, to_regions
+from fedlab_utils.course import check, hint, open_patients, quiz, show_source, solution
+from fedlab_utils.data import PreprocessSettings, brain_mask, preprocess, to_regions
 
-cohort = open_cohort().labelled()
-print(cohort.description)
-turn = cohort.table.groupby("institution", dropna=False).cumcount()
-chosen = turn.sort_values(kind="stable").index[:6]  # one case of each institution, then a second
-patients = [cohort.load(case_id) for case_id in chosen]
+cohort, patients = open_patients(at_most=6)  # one of each institution, then a second
 case = patients[0]
 
 # %% [markdown]
@@ -314,9 +310,9 @@ settings = PreprocessSettings(spacing=current_tier().spacing)
 with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as empty:
     for attempt in ("first", "second"):
         start = time.perf_counter()
-        load_preprocessed(cohort.cases[0], settings, cache_dir=Path(empty))
+        load_preprocessed(case.files, settings, cache_dir=Path(empty))
         print(f"{attempt} call: {time.perf_counter() - start:.3f} s")
-ready = load_preprocessed(cohort.cases[0], settings)
+ready = load_preprocessed(case.files, settings)
 print("image", ready.image.shape, ready.image.dtype)
 
 # %%
@@ -333,7 +329,7 @@ from fedlab_utils.data import TIERS, SliceDataset
 
 laptop = TIERS["laptop"]
 at_2_mm = PreprocessSettings(spacing=laptop.spacing)
-cached = [load_preprocessed(files, at_2_mm) for files in cohort.cases[:6]]
+cached = [load_preprocessed(patient.files, at_2_mm) for patient in patients]
 slices = SliceDataset(cached, size=laptop.size)
 with_tumour = sum(bool(slices[i]["target"].any()) for i in range(len(slices)))
 item = slices[len(slices) // 2]
@@ -423,6 +419,68 @@ def my_augment(image, target, rng):
     if rng.random() < 0.5:
         image, target = np.flip(image, axis=0), np.flip(target, axis=0)
     return image, target
+
+
+# %% wrong="augment" diagnosis="use only `rng`"
+def my_augment(image, target, rng):
+    image = image * np.random.uniform(0.9, 1.1, size=(4, 1, 1))
+    if np.random.random() < 0.5:
+        image, target = np.flip(image, axis=1), np.flip(target, axis=1)
+    return image, target
+
+
+# %% wrong="augment" diagnosis="choose among a few"
+def my_augment(image, target, rng):
+    image = image * rng.choice([0.9, 1.1], size=(4, 1, 1))
+    if rng.random() < 0.5:
+        image, target = np.flip(image, axis=1), np.flip(target, axis=1)
+    return image, target
+
+
+# %% wrong="augment" diagnosis="cut at the ends"
+def my_augment(image, target, rng):
+    image = image * np.clip(rng.normal(1, 0.05, size=(4, 1, 1)), 0.9, 1.1)
+    if rng.random() < 0.5:
+        image, target = np.flip(image, axis=1), np.flip(target, axis=1)
+    return image, target
+
+
+# %% wrong="augment" diagnosis="evenly"
+def my_augment(image, target, rng):
+    image = image * rng.triangular(0.9, 1, 1.1, size=(4, 1, 1))
+    if rng.random() < 0.5:
+        image, target = np.flip(image, axis=1), np.flip(target, axis=1)
+    return image, target
+
+
+# %% wrong="augment" diagnosis="share a factor"
+def my_augment(image, target, rng):
+    image = image.copy()
+    image[0] *= rng.uniform(0.9, 1.1)
+    image[1:] *= rng.uniform(0.9, 1.1)
+    if rng.random() < 0.5:
+        image, target = np.flip(image, axis=1), np.flip(target, axis=1)
+    return image, target
+
+
+# %% wrong="augment" diagnosis="depend on each other"
+def my_augment(image, target, rng):
+    first, second = rng.uniform(0.9, 1.1, size=2)
+    image = image * np.array([first, 2 - first, second, 2 - second]).reshape(4, 1, 1)
+    if rng.random() < 0.5:
+        image, target = np.flip(image, axis=1), np.flip(target, axis=1)
+    return image, target
+
+
+# %% wrong="augment" diagnosis="both results of one call"
+def my_augment(image, target, rng):
+    def both():
+        new = image * rng.uniform(0.9, 1.1, size=(4, 1, 1))
+        if rng.random() < 0.5:
+            return np.flip(new, axis=1), np.flip(target, axis=1)
+        return new, target
+
+    return both()[0], both()[1]
 
 
 # %% [markdown] equivalent="augment"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge
+from fedlab_utils.course.checks import Wrong, as_array, as_mask, as_number, describe, judge
 
 
 @pytest.mark.parametrize("value", [True, "3", None, [3], np.array([3]), 3j, np.array("a")])
@@ -24,6 +24,19 @@ def test_arrays_are_read_from_lists_and_tensors() -> None:
 
     assert as_array([[1, 2]], (1, 2)).tolist() == [[1, 2]]
     assert as_array(torch.ones(2), (2,)).tolist() == [1, 1]
+
+
+def test_a_mask_is_a_boolean_array_and_nothing_else() -> None:
+    mask = np.array([True, False])
+    assert as_mask(mask, (2,)) is mask
+    for value, says in (
+        ([True, False], "numpy array; yours is a list"),
+        (7.0 * mask, "of type float64"),
+        (mask.astype(np.uint8), "of type uint8"),
+        (mask[:1], "shape"),
+    ):
+        with pytest.raises(Wrong, match=says):
+            as_mask(value, (2,))
 
 
 def test_a_mistake_is_named_by_its_value() -> None:

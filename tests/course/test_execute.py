@@ -40,6 +40,15 @@ def test_tidying_keeps_the_twin_and_drops_the_widget() -> None:
     assert notebook.cells[0].metadata == {}
 
 
+def test_a_text_that_came_in_pieces_is_joined() -> None:
+    pieces = [("stdout", "a\n"), ("stdout", "b\n"), ("stderr", "c\n"), ("stdout", "d\n")]
+    outputs = [{"output_type": "stream", "name": name, "text": text} for name, text in pieces]
+    notebook = shown(*outputs[:2], {"output_type": "display_data", "data": {}}, *outputs[1:])
+    tidy(notebook, "toy")
+    texts = [output.get("text") for output in notebook.cells[0].outputs]
+    assert texts == ["a\nb\n", None, "b\n", "c\n", "d\n"]
+
+
 def test_a_widget_without_twin_is_refused() -> None:
     data = {WIDGET_VIEW: WIDGET, "text/plain": "VBox()"}
     with pytest.raises(CourseError, match="cell shows shows a widget without a static twin"):

@@ -74,3 +74,39 @@ def test_a_lesson_has_exercises_a_summary_and_a_quiz(lesson: Lesson) -> None:
     ]
     assert "## What you have learnt" in headings
     assert sum(line.startswith("# ") for line in headings) == 1
+
+
+RIGHT_TOO = {
+    "dice": [
+        "def my_dice(prediction, truth):\n"
+        "    shared, sizes = (prediction & truth).sum(), prediction.sum() + truth.sum()\n"
+        "    return (2 * shared + 1e-8) / (sizes + 1e-8)",
+    ],
+    "split_by_patient": [
+        "def my_split_by_patient(patients, test_fraction, rng):\n"
+        "    everyone = np.unique(patients)\n"
+        "    shuffled = rng.permutation(everyone)\n"
+        "    return np.isin(patients, shuffled[: round(test_fraction * len(everyone))])",
+    ],
+    "augment": [
+        "def my_augment(image, target, rng):\n"
+        "    if rng.integers(2):\n"
+        "        image, target = image[:, ::-1], target[:, ::-1]\n"
+        "    factors = [0.9 + 0.2 * rng.random() for _ in range(4)]\n"
+        "    return np.stack([f * s for f, s in zip(factors, image)]), target",
+        "def my_augment(image, target, rng):\n"
+        "    image = image.astype(np.float32)\n"
+        "    image *= rng.uniform(0.9, 1.1, (4, 1, 1)).astype(np.float32)\n"
+        "    if rng.random() < 0.5:\n"
+        "        return np.flip(image, 1), np.flip(target, 1)\n"
+        "    return image, target",
+    ],
+}
+
+
+@pytest.mark.parametrize("name", RIGHT_TOO)
+def test_other_right_answers_pass(name: str) -> None:
+    exercise = next(exercise for exercise in EXERCISES if exercise.name == name)
+    for source in RIGHT_TOO[name]:
+        verdict = tried(exercise, source)
+        assert verdict.status == "passed", verdict.message

@@ -61,6 +61,16 @@ def as_array(value: object, shape: tuple[int, ...] | None = None) -> np.ndarray:
     return array
 
 
+def as_mask(value: object, shape: tuple[int, ...]) -> np.ndarray:
+    """Return ``value`` if it is a boolean array of the given shape, or tell what it is instead."""
+    array = as_array(value, shape)
+    if not isinstance(value, np.ndarray):
+        raise Wrong(f"Return a boolean numpy array; yours is a {type(value).__name__}.")
+    if array.dtype != bool:
+        raise Wrong(f"Return a boolean array, of True and False; yours is of type {array.dtype}.")
+    return array
+
+
 def judge(
     got: object,
     want: object,

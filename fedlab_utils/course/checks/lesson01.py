@@ -6,9 +6,11 @@ from itertools import permutations, product
 
 import numpy as np
 
-from fedlab_utils.course.checks import Wrong, as_array
+from fedlab_utils.course.checks import Wrong, as_array, as_mask
 from fedlab_utils.course.guard import Answer
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
+
+_SPLITS = 300
 
 
 def regions(answer: Answer) -> None:
@@ -20,7 +22,7 @@ def regions(answer: Answer) -> None:
 
 
 def _one_label_map(answer: Answer, labels: np.ndarray) -> None:
-    got = as_array(answer(labels), (3, *labels.shape)).astype(bool)
+    got = as_mask(answer(labels), (3, *labels.shape))
     et = labels == ENHANCING
     tc = et | (labels == NECROSIS)
     wt = tc | (labels == OEDEMA)
@@ -63,7 +65,7 @@ def clean_labels(answer: Answer) -> None:
         raise Wrong(f"{near.tolist()} should become {want.tolist()}, not {got.tolist()}.")
     if got.dtype != np.uint8:
         raise Wrong(f"The values are right, but their type is {got.dtype}; uint8 is due.")
-    for value in (1.5, 2.06, 0.94, 3.93):
+    for value in (1.5, 2.055, 0.945, 3.93):
         _must_refuse(answer, value, scheme, "it is interpolated: too far from an integer")
     for value in (3.0, 5.0, -1.0):
         _must_refuse(answer, value, scheme, "it is not in the scheme")
@@ -78,9 +80,9 @@ def _must_accept_a_part_of_the_scheme(answer: Answer) -> None:
         got = "ValueError"
     if got != [3, 0]:
         raise Wrong(
-            f"[3.0, 0.05] in the scheme (0, 1, 3) should give [3, 0], not {got}: 0.05 is not *more* "
-            "than 0.05 away, a patient need not have every label, and each value must be in the "
-            "scheme, not the other way round."
+            f"[3.0, 0.05] in the scheme (0, 1, 3) should give [3, 0], not {got}: 0.05 is not "
+            "*more* than 0.05 away, a patient need not have every label, and each value must be "
+            "in the scheme, not the other way round."
         )
 
 
@@ -95,29 +97,36 @@ def _must_refuse(answer: Answer, value: float, scheme: tuple[int, ...], why: str
 
 
 def to_ras(answer: Answer) -> None:
-    """Every one of the 48 ways in which an array can lie along the patient's axes."""
+    """Every one of the 48 ways in which an array can lie, and the first voxel anywhere."""
     volume = np.arange(2 * 3 * 4).reshape(2, 3, 4)
-    failed = []
+    rng = np.random.default_rng(5)
+    failed, by_origin = [], True
     for order in permutations(range(3)):
         for signs in product((1, -1), repeat=3):
-            stored, affine = _store(volume, order, signs)
+            stored, affine = _store(volume, order, signs, rng.uniform(-90, 90, 3))
             got = as_array(answer(stored, affine))
-            if not (got.shape == volume.shape and np.array_equal(got, volume)):
+            if not np.array_equal(got, volume):
                 failed.append((order, signs, got))
+            flips = [axis for axis in range(3) if (signs[axis] < 0) != (affine[axis, 3] > 0)]
+            by_origin = by_origin and np.array_equal(got, np.flip(volume, flips))
+    if failed and by_origin:
+        raise Wrong(
+            "You read the direction from the last column of the affine, which says where the first "
+            "voxel lies. Which way an axis runs is the sign of the step, in `affine[:3, :3]`."
+        )
     if failed:
         raise Wrong(_what_failed(volume, failed))
 
 
 def _store(
-    volume: np.ndarray, order: tuple[int, ...], signs: tuple[int, ...]
+    volume: np.ndarray, order: tuple[int, ...], signs: tuple[int, ...], origin: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Store a RAS volume with array axis ``j`` along patient axis ``order[j]``."""
+    """Store a RAS volume with array axis ``j`` along patient axis ``order[j]``, from ``origin``."""
     spacing = (0.5, 2.0, 1.0)
     affine = np.eye(4)
-    affine[:3, :3] = 0
+    affine[:3, :3], affine[:3, 3] = 0, origin
     for j, axis in enumerate(order):
         affine[axis, j] = signs[axis] * spacing[axis]
-        affine[axis, 3] = 0 if signs[axis] > 0 else spacing[axis] * (volume.shape[axis] - 1)
     backwards = [axis for axis in range(3) if signs[axis] < 0]
     return np.flip(volume, backwards).transpose(order), affine
 
@@ -138,28 +147,56 @@ def _what_failed(volume: np.ndarray, failed: list) -> str:
 
 
 def split_by_patient(answer: Answer) -> None:
-    """Whole patients, the right number of them, at random, repeatable."""
+    """Whole patients, the right number of them, each as likely as any other, repeatable."""
     patients = np.array([f"p{i:02d}" for i in [*range(20), 3, 3, 7, 11, 15, 19]])
-    for fraction, count in ((0.25, 5), (0.4, 8), (0.13, 3)):
+    for fraction, count in ((0.25, 5), (0.4, 8), (0.13, 3), (0.11, 2)):
         for seed in range(4):
             _one_split(answer, patients, fraction, count, seed)
-    masks = [as_array(answer(patients, 0.25, np.random.default_rng(s))) for s in range(12)]
-    if len({mask.tobytes() for mask in masks}) < 6:
-        raise Wrong("Other generators give the same split: draw the patients at random with `rng`.")
-    again = as_array(answer(patients, 0.25, np.random.default_rng(0)))
-    if not np.array_equal(again, masks[0]):
+    masks = [_split(answer, patients, 0.4, seed) for seed in range(_SPLITS)]
+    if not np.array_equal(_split(answer, patients, 0.4, 0), masks[0]):
         raise Wrong("The same seed gives another split: use only `rng` for chance.")
+    _judge_chance(np.array(masks)[:, :20].astype(float))
+
+
+def _split(answer: Answer, patients: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    return as_mask(answer(patients, fraction, np.random.default_rng(seed)), patients.shape)
+
+
+def _judge_chance(chosen: np.ndarray) -> None:
+    """Every patient, and every pair of patients, must be drawn about as often as any other.
+
+    ``chosen`` is 1 where a split (row) draws a patient (column). The limits are five and a half
+    standard deviations, so that not one right answer in ten thousand is refused.
+    """
+    if len(np.unique(chosen, axis=0)) < 10:
+        raise Wrong("Other generators give the same split: draw the patients at random with `rng`.")
+    often = chosen.mean(axis=0)
+    if np.abs(often - 0.4).max() > 5.5 * np.sqrt(0.4 * 0.6 / _SPLITS):
+        raise Wrong(
+            f"In {_SPLITS} splits of 40 % some patients are drawn in {often.min():.0%}, others in "
+            f"{often.max():.0%}: each should be as likely, however many scans it has."
+        )
+    together = (chosen.T @ chosen / _SPLITS)[np.triu_indices(20, k=1)]
+    due = 0.4 * 7 / 19
+    if np.abs(together - due).max() > 5.5 * np.sqrt(due * (1 - due) / _SPLITS):
+        raise Wrong(
+            f"Some pairs of patients come together in {together.max():.0%} of the splits, others "
+            f"in {together.min():.0%}: draw each patient by itself, not neighbours in a row."
+        )
 
 
 def _one_split(
     answer: Answer, patients: np.ndarray, fraction: float, count: int, seed: int
 ) -> None:
-    mask = as_array(answer(patients, fraction, np.random.default_rng(seed)), patients.shape)
-    if mask.dtype != bool:
-        raise Wrong(f"Return a boolean array, True for test scans; yours is {mask.dtype}.")
+    mask = _split(answer, patients, fraction, seed)
     test, train = set(patients[mask]), set(patients[~mask])
     if both := sorted(test & train):
         raise Wrong(f"Patient {both[0]} is on both sides: deal out patients, not scans.")
+    exact = f"{fraction} of 20 patients are {fraction * 20:g}"
+    if len(test) == count + 1 and count < fraction * 20:
+        raise Wrong(f"{exact}, and you take {len(test)}: round to the nearest, not always up.")
+    if len(test) == count - 1 and count > fraction * 20:
+        raise Wrong(f"{exact}, and you take {len(test)}: round to the nearest, not always down.")
     if len(test) < count:
         raise Wrong(
             f"{len(test)} patients in the test set instead of {count}: are you drawing with "

@@ -8,6 +8,10 @@ from fedlab_utils.course.checks import Wrong, as_array, judge
 from fedlab_utils.course.guard import Answer
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 
+_DRAWS = 400
+_SIGMAS = 5.5  # how far chance may lead, in standard deviations
+_SAME = 1e-6  # factors closer than this are one
+
 
 def zscore(answer: Answer) -> None:
     """Brains of two sizes in one array size, with vessels and dark voxels as outliers."""
@@ -137,23 +141,48 @@ def _share(values: np.ndarray) -> np.ndarray:
 
 
 def augment(answer: Answer) -> None:
-    """Eighty draws on one patient: each must be a mirrored or unmirrored whole, scaled in range."""
+    """Many draws on one patient: each must be a mirrored or unmirrored whole, scaled in range."""
     rng = np.random.default_rng(4)
     image, target = rng.normal(0, 1, (4, 6, 5)), rng.random((3, 6, 5)) < 0.4
-    flips, factors = [], []
-    for seed in range(80):
-        flipped, used = _one_draw(answer, image, target, seed)
-        flips.append(flipped)
-        factors.append(used)
-    used = np.array(factors)
-    if np.ptp(used, axis=1).max() < 1e-9:
+    draws = [_one_draw(answer, image, target, seed) for seed in range(_DRAWS)]
+    for seed in range(20):
+        flip, used = _one_draw(answer, image, target, seed)
+        if flip != draws[seed][0] or not np.array_equal(used, draws[seed][1]):
+            raise Wrong("The same seed gives another result: use only `rng` for chance.")
+    flips, factors = (np.array(x) for x in zip(*draws, strict=True))
+    _judge_factors(factors)
+    if abs(flips.mean() - 0.5) > _SIGMAS * 0.5 / np.sqrt(_DRAWS):
+        raise Wrong(f"{flips.mean():.0%} of the draws are mirrored; about half should be.")
+    _judge_chance(np.column_stack([flips, factors]))
+
+
+def _judge_factors(used: np.ndarray) -> None:
+    """What is wrong with the factors ``(draws, 4)``, whatever their distribution."""
+    if np.allclose(used, 1):
+        raise Wrong("The image keeps its brightness: multiply each sequence by its factor.")
+    if np.ptp(used, axis=1).max() < _SAME:
         raise Wrong("All four sequences get one factor for all: draw one for each.")
-    if not 0.3 < np.mean(flips) < 0.7:
-        raise Wrong(f"{np.mean(flips):.0%} of the draws are mirrored; about half should be.")
-    if used.min() < 0.9 - 1e-9 or used.max() > 1.1 + 1e-9:
+    different = min(len(np.unique(column.round(9))) for column in used.T)
+    if different < 0.99 * _DRAWS:
+        raise Wrong(
+            f"In {_DRAWS} draws a sequence gets {different} different factors only. Any number "
+            "from 0.9 to 1.1 may come: do not choose among a few, round, or cut at the ends."
+        )
+    if np.diff(np.sort(used, axis=1), axis=1).min(axis=1).mean() < _SAME:
+        raise Wrong("Some sequences share a factor: draw one for each of the four.")
+    if used.min() < 0.9 - 1e-6 or used.max() > 1.1 + 1e-6:
         raise Wrong(f"A factor is {used.flat[np.abs(used - 1).argmax()]:.3f}, outside 0.9 to 1.1.")
-    if used.min() > 0.92 or used.max() < 1.08 or abs(used.mean() - 1) > 0.02:
-        raise Wrong("The factors do not fill the range from 0.9 to 1.1 evenly.")
+
+
+def _judge_chance(drawn: np.ndarray) -> None:
+    """The flip and the four factors ``(draws, 5)`` must not go together, nor crowd anywhere."""
+    if np.abs(np.triu(np.corrcoef(drawn.T), k=1)).max() > _SIGMAS / np.sqrt(_DRAWS):
+        raise Wrong("The factors depend on each other, or on the flip: draw each by itself.")
+    for used in (drawn[:, 1:].ravel(), *drawn[:, 1:].T):
+        due = np.clip((np.sort(used) - 0.9) / 0.2, 0, 1)
+        apart = np.abs(due - (np.arange(used.size) + 0.5) / used.size).max()
+        if apart > 2.7 / np.sqrt(used.size):  # Kolmogorov and Smirnov: one in a million
+            raise Wrong("The factors do not fill the range from 0.9 to 1.1 evenly: `rng.uniform`.")
 
 
 def _one_draw(
@@ -183,7 +212,10 @@ def _one_draw(
         again = [_sides(answer, image, target, s) for s in range(20)]
         if all(side[1] == -1 for side in again):
             raise Wrong("The image is mirrored, the target stays behind: flip both or none.")
-        raise Wrong("Image and target are mirrored independently: chance is drawn twice.")
+        raise Wrong(
+            "Image and target are mirrored independently: chance is drawn twice, once for each. "
+            "Draw once, and if you call a function of your own, use both results of one call."
+        )
     flat = image if image_flips == -1 else np.flip(image, 1)
     factors = np.einsum("cxy,cxy->c", new_image, flat) / np.einsum("cxy,cxy->c", flat, flat)
     return image_flips == 1, factors
