@@ -38,7 +38,7 @@ def write_tables(folder: Path, records: list[dict[str, object]], layout: str) ->
         _write_csv(folder / "survival_data.csv", rows)
     elif layout == "brats2021":
         rows = [
-            {"Partition_ID": int(record["institution"]), "Subject_ID": record["case_id"]}
+            {"Partition_ID": record["institution"], "Subject_ID": record["case_id"]}
             for record in records
         ]
         _write_csv(folder / "partitioning_1.csv", rows)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 
+from fedlab_utils.data import naming
 from fedlab_utils.data.atomic import new_folder
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.labels import encode_labels
@@ -22,19 +24,11 @@ from fedlab_utils.data.phantom.tables import write_tables
 from fedlab_utils.data.workers import spread
 from fedlab_utils.errors import DataError
 
-_SUFFIXES = {
-    "brats2018": ("_t1", "_t1ce", "_t2", "_flair", "_seg"),
-    "brats2021": ("_t1", "_t1ce", "_t2", "_flair", "_seg"),
-    "brats2023": ("-t1n", "-t1c", "-t2w", "-t2f", "-seg"),
-}
-_SCHEMES = {
-    "brats2018": "brats2017",
-    "brats2021": "brats2017",
-    "brats2023": "brats2023",
-    "msd": "msd",
-}
-LAYOUTS = tuple(_SCHEMES)
-"""Layouts that can be written."""
+LAYOUTS = ("brats2018", "brats2021", "brats2023", "msd")
+"""Layouts that can be written, of those that :mod:`fedlab_utils.data.naming` knows."""
+
+SPACINGS = (0.5, 8.0)
+"""Finest and coarsest voxel edge, mm."""
 
 _SECOND_VISIT = 0.12
 """Share of patients who come twice, where the layout knows visits."""
@@ -67,11 +61,12 @@ def write_cohort(
     out
         A folder that does not exist yet. It appears when everything is written, or not at all.
     cases
-        How many patients. The first n of a larger cohort of the same seed are the same patients.
+        How many patients, at least 1. The first n of a larger cohort of the same seed are the same
+        patients.
     seed
-        The cohort.
+        The cohort, at least 0.
     spacing
-        Voxel edge, mm.
+        Voxel edge, 0.5 to 8 mm.
     layout
         ``"brats2018"``, ``"brats2021"``, ``"brats2023"`` (some patients have two visits) or
         ``"msd"``.
@@ -88,25 +83,46 @@ def write_cohort(
     Raises
     ------
     DataError
-        If ``out`` exists or the layout is unknown.
+        If ``out`` exists or cannot be written, the layout is unknown, or a number is out of range.
     """
     out = Path(out)
+    _check_settings(cases, seed, spacing, layout)
+    try:
+        if out.exists() or out.is_symlink():
+            raise DataError(out, "the folder is there already", "Remove it or name another one")
+        with new_folder(out) as folder:
+            jobs = [_Job(folder, index, seed, spacing, layout) for index in range(cases)]
+            for done, _ in enumerate(spread(_write_patient, jobs, workers), 1):
+                if progress:
+                    progress(done, cases)
+            records = [
+                {"case_id": case_id, **clinical_record(index, seed)}
+                for index in range(cases)
+                for case_id in case_ids(index, seed, layout)
+            ]
+            write_tables(folder, records, layout)
+    except OSError as error:
+        raise DataError(
+            out,
+            f"the folder cannot be written ({error.strerror or error})",
+            "Name a folder on a disk that you may write to and that has room",
+        ) from error
+    return out
+
+
+def _check_settings(cases: int, seed: int, spacing: float, layout: str) -> None:
+    low, high = SPACINGS
     if layout not in LAYOUTS:
         raise DataError("phantom", f"there is no layout {layout!r}", f"Use {', '.join(LAYOUTS)}")
-    if out.exists() or out.is_symlink():
-        raise DataError(out, "the folder is there already", "Remove it or name another one")
-    with new_folder(out) as folder:
-        jobs = [_Job(folder, index, seed, spacing, layout) for index in range(cases)]
-        for done, _ in enumerate(spread(_write_patient, jobs, workers), 1):
-            if progress:
-                progress(done, cases)
-        records = [
-            {"case_id": case_id, **clinical_record(index, seed)}
-            for index in range(cases)
-            for case_id in case_ids(index, seed, layout)
-        ]
-        write_tables(folder, records, layout)
-    return out
+    for name, value, least in (("cases", cases, 1), ("seed", seed, 0)):
+        if not isinstance(value, Integral) or value < least:
+            raise DataError(
+                "phantom", f"{name} is {value!r}", f"Pass a whole number of {least} or more"
+            )
+    if not low <= spacing <= high:  # nor is NaN
+        raise DataError(
+            "phantom", f"spacing is {spacing} mm", f"Pass a voxel edge of {low:g} to {high:g} mm"
+        )
 
 
 def case_ids(index: int, seed: int, layout: str) -> list[str]:
@@ -126,12 +142,14 @@ def _write_patient(job: _Job) -> None:
     anatomy = make_anatomy(job.index, job.seed, job.spacing)
     # BraTS files run towards left and back: the first two axes are turned round.
     turned = (slice(None, None, -1), slice(None, None, -1))
-    labels = encode_labels(anatomy.whole(anatomy.labels)[turned], _SCHEMES[job.layout])
     affine = ras_affine(job.spacing)
     for axis in (0, 1):
         affine[axis, 3] += affine[axis, axis] * (anatomy.shape[axis] - 1)
         affine[axis, axis] *= -1
+    layout = naming.LAYOUTS[job.layout]
     for visit, case_id in enumerate(case_ids(job.index, job.seed, job.layout)):
+        scheme = layout.scheme_of(layout.identify(case_id))
+        labels = encode_labels(anatomy.whole(anatomy.labels)[turned], scheme)
         image = render(anatomy, visit=visit)[(slice(None), *turned)].astype(np.int16)
         if job.layout == "msd":
             _write_decathlon(job.folder, case_id, image, labels, affine)
@@ -141,16 +159,15 @@ def _write_patient(job: _Job) -> None:
             folder = folder / anatomy.plan.grade
         folder = folder / case_id
         folder.mkdir(parents=True)
-        for suffix, volume in zip(_SUFFIXES[job.layout], [*image, labels], strict=True):
-            write_nifti(folder / f"{case_id}{suffix}.nii.gz", volume, affine)
+        volumes = {**dict(zip(SEQUENCES, image, strict=True)), naming.LABEL: labels}
+        for role, suffix, _ in layout.files:
+            write_nifti(folder / f"{case_id}{suffix}.nii.gz", volumes[role], affine)
 
 
 def _write_decathlon(
     folder: Path, case_id: str, image: np.ndarray, labels: np.ndarray, affine: np.ndarray
 ) -> None:
-    """The Decathlon keeps one 4-D file per case, in the order FLAIR, T1, T1ce, T2."""
-    for name in ("imagesTr", "labelsTr"):
-        (folder / name).mkdir(exist_ok=True)
-    order = [SEQUENCES.index(name) for name in ("FLAIR", "T1", "T1ce", "T2")]
+    """The Decathlon keeps one 4-D file per case, in an order of its own."""
+    order = [SEQUENCES.index(name) for name in naming.MSD_ORDER]
     write_nifti(folder / "imagesTr" / f"{case_id}.nii.gz", np.moveaxis(image[order], 0, -1), affine)
     write_nifti(folder / "labelsTr" / f"{case_id}.nii.gz", labels, affine)

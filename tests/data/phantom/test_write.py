@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 from pathlib import Path
 
@@ -43,7 +44,7 @@ def test_the_loader_reads_back_what_was_made(tmp_path: Path, layout: str) -> Non
         assert row.grade == patient.clinical["grade"]
         assert row.age == pytest.approx(patient.clinical["age"])
         assert row.survival_days == patient.clinical["survival_days"]
-        assert int(row.institution) == int(patient.clinical["institution"])
+        assert row.institution == patient.clinical["institution"]
 
 
 def test_files_look_like_published_ones(phantom_dir: Path) -> None:
@@ -109,6 +110,50 @@ def test_an_unknown_layout_is_refused_before_any_work(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="brats2019"):
         write_cohort(tmp_path / "c", cases=1, layout="brats2019")
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "cause"),
+    [
+        ({"cases": 0}, "cases is 0"),
+        ({"cases": -3}, "cases is -3"),
+        ({"cases": 2.5}, "cases is 2.5"),
+        ({"seed": -1}, "seed is -1"),
+        ({"spacing": 0.4}, "spacing is 0.4 mm"),
+        ({"spacing": 8.1}, "spacing is 8.1 mm"),
+        ({"spacing": float("nan")}, "spacing is nan mm"),
+        ({"spacing": float("inf")}, "spacing is inf mm"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_before_any_work(
+    tmp_path: Path, settings: dict[str, float], cause: str
+) -> None:
+    with pytest.raises(DataError, match=f"phantom: {cause}[.] Pass a"):
+        write_cohort(tmp_path / "c", **{"cases": 1, **settings})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("keep")
+    for out in (tmp_path / "file" / "c", tmp_path / ("x" * 300)):
+        with pytest.raises(DataError, match="cannot be written") as raised:
+            write_cohort(out, cases=1, spacing=8.0, workers=1)
+        assert raised.value.case == str(out)
+    assert (tmp_path / "file").read_text() == "keep"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_full_disk_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    # written by a worker, and by this process
+    monkeypatch.setattr(module, "write_nifti" if workers == 1 else "write_tables", full)
+    with pytest.raises(DataError, match=r"cannot be written \(No space left on device\)"):
+        write_cohort(tmp_path / "c", cases=2, spacing=8.0, workers=workers)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("workers", [1, 2])
