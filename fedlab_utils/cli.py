@@ -1,7 +1,8 @@
 """The command line: ``fedlab`` or ``python -m fedlab_utils``.
 
 Each command is a thin front of one function in the package. ``--json`` prints one JSON document on
-standard output and nothing else there; messages and the progress bar go to standard error.
+standard output and nothing else there, ``{"error": ...}`` if the command is refused; messages and
+the progress bar go to standard error.
 """
 
 from __future__ import annotations
@@ -38,12 +39,23 @@ class PhantomLayout(StrEnum):
     msd = "msd"
 
 
+@app.callback()
+def _main() -> None:
+    """Show letters that the terminal's encoding has not as escapes, rather than end there."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
 @contextmanager
-def _reported() -> Iterator[None]:
-    """Turn a FedLab error into one line and exit 2, ctrl-C into exit 130."""
+def _reported(as_json: bool = False) -> Iterator[None]:
+    """Turn a FedLab error into one line, or a document, and exit 2; ctrl-C into exit 130."""
     try:
         yield
     except FedLabError as error:
+        if as_json:
+            parts = {"case": error.case, "cause": error.cause, "remedy": error.remedy}
+            typer.echo(json.dumps({"error": {"type": type(error).__name__, **parts}}))
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
@@ -78,7 +90,7 @@ def phantom(
     from fedlab_utils.data.cohort import phantom_folder
     from fedlab_utils.data.phantom import write_cohort
 
-    with _reported(), _progress("phantom") as progress:
+    with _reported(as_json), _progress("phantom") as progress:
         folder = write_cohort(
             out or phantom_folder(),
             cases=cases,
@@ -103,7 +115,7 @@ def validate(
     """Read every case and report what is wrong with it. Exit code 1 if any case is faulty."""
     from fedlab_utils.data.validate import validate_folder
 
-    with _reported(), _progress("validate") as progress:
+    with _reported(as_json), _progress("validate") as progress:
         reports = validate_folder(folder, layout=layout, scheme=scheme, progress=progress)
     if as_json:
         rows = [
@@ -115,7 +127,7 @@ def validate(
             }
             for report in reports
         ]
-        typer.echo(json.dumps(rows, indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(rows, indent=1))
     else:
         for report in reports:
             typer.echo(f"{report.case}\t{report.layout}\t{'; '.join(report.problems) or 'ok'}")
@@ -132,7 +144,7 @@ def bench_data(as_json: Json = False) -> None:
     """Phantom against its budget, cold loading against one plain core, warm cache against that."""
     from fedlab_utils.studies.bench_data import run
 
-    with _reported():
+    with _reported(as_json):
         result = run()
     if as_json:
         typer.echo(json.dumps(result, indent=1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typer.testing import CliRunner
 
 from fedlab_utils.cli import app
 from tests.conftest import REPOSITORY
+from tests.data.published import write_case
 
 run = CliRunner().invoke
 
@@ -65,6 +67,50 @@ def test_a_folder_that_is_no_data_set_is_one_clear_line(tmp_path: Path) -> None:
     assert "Traceback" not in ran.output
 
 
+def test_a_refusal_is_a_json_document_too(tmp_path: Path) -> None:
+    ran = run(app, ["validate", str(tmp_path / "nowhere"), "--json"])
+    assert ran.exit_code == 2
+    error = json.loads(ran.stdout)["error"]
+    assert (error["type"], error["case"]) == ("MissingFileError", str(tmp_path / "nowhere"))
+    assert (
+        ran.stderr == f"MissingFileError: {error['case']}: {error['cause']}. {error['remedy']}.\n"
+    )
+    assert json.loads(run(app, ["phantom", "--spacing=nan", "--json"]).stdout)["error"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--spacing", "nan"], ["--out", "{file}/x"]]
+    + ([["--out", "/proc/x"]] if sys.platform == "linux" else []),
+)
+def test_phantoms_that_cannot_be_made_are_one_clear_line(tmp_path: Path, wrong: list[str]) -> None:
+    (tmp_path / "file").touch()
+    options = [option.format(file=tmp_path / "file") for option in wrong]
+    ran = run(app, ["phantom", "--cases=1", f"--out={tmp_path / 'c'}", *options])
+    assert ran.exit_code == 2
+    assert ran.output.startswith("DataError: ")
+    assert ran.output.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_letters_that_the_terminal_does_not_have(tmp_path: Path, form: list[str]) -> None:
+    folder = tmp_path / "cohort"
+    write_case(folder / "患者1", "患者1")
+    (folder / "患者1" / "患者1_seg.nii.gz").write_bytes(b"")
+    ran = subprocess.run(
+        [sys.executable, "-m", "fedlab_utils", "validate", folder, "--layout=brats2018", *form],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONIOENCODING": "cp1252"},
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == 1, ran.stderr
+    assert b"\\u60a3\\u8005" + b"1" in ran.stdout
+    if form:
+        assert [row["case"] for row in json.loads(ran.stdout)] == ["患者1"]
+
+
 def test_phantom_never_overwrites(phantom_dir: Path) -> None:
     before = sorted(path.name for path in phantom_dir.rglob("*"))
     ran = run(app, ["phantom", "--cases", "1", "--spacing", "6", "--out", str(phantom_dir)])
@@ -90,8 +136,6 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
         assert time.monotonic() < deadline, "no case was written"
         time.sleep(0.05)
     # What a terminal does: every process of the foreground group gets the signal.
-    import os
-
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
