@@ -26,3 +26,13 @@ def test_the_board_is_a_table_that_a_screen_reader_understands() -> None:
 def test_forgetting_starts_again() -> None:
     progress.record_attempt("dice", passed=True)
     assert progress_board(forget=True).rows()[0][1] == "0 of 3"
+
+
+def test_a_file_that_was_set_aside_is_named() -> None:
+    path = progress.progress_path()
+    path.parent.mkdir(parents=True)
+    path.write_text('{"exercises": {"dice": {"attempts": null}}, "quizzes": {}}')
+    shown = progress_board()._repr_mimebundle_()
+    [name] = progress.set_aside()
+    for kind in ("text/html", "text/plain"):
+        assert f"could not be read is kept beside it as {name}." in shown[kind]
