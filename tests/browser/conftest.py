@@ -74,7 +74,7 @@ def _page(browser: object, address: str) -> OpenNotebook:
 @pytest.fixture(scope="session")
 def lesson_01(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
     """Notebook 01, run from top to bottom, in one page for all tests that look closer."""
-    notebook = _page(browser, lab.address("01_brats_data.ipynb"))
+    notebook = _page(browser, lab.copy("01_brats_data.ipynb", "lesson_01.ipynb"))
     yield notebook
     notebook.page.close()
 
@@ -82,7 +82,7 @@ def lesson_01(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
 @pytest.fixture(scope="session")
 def lesson_02(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
     """Notebook 02, likewise."""
-    notebook = _page(browser, lab.address("02_preprocess_and_augment.ipynb"))
+    notebook = _page(browser, lab.copy("02_preprocess_and_augment.ipynb", "lesson_02.ipynb"))
     yield notebook
     notebook.page.close()
 

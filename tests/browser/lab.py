@@ -112,6 +112,11 @@ class Lab:
         self.stop()
         raise RuntimeError(f"JupyterLab did not start on port {self.port}:\n{log}")
 
+    def copy(self, notebook: str, name: str) -> str:
+        """Copy a notebook, so that it gets a kernel of its own, and return the copy's address."""
+        shutil.copy(self.folder / notebook, self.folder / name)
+        return self.address(name)
+
     def address(self, notebook: str) -> str:
         """Address of one notebook, alone in a workspace of its own."""
         workspace = Path(notebook).stem

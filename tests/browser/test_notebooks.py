@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from fedlab_utils.data import Case, open_cohort, to_regions
-from tests.browser.lab import REPOSITORY
+from tests.browser.conftest import FLAGS
+from tests.browser.lab import REPOSITORY, Lab
 from tests.browser.notebook import OpenNotebook
 
 pytestmark = pytest.mark.browser
 
 NOTEBOOKS = sorted(path.name for path in (REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-Opener = Callable[[str], OpenNotebook]
+Opener = Callable[..., OpenNotebook]
 
 
 @pytest.fixture(scope="module")
@@ -152,3 +153,17 @@ def test_arrow_keys_choose_in_a_list_and_shift_enter_still_runs_the_cell(
     notebook.page.keyboard.press("Shift+Enter")
     notebook.settle()
     assert notebook.page.evaluate(ACTIVE_CELL) == cell + 1
+
+
+def test_without_webgl_the_linked_viewer_stays_a_picture(
+    lab: Lab, chromium: Callable, open_notebook: Opener
+) -> None:
+    lab.copy("01_brats_data.ipynb", "without_webgl.ipynb")
+    notebook = open_notebook("without_webgl.ipynb", chromium((*FLAGS, "--disable-3d-apis")))
+    notebook.run_all()
+    viewer = notebook.widget("View", "Overlay")
+    assert "no WebGL 2" in notebook.status(viewer)
+    assert viewer.locator("canvas").count() == 0
+    assert np.asarray(notebook.picture(viewer)).std() > 20
+    notebook.screenshot("niivue_without_webgl", viewer)
+    assert notebook.errors == []

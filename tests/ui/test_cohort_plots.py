@@ -62,3 +62,13 @@ def test_axes_are_named_with_units(table: pd.DataFrame) -> None:
 def test_a_table_without_measures_is_refused(table: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="none of the columns"):
         CohortExplorer(table[["grade", "institution"]])
+
+
+def test_the_largest_value_lies_inside_the_last_bin(table: pd.DataFrame) -> None:
+    """Plotly counts a value on a bin's upper edge into the next bin, which is not drawn."""
+    explorer = CohortExplorer(table)
+    explorer.x.value, explorer.y.value = "volume_wt_ml", COUNT
+    for trace in explorer.plot.data:
+        assert trace.xbins.start <= table["volume_wt_ml"].min()
+        assert trace.xbins.end > table["volume_wt_ml"].max()
+        assert trace.xbins.size * 12 == pytest.approx(trace.xbins.end - trace.xbins.start)
