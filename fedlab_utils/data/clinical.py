@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlab_utils.data.case_files import CaseFiles
+from fedlab_utils.data.clinical_rows import index_by_case, key_of, take_out_ages
+from fedlab_utils.data.clinical_values import MAX_AGE, grade, number, resection, survival
 from fedlab_utils.data.csv_table import read_table
 from fedlab_utils.data.folders import open_root, walk
 from fedlab_utils.errors import ClinicalTableError, DataError
@@ -34,32 +36,6 @@ TABLES = (
 
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 """Endings of tables that some publishers offer beside csv, and that are not read."""
-
-ALIASES = {
-    "grade": ("grade",),
-    "age": ("age", "age_at_mri", "age_at_scan_years"),
-    "survival_days": (
-        "survival_days",
-        "survival",
-        "os",
-        "survival_from_surgery_days_updated",
-        "survival_from_surgery_days",
-    ),
-    "resection": (
-        "resection",
-        "resectionstatus",
-        "extent_of_resection",
-        "eor",
-        "gtr_over90percent",
-    ),
-    "institution": ("institution", "institution_name", "institutionname", "partition_id"),
-    "sex": ("sex", "gender"),
-    "survival_status": ("survival_status", "1_dead_0_alive"),
-    "who_grade": ("who_grade", "who_cns_grade"),
-    "idh": ("idh", "idh1"),
-    "mgmt": ("mgmt", "mgmt_status"),
-}
-"""Column -> the names it has in published tables, in lower case with ``_`` between words."""
 
 COLUMNS = ("grade", "age", "survival_days", "survival_censored", "resection", "institution", "sex")
 """Columns that are always there, empty where no table knows."""
@@ -84,8 +60,9 @@ def read_clinical(
     problems
         Where to put errors about tables; None raises the first one.
     warnings
-        Where to put a :class:`ClinicalTableError` for each spreadsheet that lies in the folder
-        without a csv file of the same name: it is not read, though it may hold what is missing.
+        Where to put a :class:`ClinicalTableError` for each table with rows that name no case in
+        any data set's way, and for each spreadsheet that lies in the folder without a csv file of
+        the same name: neither is read, though it may hold what is missing.
 
     Returns
     -------
@@ -97,26 +74,36 @@ def read_clinical(
     Raises
     ------
     ClinicalTableError
-        If a table cannot be read or has no column of case ids.
+        If a table cannot be read, has no column of case ids, or ages that nobody reaches, which
+        stay empty.
     """
     cases = list(cases)
+    problems_found: list[DataError] = []
+    strange: list[DataError] = []
     collected: dict[str, dict[str, str]] = {case.case_id: {} for case in cases}
     files = walk(open_root(root)).files
-    if warnings is not None:
-        warnings += _spreadsheets(files)
     for path in _find_tables(files):
         try:
             header, rows = read_table(path)
-            by_key = _index_by_case(path, header, rows, cases)
+            by_key = index_by_case(path, header, rows, cases, strange)
         except ClinicalTableError as error:
-            if problems is None:
-                raise
-            problems.append(error)
+            problems_found.append(error)
             continue
-        for case in cases:
-            row = by_key.get(_key(case.case_id)) or by_key.get(_key(case.patient_id), {})
+        found = {
+            case.case_id: by_key.get(key_of(case.case_id))
+            or by_key.get(key_of(case.patient_id), {})
+            for case in cases
+        }
+        problems_found += take_out_ages(path, found)
+        for case_id, row in found.items():
             for name, value in row.items():
-                collected[case.case_id].setdefault(name, value)
+                collected[case_id].setdefault(name, value)
+    if problems is None and problems_found:
+        raise problems_found[0]
+    if problems is not None:
+        problems += problems_found
+    if warnings is not None:
+        warnings += _spreadsheets(files) + strange
     return _tidy(collected, cases)
 
 
@@ -149,61 +136,19 @@ def _spreadsheets(files: list[Path]) -> list[ClinicalTableError]:
     return found
 
 
-def _key(identifier: str) -> str:
-    """Return what identifiers of one case share in different tables."""
-    key = identifier.strip().casefold()
-    # FeTS 2022 is BraTS 2021 under new names, numbers kept.
-    key = key.replace("fets2022_", "brats2021_")
-    # UCSF-PDGM's table writes three digits, its files four.
-    return re.sub(r"^ucsf-pdgm-(\d+)", lambda found: f"ucsf-pdgm-{int(found[1]):04d}", key)
-
-
-def _index_by_case(
-    path: Path, header: list[str], rows: list[dict[str, str]], cases: list[CaseFiles]
-) -> dict[str, dict[str, str]]:
-    """Return the rows by case or patient, under common column names."""
-    wanted = {_key(name) for case in cases for name in (case.case_id, case.patient_id)}
-    matches = {name: sum(_key(row.get(name, "")) in wanted for row in rows) for name in header}
-    identifier = max(header, key=lambda name: matches[name])
-    if not matches[identifier]:
-        if any(re.search(r"(^|_|\d)id$|subject|patient|case", name) for name in header):
-            return {}  # a table about other cases, such as the validation set's
-        raise ClinicalTableError(
-            path.name,
-            f"none of its columns ({', '.join(header[:8])}) holds ids of cases",
-            "Add a column with the names of the case folders, or take it out of the folder",
-        )
-    by_key: dict[str, dict[str, str]] = {}
-    for row in rows:
-        by_key.setdefault(_key(row.pop(identifier, "")), _common_names(row, path))
-    return by_key
-
-
-def _common_names(row: dict[str, str], path: Path) -> dict[str, str]:
-    common = {
-        column: row.pop(alias)
-        for column, aliases in ALIASES.items()
-        for alias in aliases
-        if alias in row
-    }
-    if "institution" in common and path.stem.lower().startswith("partitioning_"):
-        row[path.stem.lower()] = common["institution"]
-    return {**common, **row}
-
-
 def _tidy(collected: dict[str, dict[str, str]], cases: list[CaseFiles]) -> pd.DataFrame:
     import pandas as pd
 
     records = {}
     for case in cases:
         row = dict(collected[case.case_id])
-        days, alive = _survival(row.get("survival_days"), row.pop("survival_status", None))
+        days, alive = survival(row.get("survival_days"), row.pop("survival_status", None))
         records[case.case_id] = {
-            "grade": _grade(row.pop("grade", None) or row.get("who_grade")) or case.grade,
-            "age": _number(row.pop("age", None)),
+            "grade": grade(row.pop("grade", None) or row.get("who_grade")) or case.grade,
+            "age": number(row.pop("age", None), MAX_AGE),
             "survival_days": days,
             "survival_censored": alive,
-            "resection": _resection(row.pop("resection", None)),
+            "resection": resection(row.pop("resection", None)),
             "institution": row.pop("institution", None) or case.site,
             "sex": {"f": "F", "m": "M"}.get(row.pop("sex", "")[:1].casefold()),
             **{name: value for name, value in row.items() if name not in COLUMNS},
@@ -217,34 +162,3 @@ def _tidy(collected: dict[str, dict[str, str]], cases: list[CaseFiles]) -> pd.Da
     table = table.reindex(columns=[*COLUMNS, *table.columns.difference(COLUMNS)])
     kinds = {"survival_censored": "boolean", **dict.fromkeys(_NUMERIC, "float64")}
     return table.astype(kinds)
-
-
-def _number(text: str | None) -> float | None:
-    """Return the first number in a text, or None; a negative age or survival is unknown."""
-    found = re.search(r"-?\d+(?:[.,]\d+)?", text or "")
-    number = float(found[0].replace(",", ".")) if found else -1.0
-    return number if number >= 0 else None
-
-
-def _survival(text: str | None, status: str | None) -> tuple[float | None, bool | None]:
-    """Return days, and whether the patient was alive then: ``ALIVE (361 days later)``."""
-    days = _number(text)
-    if days is None:
-        return None, None
-    if status is not None:
-        return days, status.casefold() not in ("deceased", "dead", "1")
-    return days, "alive" in text.casefold()
-
-
-def _grade(text: str | None) -> str | None:
-    if text is None:
-        return None
-    word = text.upper().removeprefix("WHO").removeprefix("GRADE").strip()
-    ranks = {"IV": "HGG", "III": "HGG", "II": "LGG", "I": "LGG", "4": "HGG", "3": "HGG"}
-    ranks |= {"2": "LGG", "1": "LGG", "4.0": "HGG", "3.0": "HGG", "2.0": "LGG"}
-    return ranks.get(word, word)
-
-
-def _resection(text: str | None) -> str | None:
-    """Return GTR, STR or what else is written; UPENN-GBM says whether over 90 % was removed."""
-    return {"Y": "GTR", "N": "STR"}.get(text, text) if text else None

@@ -13,6 +13,7 @@ MAX_BYTES = 50_000_000
 """A larger file is no clinical table."""
 
 _UNKNOWN = {"", "na", "n/a", "nan", "none", "null", "not available", "unknown", "-", "?"}
+_END = "<end of the table>"  # swallowed by a quote that is never closed
 _SAVE_AGAIN = "Save it again as csv with a header line, or take it out of the folder"
 
 
@@ -26,17 +27,23 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     Raises
     ------
     ClinicalTableError
-        If it is empty, too large, or no table.
+        If it is empty, too large, no table, or has a quote that is never closed.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            raise ClinicalTableError(path.name, "it is no file", _SAVE_AGAIN)
         if path.stat().st_size > MAX_BYTES:
             raise ClinicalTableError(path.name, "it has more than 50 MB", "Name a clinical table")
-        text = _decode(path.read_bytes())
-        first_line = text.lstrip("\r\n").partition("\n")[0]
-        separator = max(",;\t|", key=first_line.count)
-        lines = [line for line in csv.reader(io.StringIO(text), delimiter=separator) if any(line)]
+        separator, text = _separator(_decode(path.read_bytes()).lstrip("\r\n"))
+        ended = io.StringIO(f"{text}\n{_END}\n", newline="")
+        *lines, last = [line for line in csv.reader(ended, delimiter=separator) if any(line)]
     except (OSError, csv.Error) as error:
         raise ClinicalTableError(path.name, f"it cannot be read ({error})", _SAVE_AGAIN) from error
+    if last != [_END]:
+        start = " ".join(last)[:40].partition("\n")[0]
+        raise ClinicalTableError(
+            path.name, f"a quote is never closed in its last row, {start!r}", "Close it"
+        )
     if len(lines) < 2:
         raise ClinicalTableError(path.name, f"it holds {len(lines)} lines, no table", _SAVE_AGAIN)
     header = [re.sub(r"\W+", "_", name.casefold()).strip("_") for name in lines[0]]
@@ -49,6 +56,14 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
         for line in lines[1:]
     ]
     return header, rows
+
+
+def _separator(text: str) -> tuple[str, str]:
+    """Return what separates cells, and the text without the line in which Excel says so."""
+    if said := re.match(r'"?sep=(.)"?[ \t]*\r?\n', text, re.I):
+        return said[1], text[said.end() :].lstrip("\r\n")
+    first_line = text.partition("\n")[0]
+    return max(",;\t|", key=first_line.count), text
 
 
 def _decode(content: bytes) -> str:

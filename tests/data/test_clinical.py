@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -207,6 +208,50 @@ def test_a_table_too_large(tmp_path, monkeypatch):
     monkeypatch.setattr("fedlab_utils.data.csv_table.MAX_BYTES", 10)
     (tmp_path / "survival_data.csv").write_text("ID,Age\nBrats18_2013_2_1,50\n")
     with pytest.raises(ClinicalTableError, match="more than 50 MB"):
+        read_clinical(tmp_path, cases("Brats18_2013_2_1"))
+
+
+def test_an_age_that_nobody_reaches_is_a_problem_and_stays_empty(tmp_path):
+    (tmp_path / "survival_data.csv").write_text(
+        "ID,Age\nBrats18_2013_2_1,999\nBrats18_2013_3_1,51\nBrats18_2013_4_1,999\n"
+    )
+    (tmp_path / "clinical.csv").write_text("ID,Age\nBrats18_2013_4_1,60\n")
+    known = cases("Brats18_2013_2_1", "Brats18_2013_3_1", "Brats18_2013_4_1")
+    problems = []
+    ages = read_clinical(tmp_path, known, problems).age
+    assert ages.isna().tolist() == [True, False, False]
+    assert ages.tolist()[1:] == [51, 60]
+    [problem] = problems
+    assert str(problem).startswith(
+        "survival_data.csv: 2 ages are above 120 years, the first 999 of Brats18_2013_2_1."
+    )
+    with pytest.raises(ClinicalTableError, match="2 ages are above 120 years"):
+        read_clinical(tmp_path, known)
+
+
+def test_a_status_that_nobody_knows_is_not_alive(tmp_path):
+    (tmp_path / "clinical.csv").write_text(
+        "ID,Survival,Survival_Status\nBrats18_2013_2_1,300,1.0\nBrats18_2013_3_1,300,pending\n"
+    )
+    table = read_clinical(tmp_path, cases("Brats18_2013_2_1", "Brats18_2013_3_1"))
+    assert table.survival_days.tolist() == [300, 300]
+    assert table.survival_censored.tolist() == [False, pd.NA]
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_quote_that_is_not_closed_hides_no_row_in_silence(tmp_path, place):
+    rows = ["Brats18_2013_2_1,50", "Brats18_2013_3_1,51", "Brats18_2013_4_1,52"]
+    broken = 0 if place == "first" else 2
+    rows[broken] = rows[broken].replace(",", ',"')
+    (tmp_path / "survival_data.csv").write_text("\n".join(["ID,Age", *rows]) + "\n")
+    with pytest.raises(ClinicalTableError, match=r"survival_data.csv: a quote is never closed"):
+        read_clinical(tmp_path, cases("Brats18_2013_2_1", "Brats18_2013_3_1"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="makes a pipe")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "survival_data.csv")
+    with pytest.raises(ClinicalTableError, match=r"survival_data.csv: it is no file"):
         read_clinical(tmp_path, cases("Brats18_2013_2_1"))
 
 

@@ -47,6 +47,25 @@ def test_rows_may_be_short_or_long(path):
     ]
 
 
+@pytest.mark.parametrize("said", ["sep=;\r\n", "SEP=;\n", '"sep=;"\r\n'])
+def test_the_line_in_which_excel_names_the_separator(path, said):
+    path.write_bytes(f"{said}ID;Age, Sex, Grade\r\nA;60,5\r\n".encode())
+    assert read_table(path) == (["id", "age_sex_grade"], [{"id": "A", "age_sex_grade": "60,5"}])
+    path.write_bytes(b"sep=#\nID#Age\nA#50\n")
+    assert read_table(path) == (["id", "age"], [{"id": "A", "age": "50"}])
+
+
+def test_quotes(path):
+    path.write_text('ID,note,Age\nA,"one\n""two""",50\nB,5" long,60\n')
+    assert read_table(path)[1] == [
+        {"id": "A", "note": 'one\n"two"', "age": "50"},
+        {"id": "B", "note": '5" long', "age": "60"},
+    ]
+    path.write_text('ID,note,Age\nA,"one,50\nB,two,60\n')
+    with pytest.raises(ClinicalTableError, match="a quote is never closed in its last row, 'A one"):
+        read_table(path)
+
+
 def test_what_is_no_table_is_named(tmp_path):
     with pytest.raises(ClinicalTableError, match=r"absent.csv: it cannot be read \(.*\)\. Save it"):
         read_table(tmp_path / "absent.csv")

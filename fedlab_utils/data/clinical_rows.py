@@ -1,0 +1,139 @@
+"""Rows of clinical tables, found by the cases that they describe.
+
+Which column holds the ids is told by the ids of the cases themselves: every publisher calls it
+something else, and some write the ids in a way of their own.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from fedlab_utils.data.case_files import CaseFiles
+from fedlab_utils.data.clinical_values import MAX_AGE, implausible_age
+from fedlab_utils.data.naming import LAYOUTS
+from fedlab_utils.errors import ClinicalTableError, DataError
+
+ALIASES = {
+    "grade": ("grade",),
+    "age": ("age", "age_at_mri", "age_at_scan_years"),
+    "survival_days": (
+        "survival_days",
+        "survival",
+        "os",
+        "survival_from_surgery_days_updated",
+        "survival_from_surgery_days",
+    ),
+    "resection": (
+        "resection",
+        "resectionstatus",
+        "extent_of_resection",
+        "eor",
+        "gtr_over90percent",
+    ),
+    "institution": ("institution", "institution_name", "institutionname", "partition_id"),
+    "sex": ("sex", "gender"),
+    "survival_status": ("survival_status", "1_dead_0_alive"),
+    "who_grade": ("who_grade", "who_cns_grade"),
+    "idh": ("idh", "idh1"),
+    "mgmt": ("mgmt", "mgmt_status"),
+}
+"""Column -> the names it has in published tables, in lower case with ``_`` between words."""
+
+
+def key_of(identifier: str) -> str:
+    """Return what identifiers of one case share in different tables."""
+    key = identifier.strip().casefold()
+    # FeTS 2022 is BraTS 2021 under new names, numbers kept.
+    key = key.replace("fets2022_", "brats2021_")
+    # UCSF-PDGM's table writes three digits, its files four.
+    return re.sub(r"^ucsf-pdgm-(\d+)", lambda found: f"ucsf-pdgm-{int(found[1]):04d}", key)
+
+
+def _is_case(identifier: str) -> bool:
+    """Tell whether a text is a case or patient in any of the known data sets."""
+    key = key_of(identifier)
+    return any(layout.identify(key) or layout.identify(f"{key}_11") for layout in LAYOUTS.values())
+
+
+def index_by_case(
+    path: Path,
+    header: list[str],
+    rows: list[dict[str, str]],
+    cases: list[CaseFiles],
+    strange: list[DataError],
+) -> dict[str, dict[str, str]]:
+    """Return the rows by case or patient, under common column names.
+
+    Rows that name no case are added to ``strange``, as long as the folder's own cases have ids
+    that can be told from such ones.
+    """
+    wanted = {key_of(name) for case in cases for name in (case.case_id, case.patient_id)}
+    matches = {name: sum(key_of(row.get(name, "")) in wanted for row in rows) for name in header}
+    identifier = max(header, key=lambda name: matches[name])
+    if not matches[identifier]:
+        named = [name for name in header if re.search(r"(^|_|\d)id$|subject|patient|case", name)]
+        if any(_is_case(row.get(name, "")) for row in rows for name in named):
+            return {}  # a table about other cases, such as the validation set's
+        raise ClinicalTableError(
+            path.name,
+            f"none of its columns ({', '.join(header[:8])}) holds ids of cases"
+            + (f"; {named[0]} holds {rows[0].get(named[0], '')[:40]!r}" if named else ""),
+            "Add a column with the names of the case folders, or take it out of the folder",
+        )
+    _refuse_swallowed_rows(path, rows, wanted)
+    ids = [row.get(identifier, "") for row in rows]
+    foreign = [name for name in ids if name and key_of(name) not in wanted and not _is_case(name)]
+    if foreign and all(_is_case(case.case_id) for case in cases):
+        cause = (
+            f"{len(foreign)} of its {len(rows)} rows name no case, the first {foreign[0][:40]!r}"
+        )
+        remedy = f"Correct what stands in the column {identifier}, or take these rows out"
+        strange.append(ClinicalTableError(path.name, cause, remedy))
+    by_key: dict[str, dict[str, str]] = {}
+    for row in rows:
+        by_key.setdefault(key_of(row.pop(identifier, "")), _common_names(row, path))
+    return by_key
+
+
+def _refuse_swallowed_rows(path: Path, rows: list[dict[str, str]], wanted: set[str]) -> None:
+    """Refuse a cell that holds other rows: a quote before them is not closed where it should be."""
+    for row in rows:
+        for name, value in row.items():
+            lines = value.splitlines()[1:]
+            swallowed = [part for line in lines for part in re.split(r'[,;\t|"]', line)]
+            if first := next((part for part in swallowed if key_of(part) in wanted), None):
+                raise ClinicalTableError(
+                    path.name,
+                    f"its row of {first.strip()} lies inside a cell of the column {name}",
+                    "Close the quote in the row before it",
+                )
+
+
+def take_out_ages(path: Path, rows: dict[str, dict[str, str]]) -> list[ClinicalTableError]:
+    """Take ages that nobody reaches out of the rows, by case, and return what is wrong."""
+    odd = {case_id: row["age"] for case_id, row in rows.items() if implausible_age(row.get("age"))}
+    if not odd:
+        return []
+    for case_id in odd:
+        rows[case_id] = {name: value for name, value in rows[case_id].items() if name != "age"}
+    case_id, age = next(iter(odd.items()))
+    return [
+        ClinicalTableError(
+            path.name,
+            f"{len(odd)} ages are above {MAX_AGE} years, the first {age} of {case_id}",
+            "Correct them, or leave them empty where they are not known",
+        )
+    ]
+
+
+def _common_names(row: dict[str, str], path: Path) -> dict[str, str]:
+    common = {
+        column: row.pop(alias)
+        for column, aliases in ALIASES.items()
+        for alias in aliases
+        if alias in row
+    }
+    if "institution" in common and path.stem.lower().startswith("partitioning_"):
+        row[path.stem.lower()] = common["institution"]
+    return {**common, **row}

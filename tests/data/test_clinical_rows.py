@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fedlab_utils.data.case_files import CaseFiles
+from fedlab_utils.data.clinical_rows import index_by_case, key_of, take_out_ages
+from fedlab_utils.errors import ClinicalTableError
+
+TABLE = Path("survival_data.csv")
+
+
+def cases(*names: str) -> list[CaseFiles]:
+    return [CaseFiles(name, name[:-2], "", "brats2018", "brats2017", Path()) for name in names]
+
+
+def index(names: list[str], *rows: dict[str, str]) -> tuple[dict, list]:
+    header, strange = list(rows[0]), []
+    return index_by_case(
+        TABLE, header, [dict(row) for row in rows], cases(*names), strange
+    ), strange
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("FeTS2022_01341", "BraTS2021_01341"),
+        ("UCSF-PDGM-004", "UCSF-PDGM-0004"),
+        (" Brats18_2013_2_1", "brats18_2013_2_1 "),
+    ],
+)
+def test_names_of_one_case(one, other):
+    assert key_of(one) == key_of(other)
+
+
+def test_the_column_of_ids_is_the_one_that_holds_the_cases():
+    rows, strange = index(
+        ["Brats18_2013_2_1"],
+        {"brats_2017_subject_id": "Brats17_2013_2_1", "old": "Brats18_2013_2_1", "age": "50"},
+    )
+    assert rows["brats18_2013_2_1"]["age"] == "50"
+    assert strange == []
+
+
+def test_rows_about_other_cases_or_without_any_are_no_problem():
+    _, strange = index(
+        ["Brats18_2013_2_1"],
+        {"id": "Brats18_2013_2_1"},
+        {"id": "Brats18_2013_3_1"},  # of another visit or patient of the set
+        {"id": "Brats18_TCIA05_396"},
+        {"id": "UPENN-GBM-00001"},
+        {"note": "no id"},
+    )
+    assert strange == []
+    assert index(["Brats18_2013_2_1"], {"id": "Brats18_2013_3_1"}) == ({}, [])
+
+
+def test_rows_that_name_no_case_are_warned_about():
+    rows, [warning] = index(
+        ["Brats18_2013_2_1"],
+        {"id": "Brats18_2013_2_1"},
+        {"id": "Brats18-2013-3-1"},
+        {"id": "total"},
+    )
+    assert "brats18_2013_2_1" in rows
+    assert str(warning) == (
+        "survival_data.csv: 2 of its 3 rows name no case, the first 'Brats18-2013-3-1'. "
+        "Correct what stands in the column id, or take these rows out."
+    )
+
+
+def test_among_ids_of_ones_own_nothing_is_strange():
+    assert index(["patient_1"], {"id": "patient_1"}, {"id": "patient_2"})[1] == []
+
+
+@pytest.mark.parametrize("name", ["id", "case", "code"])
+def test_a_table_whose_rows_match_nothing_is_refused(name):
+    with pytest.raises(ClinicalTableError, match=r"none of its columns .* holds ids of cases"):
+        index(["Brats18_2013_2_1"], {name: "Brats18-2013-2-1", "age": "50"})
+
+
+def test_rows_inside_a_cell_are_refused():
+    """As an open quote leaves them that a later one closes."""
+    with pytest.raises(
+        ClinicalTableError, match=r"row of Brats18_2013_3_1 lies inside a cell .*note"
+    ):
+        index(
+            ["Brats18_2013_2_1", "Brats18_2013_3_1"],
+            {"id": "Brats18_2013_2_1", "note": "big,50\nBrats18_2013_3_1,small,51"},
+        )
+    index(["Brats18_2013_2_1"], {"id": "Brats18_2013_2_1", "note": "two\nlines"})
+
+
+def test_ages_are_taken_out_of_the_row_alone():
+    row = {"age": "999", "sex": "F"}
+    rows = {"a": row, "b": row, "c": {"age": "50"}}
+    [problem] = take_out_ages(TABLE, rows)
+    assert problem.cause == "2 ages are above 120 years, the first 999 of a"
+    assert rows == {"a": {"sex": "F"}, "b": {"sex": "F"}, "c": {"age": "50"}}
+    assert row["age"] == "999"
+    assert take_out_ages(TABLE, rows) == []
