@@ -49,7 +49,8 @@ def split_patients(
         column, it is empty, a patient's visits disagree, or there are too few patients.
     """
     shares = np.asarray(fractions, float)
-    if shares.shape != (3,) or (shares < 0).any() or abs(shares.sum() - 1) > 1e-6:
+    # With "not ... <=" NaN is refused as well.
+    if shares.shape != (3,) or (shares < 0).any() or not abs(shares.sum() - 1) <= 1e-6:
         raise DataError(
             "fractions",
             f"{fractions} are not three shares that sum to 1",
@@ -76,10 +77,15 @@ def _counts(patients: int, shares: np.ndarray) -> np.ndarray:
     counts = np.floor(exact).astype(int)
     by_remainder = np.argsort(counts - exact, kind="stable")
     counts[by_remainder[: patients - counts.sum()]] += 1
-    for part in (0, 2, 1):  # training first, then test: a choice without a report is worth less
-        if shares[part] > 0 and counts[part] == 0 and counts.max() > 1:
+    order = (0, 2, 1)  # training first, then test: a choice without a report is worth less
+    for place, part in enumerate(order):
+        if shares[part] == 0 or counts[part] > 0:
+            continue
+        if counts.max() > 1:
             counts[counts.argmax()] -= 1
             counts[part] += 1
+        elif donor := next((other for other in order[:place:-1] if counts[other]), None):
+            counts[[donor, part]] = counts[[part, donor]]
     return counts
 
 

@@ -53,6 +53,24 @@ def test_few_patients_go_to_training_and_test_first(patients, sizes):
     assert (len(split.train), len(split.validation), len(split.test)) == sizes
 
 
+@pytest.mark.parametrize(
+    ("patients", "fractions", "sizes"),
+    [
+        (2, (0.5, 0.25, 0.25), (1, 0, 1)),
+        (2, (0.2, 0.4, 0.4), (1, 0, 1)),
+        (2, (0.1, 0.8, 0.1), (1, 0, 1)),
+        (2, (0.4, 0.6, 0.0), (1, 1, 0)),
+        (1, (0.2, 0.6, 0.2), (1, 0, 0)),
+        (1, (0.2, 0.2, 0.6), (1, 0, 0)),
+        (1, (0.0, 0.6, 0.4), (0, 0, 1)),
+        (3, (0.1, 0.8, 0.1), (1, 1, 1)),
+    ],
+)
+def test_few_patients_follow_that_order_whatever_the_shares(patients, fractions, sizes):
+    split = split_patients(cohort([1] * patients), fractions)
+    assert (len(split.train), len(split.validation), len(split.test)) == sizes
+
+
 def test_a_hundred_patients_split_exactly():
     split = split_patients(cohort([1] * 100))
     assert (len(split.train), len(split.validation), len(split.test)) == (70, 15, 15)
@@ -68,7 +86,17 @@ def test_a_part_without_a_share_stays_empty():
     assert split_patients(cohort([1] * 5), (0.8, 0.0, 0.2)).validation == ()
 
 
-@pytest.mark.parametrize("fractions", [(0.5, 0.2, 0.2), (1.2, -0.1, -0.1), (0.5, 0.5), (1, 1, 1)])
+@pytest.mark.parametrize(
+    "fractions",
+    [
+        (0.5, 0.2, 0.2),
+        (1.2, -0.1, -0.1),
+        (0.5, 0.5),
+        (1, 1, 1),
+        (float("nan"), 0.5, 0.5),
+        (float("inf"), -float("inf"), 1),
+    ],
+)
 def test_fractions_that_are_no_shares(fractions):
     with pytest.raises(DataError, match="three shares that sum to 1"):
         split_patients(cohort([1]), fractions)
