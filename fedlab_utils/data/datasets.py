@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 
 import numpy as np
 import torch
@@ -22,8 +23,16 @@ class _PatientPieces(Dataset):
     """What slices and patches share: patients, an epoch, and one generator per drawn piece."""
 
     def __init__(
-        self, patients: Sequence[Preprocessed], seed: int, transform: Transform | None
+        self,
+        patients: Sequence[Preprocessed],
+        size: Sequence[int],
+        axes: int,
+        per_patient: int | None,
+        foreground: float,
+        seed: int,
+        transform: Transform | None,
     ) -> None:
+        _check_pieces(type(self).__name__, size, axes, per_patient, foreground)
         for patient in patients:
             if patient.labels is None:
                 raise DataError(
@@ -32,6 +41,7 @@ class _PatientPieces(Dataset):
                     remedy="Leave it out of training; prediction needs no dataset",
                 )
         self.patients = tuple(patients)
+        self.size, self.per_patient, self.foreground = tuple(size), per_patient, foreground
         self.seed, self.transform, self.epoch = seed, transform, 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -75,6 +85,11 @@ class SliceDataset(_PatientPieces):
     transform
         Called as ``transform(image, target, (epoch, index))``.
 
+    Raises
+    ------
+    DataError
+        If a patient has no segmentation, or a number makes no sense.
+
     Notes
     -----
     An item holds ``image`` float32 ``(4, X, Y)``, ``target`` float32 ``(3, X, Y)`` of 0 and 1,
@@ -90,8 +105,7 @@ class SliceDataset(_PatientPieces):
         seed: int = 0,
         transform: Transform | None = None,
     ) -> None:
-        super().__init__(patients, seed, transform)
-        self.size, self.per_patient, self.foreground = tuple(size), per_patient, foreground
+        super().__init__(patients, size, 2, per_patient, foreground, seed, transform)
         self._brain = [np.flatnonzero(p.brain.any(axis=(0, 1))) for p in self.patients]
         self._tumour = [np.flatnonzero((p.labels > 0).any(axis=(0, 1))) for p in self.patients]
         self._all = [(n, int(z)) for n, slices in enumerate(self._brain) for z in slices]
@@ -139,6 +153,11 @@ class PatchDataset(_PatientPieces):
     seed, transform
         As for :class:`SliceDataset`.
 
+    Raises
+    ------
+    DataError
+        As :class:`SliceDataset`.
+
     Notes
     -----
     An item holds ``image`` float32 ``(4, X, Y, Z)``, ``target`` float32 ``(3, X, Y, Z)``,
@@ -154,8 +173,9 @@ class PatchDataset(_PatientPieces):
         seed: int = 0,
         transform: Transform | None = None,
     ) -> None:
-        super().__init__(patients, seed, transform)
-        self.size, self.per_patient, self.foreground = tuple(size), per_patient, foreground
+        if per_patient is None:
+            raise DataError("PatchDataset", "per_patient is None", "Pass how many patches to draw")
+        super().__init__(patients, size, 3, per_patient, foreground, seed, transform)
 
     def __len__(self) -> int:
         """Patches in an epoch."""
@@ -186,6 +206,17 @@ class PatchDataset(_PatientPieces):
             first = min(max(int(middle) - edge // 2, 0), slack) if slack > 0 else slack // 2
             corner.append(first)
         return tuple(corner)
+
+
+def _check_pieces(
+    what: str, size: Sequence[int], axes: int, per_patient: int | None, foreground: float
+) -> None:
+    if len(size) != axes or not all(isinstance(edge, Integral) and edge > 0 for edge in size):
+        raise DataError(what, f"size is {size}", f"Pass {axes} whole numbers of voxels above 0")
+    if per_patient is not None and not (isinstance(per_patient, Integral) and per_patient > 0):
+        raise DataError(what, f"per_patient is {per_patient}", "Pass a whole number of 1 or more")
+    if not 0 <= foreground <= 1:
+        raise DataError(what, f"foreground is {foreground}", "Pass a share from 0 to 1")
 
 
 def centred(array: np.ndarray, size: Sequence[int]) -> np.ndarray:

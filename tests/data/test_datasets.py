@@ -100,6 +100,41 @@ def test_a_patient_without_segmentation_is_refused(patients: list[Preprocessed])
         SliceDataset([replace(patients[0], labels=None)], (32, 32))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "cause"),
+    [
+        ({"size": (32,)}, "size is "),
+        ({"size": (32, 32, 32, 32)}, "size is "),
+        ({"size": (32, 0, 32)}, "size is "),
+        ({"size": (32, -8)}, "size is "),
+        ({"size": (32.0, 32.0)}, "size is "),
+        ({"per_patient": 0}, "per_patient is 0"),
+        ({"per_patient": -1}, "per_patient is -1"),
+        ({"per_patient": 1.5}, "per_patient is 1.5"),
+        ({"foreground": -0.1}, "foreground is -0.1"),
+        ({"foreground": 1.1}, "foreground is 1.1"),
+        ({"foreground": float("nan")}, "foreground is nan"),
+    ],
+)
+@pytest.mark.parametrize("kind", [SliceDataset, PatchDataset])
+def test_arguments_that_make_no_sense_are_named(
+    patients: list[Preprocessed], kind: type, wrong: dict[str, object], cause: str
+) -> None:
+    size = (32, 32) if kind is SliceDataset else (32, 32, 32)
+    with pytest.raises(DataError, match=f"{kind.__name__}: {cause}"):
+        kind(patients, **{"size": size, **wrong})
+
+
+def test_each_dataset_has_its_own_number_of_axes(patients: list[Preprocessed]) -> None:
+    with pytest.raises(DataError, match="Pass 2 whole numbers"):
+        SliceDataset(patients, (32, 32, 32))
+    with pytest.raises(DataError, match="Pass 3 whole numbers"):
+        PatchDataset(patients, np.array([32, 32]))
+    with pytest.raises(DataError, match="PatchDataset: per_patient is None"):
+        PatchDataset(patients, (8, 8, 8), per_patient=None)
+    assert len(PatchDataset(patients, np.array([8, 8, 8]), np.int64(3))) == 6
+
+
 def test_patches_lie_inside_and_hold_what_they_should(patients: list[Preprocessed]) -> None:
     for foreground in (0.0, 1.0):
         patches = PatchDataset(patients, (12, 12, 12), per_patient=15, foreground=foreground)
