@@ -246,7 +246,13 @@ def _unknown_value(value: int, values: NDArray, scheme: LabelScheme, case: objec
         )
     else:
         remedy += "; no known scheme has all these values, so take the original segmentation"
-    shown = ", ".join(map(str, sorted(seen)[:8])) + (", ..." if len(seen) > 8 else "")
+    shown = ", ".join(map(_brief, sorted(seen)[:8])) + (", ..." if len(seen) > 8 else "")
     return LabelError(
-        case, f"value {value} is unknown to scheme {scheme.name!r} (the file holds {shown})", remedy
+        case,
+        f"value {_brief(value)} is unknown to scheme {scheme.name!r} (the file holds {shown})",
+        remedy,
     )
+
+
+def _brief(value: int) -> str:
+    return str(value) if abs(value) < 10**9 else f"{value:.3g}"

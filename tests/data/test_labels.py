@@ -104,6 +104,14 @@ def test_unknown_values_are_named(value):
     assert "4 = enhancing tumour" in raised.value.remedy
 
 
+@pytest.mark.parametrize("value", [1e300, -1e300])
+def test_a_huge_value_is_named_in_short(value):
+    with pytest.raises(LabelError) as raised:
+        decode_labels(np.array([0, value]), "brats2017")
+    assert f"value {value:.0e} is unknown" in str(raised.value)
+    assert len(str(raised.value)) < 300
+
+
 def test_unknown_scheme_lists_the_known_ones():
     with pytest.raises(LabelError, match="brats2017, brats2023, brats2024, msd"):
         decode_labels(np.zeros(1), "brats1999")
