@@ -31,6 +31,11 @@ class PreprocessSettings:
         Correct the coil's bias field first (slow: seconds per sequence).
     percentiles, clip
         See :func:`fedlab_utils.data.brain.robust_zscore`.
+
+    Raises
+    ------
+    DataError
+        If a number makes no sense.
     """
 
     spacing: float = 2.0
@@ -44,6 +49,18 @@ class PreprocessSettings:
                 case="PreprocessSettings",
                 cause=f"spacing is {self.spacing} mm",
                 remedy="Give the voxels' edge in mm, between 0.2 and 20",
+            )
+        if len(self.percentiles) != 2 or not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
+            raise DataError(
+                case="PreprocessSettings",
+                cause=f"percentiles are {self.percentiles}",
+                remedy="Give a lower and a higher one between 0 and 100, such as (1, 99)",
+            )
+        if not 0 < self.clip < np.inf:
+            raise DataError(
+                case="PreprocessSettings",
+                cause=f"clip is {self.clip} standard deviations",
+                remedy="Give a positive number, such as 5",
             )
 
 

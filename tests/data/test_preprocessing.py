@@ -115,6 +115,24 @@ def test_spacing_must_make_sense(spacing: float) -> None:
         PreprocessSettings(spacing=spacing)
 
 
+@pytest.mark.parametrize(
+    "percentiles", [(99, 1), (5, 5), (-1, 99), (1, 101), (float("nan"), 99), (1, 50, 99)]
+)
+def test_percentiles_must_make_sense(percentiles: tuple[float, ...]) -> None:
+    with pytest.raises(DataError, match=r"percentiles are .*between 0 and 100"):
+        PreprocessSettings(percentiles=percentiles)
+
+
+@pytest.mark.parametrize("clip", [0.0, -5.0, float("nan"), float("inf")])
+def test_clip_must_make_sense(clip: float) -> None:
+    with pytest.raises(DataError, match=r"clip is .*positive"):
+        PreprocessSettings(clip=clip)
+
+
+def test_the_limits_themselves_are_allowed() -> None:
+    PreprocessSettings(spacing=0.2, percentiles=(0, 100), clip=0.1)
+
+
 def _looks_preprocessed(result: Preprocessed) -> None:
     assert result.spacing == (4.0, 4.0, 4.0)
     litres = result.brain.sum() * 0.064 / 1000
