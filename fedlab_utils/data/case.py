@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import product
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,8 @@ from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.labels import decode_labels
 from fedlab_utils.data.naming import MSD_ORDER
-from fedlab_utils.data.nifti import check_intensities, read_stored
+from fedlab_utils.data.nifti import StoredVolume, check_intensities, read_file
+from fedlab_utils.data.nifti_header import corners_apart
 from fedlab_utils.errors import GeometryError
 
 AFFINE_TOLERANCE = 0.1
@@ -94,28 +94,24 @@ def load_case(files: CaseFiles) -> Case:
     from nibabel.affines import voxel_sizes
     from nibabel.orientations import inv_ornt_aff, io_orientation
 
-    volumes, names, affines = _read_sequences(files)
-    raw_labels = None
-    if files.label is not None:
-        raw_labels, affine = read_stored(files.label, files.case_id)
-        volumes, names, affines = (
-            [*volumes, raw_labels],
-            [*names, files.label.name],
-            [*affines, affine],
-        )
-    grid = FileGrid(volumes[0].shape, affines[0])
-    for volume, name, affine in zip(volumes, names, affines, strict=True):
-        check_same_grid(grid, names[0], FileGrid(volume.shape, affine), name, files.case_id)
+    sequences = _read_sequences(files)
+    stored = None if files.label is None else read_file(files.label, files.case_id)
+    volumes = sequences if stored is None else [*sequences, stored]
+    grid = FileGrid(volumes[0].voxels.shape, volumes[0].affine)
+    for volume in volumes[1:]:
+        other = FileGrid(volume.voxels.shape, volume.affine)
+        check_same_grid(grid, volumes[0].name, other, volume.name, files.case_id)
 
     orientation = io_orientation(grid.affine)
     affine = grid.affine @ inv_ornt_aff(orientation, grid.shape)
-    image = _stack_ras(volumes[: len(SEQUENCES)], names, orientation, files.case_id)
+    image = _stack_ras(sequences, orientation, files.case_id)
     labels = None
-    if raw_labels is not None:
-        decoded = decode_labels(raw_labels, files.scheme, files.case_id)
+    if stored is not None:
+        decoded = decode_labels(stored.voxels, files.scheme, files.case_id)
         labels = np.asfortranarray(_turn(decoded, orientation))
     spacing = tuple(float(size) for size in voxel_sizes(affine))
-    return Case(files, image, labels, affine, spacing, grid, _warnings(image, labels))
+    warnings = (*_form_warnings(volumes, spacing), *_warnings(image, labels))
+    return Case(files, image, labels, affine, spacing, grid, warnings)
 
 
 def to_file_grid(array: NDArray, case: Case) -> NDArray:
@@ -149,17 +145,21 @@ def to_file_grid(array: NDArray, case: Case) -> NDArray:
     return np.ascontiguousarray(_turn(array, back))
 
 
-def _read_sequences(files: CaseFiles) -> tuple[list[NDArray], list[str], list[NDArray]]:
-    """Return the four volumes in the order of SEQUENCES, their names and affines."""
+def _read_sequences(files: CaseFiles) -> list[StoredVolume]:
+    """Return the four volumes in the order of SEQUENCES."""
     if isinstance(files.images, Path):
-        stored, affine = read_stored(files.images, files.case_id, channels=len(SEQUENCES))
-        volumes = [stored[..., MSD_ORDER.index(sequence)] for sequence in SEQUENCES]
-        names = [f"{files.images.name} ({sequence})" for sequence in SEQUENCES]
-        return volumes, names, [affine] * len(SEQUENCES)
+        stored = read_file(files.images, files.case_id, channels=len(SEQUENCES))
+        return [
+            replace(
+                stored,
+                name=f"{stored.name} ({sequence})",
+                voxels=stored.voxels[..., MSD_ORDER.index(sequence)],
+            )
+            for sequence in SEQUENCES
+        ]
     paths = [files.images[sequence] for sequence in SEQUENCES]
     with ThreadPoolExecutor(len(paths)) as pool:  # zlib lets other threads run while it expands
-        read = list(pool.map(lambda path: read_stored(path, files.case_id), paths))
-    return [volume for volume, _ in read], [path.name for path in paths], [a for _, a in read]
+        return list(pool.map(lambda path: read_file(path, files.case_id), paths))
 
 
 def check_same_grid(grid: FileGrid, first: str, other: FileGrid, name: str, case_id: str) -> None:
@@ -170,8 +170,7 @@ def check_same_grid(grid: FileGrid, first: str, other: FileGrid, name: str, case
             f"{name} has shape {other.shape}, {first} has {grid.shape}",
             "Take all files of the case from one release",
         )
-    corners = np.array([(*corner, 1) for corner in product(*((0, n - 1) for n in grid.shape))])
-    apart = np.linalg.norm((corners @ (other.affine - grid.affine).T)[:, :3], axis=1).max()
+    apart = corners_apart(grid.shape, grid.affine, other.affine)
     voxel = np.linalg.norm(grid.affine[:3, :3], axis=0).min()
     if apart > AFFINE_TOLERANCE * voxel:
         raise GeometryError(
@@ -182,20 +181,20 @@ def check_same_grid(grid: FileGrid, first: str, other: FileGrid, name: str, case
 
 
 def _stack_ras(
-    volumes: list[NDArray], names: list[str], orientation: NDArray, case_id: str
+    volumes: list[StoredVolume], orientation: NDArray, case_id: str
 ) -> NDArray[np.float32]:
     """Convert each volume once, straight into its place; check it there.
 
     Memory keeps the files' order, X fastest: seven times quicker to fill, and axial slices are
     contiguous.
     """
-    shape = _turn(volumes[0], orientation).shape
+    shape = _turn(volumes[0].voxels, orientation).shape
     image = np.empty((len(volumes), *shape[::-1]), np.float32).transpose(0, 3, 2, 1)
 
     def place(index: int) -> None:
         with np.errstate(over="ignore", invalid="ignore"):  # looked for on the next line
-            image[index] = _turn(volumes[index], orientation)
-        check_intensities(image[index], names[index], case_id)
+            image[index] = _turn(volumes[index].voxels, orientation)
+        check_intensities(image[index], volumes[index].name, case_id)
 
     with ThreadPoolExecutor(len(volumes)) as pool:
         list(pool.map(place, range(len(volumes))))
@@ -209,6 +208,18 @@ def _turn(array: NDArray, orientation: NDArray) -> NDArray:
     spatial_first = np.moveaxis(array, (-3, -2, -1), (0, 1, 2))
     turned = apply_orientation(spatial_first, orientation)
     return np.moveaxis(turned, (0, 1, 2), (-3, -2, -1))
+
+
+def _form_warnings(
+    volumes: list[StoredVolume], spacing: tuple[float, float, float]
+) -> tuple[str, ...]:
+    worst = max(volumes, key=lambda volume: volume.qform_apart)
+    if not worst.qform_apart > AFFINE_TOLERANCE * min(spacing):
+        return ()
+    return (
+        f"sform and qform of {worst.name} place the same voxel up to {worst.qform_apart:.2f} mm "
+        "apart; here the sform counts, in another program perhaps the other",
+    )
 
 
 def _warnings(image: NDArray[np.float32], labels: NDArray[np.uint8] | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ compressed file is never expanded beyond it.
 from __future__ import annotations
 
 import gzip
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,44 @@ from fedlab_utils.data.nifti_header import (
     MAX_VOXELS,
     PADDING,
     check_shape,
+    corners_apart,
     expand,
     read_header,
 )
 from fedlab_utils.errors import IntensityError, UnreadableFileError
 
 
+@dataclass(frozen=True)
+class StoredVolume:
+    """One file's voxels, as they are stored, and where they lie.
+
+    Parameters
+    ----------
+    name
+        The file's name.
+    voxels
+        ``(X, Y, Z)`` or ``(X, Y, Z, channels)`` in the file's own axes.
+    affine
+        ``(4, 4)`` voxel to millimetres.
+    qform_apart
+        How far the header's second affine, which is not used, places a voxel from there, in mm.
+    """
+
+    name: str
+    voxels: NDArray
+    affine: NDArray[np.float64]
+    qform_apart: float = 0.0
+
+
 def read_stored(
     path: Path, case: object, channels: int | None = None
 ) -> tuple[NDArray, NDArray[np.float64]]:
+    """Return voxels and affine of :func:`read_file`."""
+    stored = read_file(path, case, channels)
+    return stored.voxels, stored.affine
+
+
+def read_file(path: Path, case: object, channels: int | None = None) -> StoredVolume:
     """Read the voxels in the type they are stored in.
 
     Parameters
@@ -41,15 +71,15 @@ def read_stored(
 
     Returns
     -------
-    Array ``(X, Y, Z)`` or ``(X, Y, Z, channels)`` in the file's own axes, read-only, Fortran order;
-    float32 or float64 if the header asks for scaling. Affine ``(4, 4)``, voxel to millimetres.
+    Its voxels are read-only and in Fortran order; float32 or float64 if the header asks for
+    scaling.
 
     Raises
     ------
     UnreadableFileError
         Empty, truncated, forbidden, not NIfTI, or more than the header announces.
     GeometryError
-        Another number of dimensions, a size out of all reason, a singular affine.
+        Another number of dimensions, a size out of all reason, a singular or sheared affine.
     """
     path = Path(path)
     content = _read_bytes(path, case)
@@ -75,7 +105,10 @@ def read_stored(
         kind = np.float64 if layout.dtype.itemsize > 4 else np.float32
         with np.errstate(over="ignore", invalid="ignore"):  # the caller looks for NaN and infinity
             voxels = voxels.astype(kind) * kind(layout.slope) + kind(layout.intercept)
-    return voxels, layout.affine
+    apart = 0.0
+    if layout.qform is not None:
+        apart = corners_apart(layout.shape, layout.affine, layout.qform)
+    return StoredVolume(path.name, voxels, layout.affine, apart)
 
 
 def check_intensities(volume: NDArray[np.floating], name: str, case: object) -> None:

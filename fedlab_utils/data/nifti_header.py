@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedlab_utils.errors import GeometryError, UnreadableFileError
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Header
 
 MAX_VOXELS = 512**3
 """Largest 3-D volume that is read: fifteen times a BraTS scan, half a gigabyte as float32."""
@@ -42,6 +47,8 @@ class VoxelLayout:
     slope: float
     intercept: float
     affine: NDArray[np.float64]
+    qform: NDArray[np.float64] | None
+    """The second affine of a header that has two; the sform counts."""
 
     @property
     def end(self) -> int:
@@ -70,6 +77,7 @@ def read_header(content: bytes, path: Path, case: object) -> VoxelLayout:
         slope, intercept = header.get_slope_inter()
         with np.errstate(all="ignore"):
             affine = np.asarray(header.get_best_affine(), np.float64)
+            qform = _second_affine(header)
         layout = VoxelLayout(
             tuple(int(n) for n in header.get_data_shape()),
             header.get_data_dtype(),
@@ -77,6 +85,7 @@ def read_header(content: bytes, path: Path, case: object) -> VoxelLayout:
             1.0 if slope is None else float(slope),
             0.0 if intercept is None else float(intercept),
             affine,
+            qform,
         )
     except (HeaderDataError, ValueError, OverflowError, KeyError) as error:
         raise _not_nifti(path, case, f"its header is damaged ({error})") from error
@@ -89,6 +98,17 @@ def read_header(content: bytes, path: Path, case: object) -> VoxelLayout:
             AGAIN,
         )
     return layout
+
+
+def _second_affine(header: Nifti1Header) -> NDArray[np.float64] | None:
+    if not (header["sform_code"] > 0 and header["qform_code"] > 0):
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            qform = np.asarray(header.get_qform(), np.float64)
+    except ValueError:  # no rotation at all; nobody uses it, since the sform counts
+        return None
+    return qform if np.isfinite(qform).all() else None
 
 
 def _not_nifti(path: Path, case: object, why: str) -> UnreadableFileError:
@@ -127,6 +147,15 @@ def check_shape(layout: VoxelLayout, channels: int | None, path: Path, case: obj
         )
     _check_affine(layout.affine, path, case)
     return replace(layout, shape=shape)
+
+
+def corners_apart(
+    shape: tuple[int, ...], one: NDArray[np.float64], other: NDArray[np.float64]
+) -> float:
+    """Return how far two affines place the same corner of a volume apart at most, in mm."""
+    ends = ((0, length - 1) for length in shape[:3])
+    corners = np.array([(*corner, 1) for corner in product(*ends)])
+    return float(np.linalg.norm((corners @ (other - one).T)[:, :3], axis=1).max())
 
 
 def _check_affine(affine: NDArray[np.float64], path: Path, case: object) -> None:

@@ -178,6 +178,40 @@ def test_affines_rounded_in_the_header_are_the_same(folder):
     assert load_case(only_case(folder)).warnings == ()
 
 
+def with_two_forms(path: Path, array: np.ndarray, qform: np.ndarray) -> None:
+    image = nib.Nifti1Image(array, LPS)
+    image.set_qform(qform, code=1)
+    nib.save(image, path)
+
+
+def test_sform_and_qform_that_disagree_are_warned_about(folder):
+    path = folder / f"{CASE}{BRATS['T2']}.nii.gz"
+    with_two_forms(path, scan("T2"), LPS)
+    assert load_case(only_case(folder)).warnings == ()
+    shifted = LPS.copy()
+    shifted[0, 3] += 0.09
+    with_two_forms(path, scan("T2"), shifted)
+    assert load_case(only_case(folder)).warnings == ()
+    shifted[0, 3] += 2.91
+    with_two_forms(path, scan("T2"), shifted)
+    case = load_case(only_case(folder))
+    [warning] = case.warnings
+    assert warning.startswith(
+        f"sform and qform of {CASE}_t2.nii.gz place the same voxel up to 3.00"
+    )
+    np.testing.assert_array_equal(case.grid.affine, LPS)
+
+
+def test_a_qform_that_is_no_rotation_does_not_matter_beside_an_sform(folder):
+    path = folder / f"{CASE}{BRATS['T2']}.nii"
+    (folder / f"{CASE}{BRATS['T2']}.nii.gz").unlink()
+    with_two_forms(path, scan("T2"), LPS)
+    raw = bytearray(path.read_bytes())
+    raw[256:268] = np.array([3, 4, 5], "<f4").tobytes()  # quatern_b, _c, _d
+    path.write_bytes(raw)
+    assert load_case(only_case(folder)).warnings == ()
+
+
 @pytest.mark.parametrize(
     ("value", "error", "words"),
     [
