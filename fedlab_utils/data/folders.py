@@ -11,7 +11,11 @@ from fedlab_utils.errors import DataError, LayoutError, MissingFileError, Unread
 MAX_DEPTH = 8
 """How deep below the top a data set may lie; the deepest published one needs four."""
 
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar")
+ARCHIVES = (
+    *(".zip", ".7z", ".rar", ".tar"),
+    *(".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"),
+)
+"""Endings of files that have to be unpacked first."""
 
 
 @dataclass

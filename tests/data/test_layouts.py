@@ -297,8 +297,11 @@ def test_empty_folder(tmp_path):
         find_cases(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["BraTS2021.zip", "Task01_BrainTumour.tar", "x.tar.gz"])
-def test_an_archive_in_place_of_a_folder(tmp_path, name):
+@pytest.mark.parametrize(
+    "ending", ["zip", "7z", "RAR", "tar", "tar.gz", "tgz", "tar.bz2", "tbz2", "tar.xz", "txz"]
+)
+def test_an_archive_in_place_of_a_folder(tmp_path, ending):
+    name = f"BraTS2021.{ending}"
     (tmp_path / name).write_bytes(b"PK\3\4")
     with pytest.raises(LayoutError, match=r"it is an archive. Unpack it"):
         find_cases(tmp_path / name)
