@@ -87,8 +87,8 @@ def phantom(
     as_json: Json = False,
 ) -> None:
     """Make phantom patients: four MRI sequences, a segmentation and a clinical table each."""
-    from fedlab_utils.data.cohort import phantom_folder
     from fedlab_utils.data.phantom import write_cohort
+    from fedlab_utils.data.places import phantom_folder
 
     with _reported(as_json), _progress("phantom") as progress:
         folder = write_cohort(

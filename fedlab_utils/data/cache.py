@@ -13,10 +13,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fedlab_utils.data.atomic import new_folder
+from fedlab_utils.data.cache_entry import open_entry, write_entry
 from fedlab_utils.data.digests import content_digests
+from fedlab_utils.data.places import cache_folder
 from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
 from fedlab_utils.data.workers import available_cores, spread
 from fedlab_utils.errors import CacheError, DataError, UnreadableFileError
@@ -26,19 +26,6 @@ if TYPE_CHECKING:
 
 CODE_VERSION = 1
 """Raise it whenever preprocessing gives other arrays for the same files and settings."""
-
-_META = "meta.json"
-
-
-def cache_folder() -> Path:
-    """Return where caches go: ``FEDLAB_CACHE``, else ``data/cache`` of the checkout, else home."""
-    named = os.environ.get("FEDLAB_CACHE")
-    if named:
-        return Path(named).expanduser()
-    data = Path(__file__).resolve().parents[2] / "data"
-    if (data / "README.md").exists() and os.access(data, os.W_OK):
-        return data / "cache"
-    return Path.home() / ".cache" / "fedlab"
 
 
 def load_preprocessed(
@@ -211,59 +198,3 @@ def _build(files: CaseFiles, settings: PreprocessSettings, entry: Path) -> None:
 
 def _whole(entry: Path, files: CaseFiles) -> bool:
     return open_entry(entry, files.case_id, files.patient_id) is not None
-
-
-def write_entry(folder: Path, result: Preprocessed) -> None:
-    """Write a patient into a new folder, each array to a file that can be mapped into memory."""
-    arrays = {
-        "image": np.asfortranarray(result.image.astype(np.float16)),
-        "brain": np.asfortranarray(result.brain),
-    }
-    if result.labels is not None:
-        arrays["labels"] = np.asfortranarray(result.labels)
-    for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)
-    meta = {
-        "case_id": result.case_id,
-        "affine": result.affine.tolist(),
-        "spacing": result.spacing,
-        "native_shape": result.native_shape,
-        "native_spacing": result.native_spacing,
-        "box": result.box,
-        "warnings": result.warnings,
-        "bytes": {name: (folder / f"{name}.npy").stat().st_size for name in arrays},
-    }
-    (folder / _META).write_text(json.dumps(meta), encoding="utf-8")
-
-
-def open_entry(entry: Path, case_id: str, patient_id: str) -> Preprocessed | None:
-    """Map what :func:`write_entry` wrote; None if it is not there, or not whole."""
-    try:
-        meta = json.loads((entry / _META).read_text("utf-8"))
-        arrays = {}
-        for name, size in meta["bytes"].items():
-            path = entry / f"{name}.npy"
-            if path.stat().st_size != size:
-                return None
-            arrays[name] = np.load(path, mmap_mode="r")
-        return Preprocessed(
-            case_id=case_id,
-            patient_id=patient_id,
-            image=arrays["image"],
-            labels=arrays.get("labels"),
-            brain=arrays["brain"],
-            affine=np.array(meta["affine"], np.float64),
-            spacing=tuple(meta["spacing"]),
-            native_shape=tuple(meta["native_shape"]),
-            native_spacing=tuple(meta["native_spacing"]),
-            box=tuple(tuple(edge) for edge in meta["box"]),
-            warnings=tuple(meta["warnings"]),
-        )
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
-        return None
-    except OSError as error:
-        raise CacheError(
-            case=case_id,
-            cause=f"the cache entry {entry} cannot be read: {error}",
-            remedy="Delete that folder, or set FEDLAB_CACHE to another one",
-        ) from error

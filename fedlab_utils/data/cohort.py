@@ -21,6 +21,7 @@ from fedlab_utils.data.digests import fingerprint, settled
 from fedlab_utils.data.labels import LabelScheme, decode_labels, to_regions
 from fedlab_utils.data.layouts import find_cases
 from fedlab_utils.data.nifti import read_stored
+from fedlab_utils.data.places import phantom_folder
 from fedlab_utils.errors import DataError
 
 if TYPE_CHECKING:
@@ -235,18 +236,6 @@ def open_phantom() -> Cohort:
     if not folder.exists():
         _make_phantom(folder)
     return load_cohort(folder)
-
-
-def phantom_folder() -> Path:
-    """Return the place of the embedded cohort: ``data/phantom`` in the repository.
-
-    An installed package without a repository around it keeps it in ``FEDLAB_CACHE``, or else in
-    ``~/.cache/fedlab``.
-    """
-    for folder in Path(__file__).resolve().parents:
-        if (folder / "notebooks").is_dir() and (folder / "data").is_dir():
-            return folder / "data" / "phantom"
-    return Path(os.environ.get("FEDLAB_CACHE") or "~/.cache/fedlab").expanduser() / "phantom"
 
 
 def _make_phantom(folder: Path) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fedlab_utils.data import cache
-from fedlab_utils.data.cache import build_cache, cache_folder, entry_name, load_preprocessed
+from fedlab_utils.data.cache import build_cache, entry_name, load_preprocessed
 from fedlab_utils.data.case import Case, load_case
 from fedlab_utils.data.layouts import CaseFiles
 from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
@@ -300,15 +300,3 @@ def test_folder_named_by_the_environment(
     monkeypatch.setenv("FEDLAB_CACHE", str(tmp_path / "mine"))
     load_preprocessed(files, SETTINGS)
     assert len(entries(tmp_path / "mine")) == 1
-
-
-def test_folder_of_the_checkout(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FEDLAB_CACHE")
-    assert cache_folder() == REPOSITORY / "data" / "cache"
-
-
-def test_folder_without_a_checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("FEDLAB_CACHE")
-    monkeypatch.setattr(cache, "__file__", str(tmp_path / "lib" / "fedlab_utils" / "d" / "c.py"))
-    monkeypatch.setattr(Path, "home", lambda: tmp_path)
-    assert cache_folder() == tmp_path / ".cache" / "fedlab"

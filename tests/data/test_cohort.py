@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fedlab_utils.data import cohort as module
-from fedlab_utils.data.cohort import load_cohort, open_cohort, phantom_folder
+from fedlab_utils.data.cohort import load_cohort, open_cohort
 from fedlab_utils.errors import (
     ClinicalTableError,
     DataError,
@@ -168,17 +168,6 @@ def test_open_cohort_takes_what_is_named_then_the_environment(folder, monkeypatc
     monkeypatch.setenv("FEDLAB_DATA", str(folder))
     assert len(open_cohort()) == 3
     assert len(open_cohort(folder / "HGG")) == 2
-
-
-def test_the_phantoms_live_in_the_repository_or_in_the_cache(tmp_path, monkeypatch):
-    assert phantom_folder().parts[-2:] == ("data", "phantom")
-    assert (phantom_folder().parents[1] / "notebooks").is_dir()
-    installed = tmp_path / "site-packages" / "fedlab_utils" / "data" / "cohort.py"
-    monkeypatch.setattr(module, "__file__", str(installed))
-    monkeypatch.setenv("FEDLAB_CACHE", str(tmp_path / "cache"))
-    assert phantom_folder() == tmp_path / "cache" / "phantom"
-    monkeypatch.delenv("FEDLAB_CACHE")
-    assert phantom_folder() == Path.home() / ".cache" / "fedlab" / "phantom"
 
 
 def test_open_cohort_makes_the_phantoms_once(tmp_path, monkeypatch):
