@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,10 @@ from fedlab_utils.data.case import Case, load_case
 from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.clinical import read_clinical
 from fedlab_utils.data.conventions import REGIONS
-from fedlab_utils.data.digests import fingerprint, settled
-from fedlab_utils.data.labels import LabelScheme, decode_labels, to_regions
+from fedlab_utils.data.labels import LabelScheme
 from fedlab_utils.data.layouts import find_cases
-from fedlab_utils.data.nifti import read_stored
 from fedlab_utils.data.places import phantom_folder
+from fedlab_utils.data.volumes import region_volumes
 from fedlab_utils.errors import DataError
 
 if TYPE_CHECKING:
@@ -121,13 +119,17 @@ class Cohort:
             )
         return self.subset(chosen)
 
-    def readable(self, at_most: int) -> tuple[list[Case], list[DataError]]:
-        """Read the first cases that can be read, and skip those that cannot.
+    def readable(
+        self, at_most: int, must_pass: Callable[[Case], object] | None = None
+    ) -> tuple[list[Case], list[DataError]]:
+        """Read the first cases that can be used, and skip those that cannot.
 
         Parameters
         ----------
         at_most
             How many cases to read.
+        must_pass
+            Called with each case; one for which it raises a :class:`DataError` is skipped too.
 
         Returns
         -------
@@ -136,7 +138,7 @@ class Cohort:
         Raises
         ------
         DataError
-            If not one can be read: of the type, and with the cause, that the first one has.
+            If not one can be used: of the type, and with the cause, that the first one has.
         """
         cases: list[Case] = []
         skipped: list[DataError] = []
@@ -144,12 +146,16 @@ class Cohort:
             if len(cases) == at_most:
                 break
             try:
-                cases.append(load_case(files))
+                case = load_case(files)
+                if must_pass is not None:
+                    must_pass(case)
             except DataError as error:
                 skipped.append(error)
+            else:
+                cases.append(case)
         if skipped and not cases:
             first = skipped[0]
-            cause = f"none of {len(skipped)} cases can be read; {first.case}: {first.cause}"
+            cause = f"none of {len(skipped)} cases can be used; {first.case}: {first.cause}"
             raise type(first)(self.root, cause, first.remedy)
         return cases, skipped
 
@@ -160,7 +166,7 @@ class Cohort:
         Empty where there is none, or none that can be read.
         """
         with ThreadPoolExecutor() as pool:
-            volumes = list(pool.map(_region_volumes, self.cases))
+            volumes = list(pool.map(region_volumes, self.cases))
         columns = [f"volume_{region.lower()}_ml" for region in REGIONS]
         return self.table.assign(**dict(zip(columns, np.transpose(volumes), strict=True)))
 
@@ -247,23 +253,3 @@ def _make_phantom(folder: Path) -> None:
     except DataError:
         if not folder.exists():  # else another kernel was quicker, and its patients are the same
             raise
-
-
-def _region_volumes(files: CaseFiles) -> tuple[float, ...]:
-    try:
-        if files.label is not None:
-            stats = fingerprint(files.label)
-            measure = _measure if settled(stats) else _measure.__wrapped__
-            return measure(files.label, files.scheme, tuple(stats))
-    except (DataError, OSError):
-        pass
-    return (np.nan,) * len(REGIONS)
-
-
-@cache
-def _measure(label: Path, scheme: str, _: tuple[int, ...]) -> tuple[float, ...]:
-    """Return the volumes of the regions, ml; remembered by the file's fingerprint, the last one."""
-    raw, affine = read_stored(label, label.name)
-    regions = to_regions(decode_labels(raw, scheme, label.name))
-    voxel_ml = abs(np.linalg.det(affine[:3, :3])) / 1000
-    return tuple(float(np.count_nonzero(region) * voxel_ml) for region in regions)

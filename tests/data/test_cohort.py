@@ -1,16 +1,17 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from fedlab_utils.data import Case
 from fedlab_utils.data import cohort as module
 from fedlab_utils.data.cohort import load_cohort, open_cohort
 from fedlab_utils.errors import (
     ClinicalTableError,
     DataError,
+    IntensityError,
     LabelError,
     LayoutError,
     MissingFileError,
@@ -69,57 +70,6 @@ def test_volumes_are_voxels_times_voxel_size(folder):
     np.testing.assert_allclose(volumes.loc[IDS[0]], [0.012, 0.024, 0.060])
     np.testing.assert_allclose(volumes.loc[IDS[1]], [0.072, 0.144, 0.360])
     assert volumes.loc[IDS[2]].isna().all()
-
-
-@pytest.fixture
-def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the segmentations that were read, ten seconds after they were written."""
-    names, real, now = [], module.read_stored, time.time_ns
-    monkeypatch.setattr(time, "time_ns", lambda: now() + 10_000_000_000)
-    monkeypatch.setattr(
-        module, "read_stored", lambda path, case: names.append(path.name) or real(path, case)
-    )
-    return names
-
-
-def test_volumes_are_measured_once_as_long_as_the_files_stay_the_same(folder, read):
-    cohort = load_cohort(folder)
-    first = cohort.with_volumes()
-    assert sorted(read) == [f"{case_id}_seg.nii.gz" for case_id in IDS]
-    for again in (cohort, load_cohort(folder), cohort.subset(IDS[:2])):
-        table = again.with_volumes()
-        assert table.equals(first.loc[table.index])
-    assert len(read) == 3
-
-    larger = np.where(segmentation() == 2, 4, segmentation()).astype(np.uint8)
-    save(cohort.files(IDS[1]).label, larger)
-    table = cohort.with_volumes()
-    assert read[3:] == [f"{IDS[1]}_seg.nii.gz"]
-    assert table.volume_et_ml[IDS[1]] == pytest.approx(0.048)
-    # the same file read by another scheme is another segmentation
-    load_cohort(folder, scheme="msd").with_volumes()
-    assert len(read) == 7
-
-
-def test_a_file_that_may_still_be_written_is_not_remembered(folder):
-    cohort = load_cohort(folder)
-    label = cohort.files(IDS[0]).label
-    for voxel, expected in ((4, 0.001), (0, 0.0)):
-        mask = 0 * segmentation()
-        mask[5, 5, 5] = voxel
-        save(label, mask)
-        assert cohort.with_volumes().volume_wt_ml[IDS[0]] == pytest.approx(expected)
-
-
-@pytest.mark.usefixtures("read")
-def test_a_segmentation_that_was_broken_is_tried_again(folder):
-    cohort = load_cohort(folder)
-    label = cohort.files(IDS[0]).label
-    content = label.read_bytes()
-    label.write_bytes(b"")
-    assert np.isnan(cohort.with_volumes().volume_wt_ml[IDS[0]])
-    label.write_bytes(content)
-    assert cohort.with_volumes().volume_wt_ml[IDS[0]] == pytest.approx(0.060)
 
 
 def test_cases_without_labels_have_no_volume(folder):
@@ -229,8 +179,21 @@ def test_what_cannot_be_read_is_skipped_and_named(folder):
     assert cohort.subset([IDS[1]]).readable(at_most=9)[1] == []
 
 
+def test_what_a_caller_cannot_use_is_skipped_too(folder):
+    def refuse_first(case: Case) -> None:
+        if case.files.case_id == IDS[0]:
+            raise IntensityError(IDS[0], "no brain", "Look at it")
+
+    cohort = load_cohort(folder)
+    cases, skipped = cohort.readable(at_most=2, must_pass=refuse_first)
+    assert [case.files.case_id for case in cases] == [IDS[1], IDS[2]]
+    assert [str(error) for error in skipped] == [f"{IDS[0]}: no brain. Look at it."]
+    with pytest.raises(IntensityError, match="none of 1 cases can be used; "):
+        cohort.subset(IDS[:1]).readable(at_most=1, must_pass=refuse_first)
+
+
 def test_nothing_readable_raises_what_is_wrong_with_the_first(folder):
     for case_id in IDS[:2]:
         (folder / "HGG" / case_id / f"{case_id}_flair.nii.gz").write_bytes(b"")
-    with pytest.raises(UnreadableFileError, match=f"none of 2 cases can be read; {IDS[0]}: "):
+    with pytest.raises(UnreadableFileError, match=f"none of 2 cases can be used; {IDS[0]}: "):
         load_cohort(folder).subset(IDS[:2]).readable(at_most=1)
