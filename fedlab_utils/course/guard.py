@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dis
+import inspect
 import io
 import linecache
 import signal
@@ -36,15 +38,28 @@ class Answer:
         mine, named = [_copy(value) for value in args], {k: _copy(v) for k, v in kwargs.items()}
         result = self.given(*mine, **named)
         before_and_after = zip([*args, *kwargs.values()], [*mine, *named.values()], strict=True)
-        for before, after in before_and_after:
+        for place, (before, after) in enumerate(before_and_after):
             if not _same(before, after):
+                argument = [*_parameters(self.given, len(args)), *kwargs][place]
+                which = f"`{argument}`, " if argument else ""
                 raise Wrong(
-                    f"`{self.name}` changes the {type(before).__name__} that it is given. "
+                    f"`{self.name}` changes {which}the {type(before).__name__} that it is given. "
                     "Whoever calls it still needs that: work on a copy, or make a new one."
                 )
         if result is None:
             raise Wrong(f"`{self.name}` returns `None`. Did you forget the `return`?")
         return result
+
+
+def _parameters(given: Callable, count: int) -> list[str]:
+    """Names of the first ``count`` parameters by position; "" for those behind a ``*``."""
+    try:
+        found = inspect.signature(given).parameters.values()
+    except Exception:  # built-ins and odd objects tell nothing
+        found = ()
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [parameter.name for parameter in found if parameter.kind in kinds]
+    return (names + [""] * count)[:count]
 
 
 def _copy(value: object) -> object:
@@ -137,6 +152,17 @@ def explain(error: BaseException, given: object, seconds: float) -> str:
 def in_own_code(error: BaseException, given: object) -> bool:
     """Whether the error passed through the student's code."""
     return bool(_own_line(error.__traceback__, given))
+
+
+def raised_on_purpose(error: BaseException, given: object) -> bool:
+    """Whether a ``raise`` of the student's code raised the error, not a step that failed."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_globals is not own_globals(given):
+        return False
+    step = trace.tb_frame.f_code.co_code[trace.tb_lasti]
+    return dis.opname[step] == "RAISE_VARARGS"
 
 
 def _own_line(trace: TracebackType | None, given: object) -> str:

@@ -3,7 +3,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fedlab_utils.course.checks import Wrong, as_array, as_mask, as_number, describe, judge
+from fedlab_utils.course.checks import (
+    Wrong,
+    as_array,
+    as_mask,
+    as_number,
+    describe,
+    differing,
+    judge,
+    judge_together,
+)
 
 
 @pytest.mark.parametrize("value", [True, "3", None, [3], np.array([3]), 3j, np.array("a")])
@@ -62,3 +71,49 @@ def test_a_mistake_is_named_by_its_value() -> None:
 )
 def test_values_are_described_in_a_few_words(value, words: str) -> None:
     assert describe(value) == words
+
+
+def test_arrays_that_differ_are_compared_at_the_worst_place() -> None:
+    want = np.zeros((4, 5, 6))
+    got = want.copy()
+    got[0, 0, 1], got[3, 4, 5] = 0.5, -1.62
+    found = "2 of 120 voxels differ; at (3, 4, 5) yours is -1.62, 0 is due"
+    with pytest.raises(Wrong) as raised:
+        judge(got, want, case="a map")
+    assert str(raised.value) == f"For a map {found}."
+    with pytest.raises(Wrong) as raised:
+        judge(got, want, {"you slip": got}, case="a map")
+    assert str(raised.value) == f"you slip (for a map: {found})."
+
+
+@pytest.mark.parametrize(
+    ("value", "due", "says"),
+    [
+        (1.71, 1.62, "at 2 yours is 1.71, 1.62 is due"),
+        (1.0, 1.00001, "at 2 yours is 1, 1.00001 is due"),
+        (np.nan, 0.5, "at 2 yours is nan, 0.5 is due"),
+        (np.inf, 0.5, "at 2 yours is inf, 0.5 is due"),
+    ],
+)
+def test_both_values_are_told_in_as_many_digits_as_they_need(value, due, says) -> None:
+    got, want = np.zeros(9), np.zeros(9)
+    got[2], want[2], got[4] = value, due, 1e-6
+    assert says in differing(got, want)
+    assert differing(got, want).startswith("2 of 9 values")
+
+
+def test_labels_and_masks_are_compared_too() -> None:
+    labels = np.zeros((2, 3, 4), np.uint8)
+    labels[1, 0, 2] = 3
+    found = differing(0 * labels, labels)
+    assert found == "1 of 24 voxels differ; at (1, 0, 2) yours is 0, 3 is due"
+    assert differing(labels > 0, labels < 0).endswith("at (1, 0, 2) yours is True, False is due")
+
+
+def test_a_mistake_must_explain_every_case() -> None:
+    slips = {"you halve": [1.0, 3.0], "you subtract one": [1.0, 5.0]}
+    with pytest.raises(Wrong, match=r"you subtract one \(for a:"):
+        judge_together([1.0, 5.0], [2.0, 6.0], slips, cases=["a", "b"])
+    with pytest.raises(Wrong, match="For b your function gives `5`"):
+        judge_together([2.0, 5.0], [2.0, 6.0], slips, cases=["a", "b"])
+    judge_together([2.0, 6.0], [2.0, 6.0], slips, cases=["a", "b"])

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 
 from fedlab_utils.course.checks import Wrong
-from fedlab_utils.course.guard import Answer, TimeUp, limited_printing, time_limit
+from fedlab_utils.course.guard import (
+    Answer,
+    TimeUp,
+    limited_printing,
+    raised_on_purpose,
+    time_limit,
+)
 
 
 def test_each_call_gets_fresh_copies() -> None:
@@ -72,3 +78,44 @@ def test_printing_is_cut_inside_the_block_only(capsys) -> None:
         "[what your function prints beyond this is left out]",
         "after",
     ]
+
+
+def test_the_argument_that_was_changed_is_named() -> None:
+    def fill(_first, volume, /, brain, *more, scale=None):
+        (more[0] if more else scale if scale is not None else volume).fill(1)
+        return brain
+
+    zeros = np.zeros(2)
+    for args, kwargs, says in (
+        ((zeros, zeros, zeros), {}, "`f` changes `volume`, the ndarray"),
+        ((zeros, zeros, zeros), {"scale": zeros}, "`f` changes `scale`, the ndarray"),
+        ((zeros, zeros, zeros, zeros), {}, "`f` changes the ndarray"),
+    ):
+        with pytest.raises(Wrong, match=says):
+            Answer(fill, "f")(*args, **kwargs)
+    with pytest.raises(Wrong, match="`f` changes the list"):
+        Answer(lambda *values: values[0].clear() or 1, "f")([1])
+
+
+def test_a_raise_is_told_from_a_step_that_failed() -> None:
+    def refuse(_value):
+        raise ValueError("no")
+
+    def refuse_again(value):
+        try:
+            refuse(value)
+        except ValueError as error:
+            raise ValueError("still no") from error
+
+    for given, purpose in (
+        (refuse, True),
+        (refuse_again, True),
+        (int, False),
+        (lambda _: int("x"), False),
+        (lambda _: bool(np.zeros(2) > 0), False),
+        (lambda _: np.stack([np.zeros(1), np.zeros(2)]), False),
+        (lambda v: refuse(v), True),
+    ):
+        with pytest.raises(ValueError) as raised:  # noqa: PT011
+            given("x")
+        assert raised_on_purpose(raised.value, given) is purpose

@@ -69,7 +69,7 @@ def test_an_error_in_a_helper_of_the_student_is_their_line_too() -> None:
 @pytest.mark.parametrize(
     ("source", "says"),
     [
-        ("def my_scale(values):\n    values.reverse()", "changes the list"),
+        ("def my_scale(values):\n    values.reverse()", "changes `values`, the list"),
         ("def my_scale(values):\n    print", "Did you forget the `return`?"),
         ("def my_scale():\n    return 1", "Does it take the arguments"),
         ("def my_scale(values):\n    return 'abc'", "array of numbers"),

@@ -24,9 +24,11 @@ quantities of a case be equal by accident, or mutants survive. Helpers start wit
 from __future__ import annotations
 
 import numbers
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+_LISTED = 6  # values; a larger array is not written out
 
 
 class Wrong(Exception):  # noqa: N818 - it is a verdict, not a fault of the program
@@ -103,15 +105,65 @@ def judge(
     value = read(got)
     if np.allclose(value, expected, rtol=rtol, atol=atol, equal_nan=True):
         return
+    large = expected.size > _LISTED
     for diagnosis, slip in (mistakes or {}).items():
         if np.allclose(value, np.asarray(slip), rtol=rtol, atol=atol, equal_nan=True):
-            raise Wrong(f"{diagnosis} (for {case}: {describe(got)} instead of {describe(want)}).")
+            seen = f"{describe(got)} instead of {describe(want)}"
+            found = differing(value, expected, rtol, atol) if large else seen
+            raise Wrong(f"{diagnosis} (for {case}: {found}).")
+    if large:
+        raise Wrong(f"For {case} {differing(value, expected, rtol, atol)}.")
     raise Wrong(f"For {case} your function gives {describe(got)}; {describe(want)} is due.")
+
+
+def judge_together(
+    got: Sequence[object],
+    want: Sequence[float],
+    mistakes: Mapping[str, Sequence[float]],
+    *,
+    cases: Sequence[str],
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+) -> None:
+    """Compare one number per case as :func:`judge` does; a mistake must explain all of them.
+
+    For mistakes that give the same number in some cases, as precision and recall may.
+    """
+    values = [as_number(value) for value in got]
+    explaining = [
+        diagnosis
+        for diagnosis, slips in mistakes.items()
+        if np.allclose(values, slips, rtol=rtol, atol=atol, equal_nan=True)
+    ]
+    for i, (value, due, case) in enumerate(zip(got, want, cases, strict=True)):
+        likely = {diagnosis: mistakes[diagnosis][i] for diagnosis in explaining}
+        judge(value, due, likely, case=case, rtol=rtol, atol=atol)
+
+
+def differing(got: np.ndarray, want: np.ndarray, rtol: float = 0.0, atol: float = 0.0) -> str:
+    """Say how many values of two arrays differ, where most, and both values there."""
+    apart = ~np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True)
+    with np.errstate(invalid="ignore"):  # inf - inf
+        far = np.abs(np.subtract(got, want, dtype=complex))
+    far = np.where(apart, np.nan_to_num(far, nan=np.inf, posinf=np.inf), -1)
+    worst = tuple(int(i) for i in np.unravel_index(far.argmax(), far.shape))
+    what, place = "voxels" if want.ndim >= 3 else "values", worst if want.ndim > 1 else worst[0]
+    mine, due = _apart_in_digits(got[worst], want[worst])
+    return f"{apart.sum()} of {apart.size} {what} differ; at {place} yours is {mine}, {due} is due"
+
+
+def _apart_in_digits(mine: np.generic, due: np.generic) -> tuple[str, str]:
+    """Two different values in as few digits as tell them apart."""
+    texts = [
+        tuple(f"{v:.{digits}g}" if v.dtype.kind in "fc" else str(v) for v in (mine, due))
+        for digits in (4, 9, 17)
+    ]
+    return next((pair for pair in texts if pair[0] != pair[1]), texts[-1])
 
 
 def describe(value: object, limit: int = 60) -> str:
     """Say in a few words what a value is, whatever it is."""
-    if isinstance(value, np.ndarray) and value.size > 6:
+    if isinstance(value, np.ndarray) and value.size > _LISTED:
         return f"an array of shape {value.shape} and type {value.dtype}"
     if isinstance(value, float | np.floating):
         return f"`{float(value):.6g}`"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fedlab_utils.course.checks import judge
+from fedlab_utils.course.checks import judge, judge_together
 
 _SMOOTHING = 1e-6
 """Dice is often written with a tiny number added above and below, in place of a case for 0 / 0."""
@@ -14,7 +14,7 @@ _SMOOTHING = 1e-6
 
 def millilitres(answer: Callable) -> str:
     """Voxel count and spacing (mm) to millilitres."""
-    for voxels, spacing in ((1500, (1.0, 1.0, 1.0)), (700, (2.0, 0.5, 3.0)), (0, (1.0, 1.2, 5.0))):
+    for voxels, spacing in ((1537, (1.0, 1.0, 1.0)), (737, (1.9, 0.53, 3.0)), (0, (1.0, 1.2, 5.0))):
         x, y, z = spacing
         cubic = voxels * x * y * z
         judge(
@@ -23,12 +23,20 @@ def millilitres(answer: Callable) -> str:
             {
                 "These are cubic millimetres; one millilitre holds 1000 of them": cubic,
                 "You divide by 100, as if a millilitre were 100 cubic millimetres": cubic / 100,
+                "You divide by 1000000, which gives litres": cubic / 1e6,
                 "You multiply by 1000 instead of dividing": cubic * 1000,
                 "You add the three edges; a volume is their product": voxels * (x + y + z) / 1000,
                 "You use only the first edge, as if voxels were cubes; they need not be": voxels
                 * x**3
                 / 1000,
                 "The size of a voxel does not enter your volume": voxels / 1000,
+                "You drop what stands behind the point; return all digits": cubic // 1000,
+            }
+            | {
+                f"You round to {digits} decimals; return all of them, who prints it may round": (
+                    round(cubic / 1000, digits)
+                )
+                for digits in range(4)
             },
             case=f"{voxels} voxels of {x} x {y} x {z} mm",
         )
@@ -37,27 +45,32 @@ def millilitres(answer: Callable) -> str:
 
 def dice(answer: Callable) -> str:
     """Dice overlap of two boolean masks; two empty masks agree perfectly."""
-    for case, prediction, truth in _mask_pairs():
-        p, t = int(prediction.sum()), int(truth.sum())
-        shared = int((prediction & truth).sum())
-        judge(
-            answer(prediction, truth),
-            2 * shared / (p + t),
-            {
-                "You divide by the union, which gives the Jaccard index; Dice divides by the sum "
-                "of both sizes": shared / (p + t - shared),
-                "Dice counts the shared voxels twice, once for each mask": shared / (p + t),
-                "You divide by the predicted size alone, which gives the precision": shared / p,
-                "You divide by the true size alone, which gives the recall": shared / t,
-                "You add 1 above and below: that is too much, the Dice of a small tumour grows. "
-                "Add 1e-8, or ask for two empty masks first": (2 * shared + 1) / (p + t + 1),
-                "You count the voxels on which both masks agree, background too": float(
-                    (prediction == truth).mean()
-                ),
-            },
-            case=case,
-            atol=_SMOOTHING,
-        )
+    pairs = _mask_pairs()
+    p, t = (np.array([pair[i].sum() for pair in pairs]) for i in (1, 2))
+    shared = np.array([(prediction & truth).sum() for _, prediction, truth in pairs])
+    agree = np.array([(prediction == truth).mean() for _, prediction, truth in pairs])
+    judge_together(
+        [answer(prediction, truth) for _, prediction, truth in pairs],
+        2 * shared / (p + t),
+        {
+            "You divide by the union, which gives the Jaccard index; Dice divides by the sum "
+            "of both sizes": shared / (p + t - shared),
+            "You count the union below. Between boolean arrays `+` means *or*: add the two sums, "
+            "`prediction.sum() + truth.sum()`": 2 * shared / (p + t - shared),
+            "Dice counts the shared voxels twice, once for each mask": shared / (p + t),
+            "You divide by the predicted size alone, which gives the precision": shared / p,
+            "You divide by the true size alone, which gives the recall": shared / t,
+            "You divide by the larger mask; Dice divides by the sum of both sizes, and counts "
+            "what they share twice": shared / np.maximum(p, t),
+            "You divide by the smaller mask, so that a mask inside the other would count as equal "
+            "to it": shared / np.minimum(p, t),
+            "You add 1 above and below: that is too much, the Dice of a small tumour grows. "
+            "Add 1e-8, or ask for two empty masks first": (2 * shared + 1) / (p + t + 1),
+            "You count the voxels on which both masks agree, background too": agree,
+        },
+        cases=[case for case, _, _ in pairs],
+        atol=_SMOOTHING,
+    )
     empty, some = np.zeros((4, 5, 3), bool), np.zeros((4, 5, 3), bool)
     some[1, 2, 0] = True
     mistake = {"Two empty masks agree perfectly: say so before you divide by zero": np.nan}
@@ -92,12 +105,16 @@ def pooled_mean(answer: Callable) -> str:
         ([61.5, 48.0, 70.25], [120, 7, 31]),
         ([55.0], [9]),
         ([57.0, 41.0], [16, 0]),
+        ([64.0, 30.0, 52.0], [5, 1, 2]),
     ):
         m, n = np.array(means), np.array(patients)
         judge(
-            answer(means, patients),
+            answer(m, n),
             float((m * n).sum() / n.sum()),
             {
+                "You leave out hospitals with one patient, who counts as much as any other": (
+                    (m * n)[n > 1].sum() / n[n > 1].sum()
+                ),
                 "You average the hospitals, so that a patient of a small hospital counts more than "
                 "one of a large hospital": m.mean(),
                 "This is the sum over all patients; divide it by their number": (m * n).sum(),
@@ -111,11 +128,11 @@ def pooled_mean(answer: Callable) -> str:
 
 
 def _mask_pairs() -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Seeded pairs of masks of different sizes that overlap in part."""
+    """Seeded pairs of masks that overlap in part; of one the prediction is larger, of one not."""
     random = np.random.default_rng(7)
     pairs = []
-    for shape in ((6, 5), (4, 7, 3)):
+    for shape, share in (((6, 5), 0.2), ((4, 7, 3), 0.7)):
         truth = random.random(shape) < 0.5
-        prediction = np.where(random.random(shape) < 0.6, truth, random.random(shape) < 0.3)
+        prediction = np.where(random.random(shape) < 0.6, truth, random.random(shape) < share)
         pairs.append((f"two masks of shape {shape}", prediction, truth))
     return pairs

@@ -6,19 +6,22 @@ from itertools import permutations, product
 
 import numpy as np
 
-from fedlab_utils.course.checks import Wrong, as_array, as_mask
-from fedlab_utils.course.guard import Answer
+from fedlab_utils.course.checks import Wrong, as_array, as_mask, differing
+from fedlab_utils.course.guard import Answer, raised_on_purpose, text_of
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 
 _SPLITS = 300
 
 
-def regions(answer: Answer) -> None:
+def regions(answer: Answer) -> str:
     """ET, TC and WT of a random label map, of one with a single label, and of a single voxel."""
     rng = np.random.default_rng(1)
     labels = rng.integers(0, 4, (5, 6, 7)).astype(np.uint8)
     for case in (labels, np.where(labels == ENHANCING, 0, labels), labels[0, 0, :1]):
         _one_label_map(answer, case)
+    return (
+        "One voxel may belong to three regions at once; a network then has three outputs, not four."
+    )
 
 
 def _one_label_map(answer: Answer, labels: np.ndarray) -> None:
@@ -44,22 +47,33 @@ def _one_label_map(answer: Answer, labels: np.ndarray) -> None:
     for diagnosis, slip in slips.items():
         if np.array_equal(got, slip):
             raise Wrong(diagnosis)
-    parts = zip(("ET", "TC", "WT"), got, (et, tc, wt), strict=True)
-    wrong = [name for name, mine, due in parts if (mine != due).any()]
-    raise Wrong(f"{' and '.join(wrong)} differ from what they should be, on a random label map.")
+    if et.any() and not got[0].any():
+        raise Wrong(
+            "ET is empty on a map with enhancing tumour. Do you ask for 4? That is its number in "
+            f"the files of 2017-2021; inside the course it is `ENHANCING`, {ENHANCING}."
+        )
+    for name, mine, due in zip(("ET", "TC", "WT"), got, (et, tc, wt), strict=True):
+        if (mine != due).any():
+            place = tuple(int(i) for i in np.argwhere(mine != due)[0])
+            raise Wrong(
+                f"{name} is wrong: {differing(mine, due)}. The voxel's label is {labels[place]}."
+            )
 
 
-def clean_labels(answer: Answer) -> None:
+def clean_labels(answer: Answer) -> str:
     """Near integers are rounded; halves, unknown values and NaN are refused."""
     scheme = (0, 1, 2, 4)
     near = np.array([[0.0, 0.9961, 1.9922], [3.9844, 4.0312, -0.0078]])
     want = np.array([[0, 1, 2], [4, 4, 0]])
     try:
         got = as_array(answer(near, scheme), want.shape)
-    except ValueError:
+    except ValueError as error:
+        if not raised_on_purpose(error, answer.given):
+            raise  # their code stopped: the report names the error and its line
         raise Wrong(
             "A file with 1.9922, 3.9844 and the like is refused, though rounding repairs it. Do "
-            "you round (`np.rint`) before you compare? `astype` cuts off: 3.9844 becomes 3."
+            "you round (`np.rint`) before you compare? `astype` cuts off: 3.9844 becomes 3. "
+            f"(Your error says: {text_of(error)}.)"
         ) from None
     if not np.array_equal(got, want):
         raise Wrong(f"{near.tolist()} should become {want.tolist()}, not {got.tolist()}.")
@@ -71,13 +85,18 @@ def clean_labels(answer: Answer) -> None:
         _must_refuse(answer, value, scheme, "it is not in the scheme")
     _must_refuse(answer, np.nan, scheme, "it is no number at all")
     _must_accept_a_part_of_the_scheme(answer)
+    return (
+        "A mean of 1 and 2 is 1.5, but a mean of 0 and 2 is 1: no check of values finds that one."
+    )
 
 
 def _must_accept_a_part_of_the_scheme(answer: Answer) -> None:
     try:
         got = as_array(answer(np.array([3.0, 0.05]), (0, 1, 3))).tolist()
-    except ValueError:
-        got = "ValueError"
+    except ValueError as error:
+        if not raised_on_purpose(error, answer.given):
+            raise
+        got = f"`ValueError: {text_of(error)}`"
     if got != [3, 0]:
         raise Wrong(
             f"[3.0, 0.05] in the scheme (0, 1, 3) should give [3, 0], not {got}: 0.05 is not "
@@ -96,7 +115,7 @@ def _must_refuse(answer: Answer, value: float, scheme: tuple[int, ...], why: str
     raise Wrong(f"A file that holds {value:g} should raise `ValueError`: {why}.")
 
 
-def to_ras(answer: Answer) -> None:
+def to_ras(answer: Answer) -> str:
     """Every one of the 48 ways in which an array can lie, and the first voxel anywhere."""
     volume = np.arange(2 * 3 * 4).reshape(2, 3, 4)
     rng = np.random.default_rng(5)
@@ -116,6 +135,7 @@ def to_ras(answer: Answer) -> None:
         )
     if failed:
         raise Wrong(_what_failed(volume, failed))
+    return "24 of the 48 ways are mirror images: no turning brings them right, only a flip."
 
 
 def _store(
@@ -134,28 +154,52 @@ def _store(
 def _what_failed(volume: np.ndarray, failed: list) -> str:
     order, signs, got = failed[0]
     example = f"{len(failed)} of 48 ways to lie fail, first axes {order} with signs {signs}"
+    flips = [_flip_between(volume, got) for _, _, got in failed]
+    if len(failed) == 48 and None not in flips and len(set(flips)) == 1:
+        axes = " and ".join(f"axis {axis}" for axis in flips[0])
+        return (
+            f"Always backwards in your result: {axes}. An axis is flipped when its step is "
+            f"*negative*; positive steps already run right, front and up ({example})."
+        )
     if all(tuple(order) == (0, 1, 2) for order, _, _ in failed):
         return f"A flip is missing or one too many: look at the direction, the sign ({example})."
-    if all(any(s < 0 for s in signs) for _, signs, _ in failed) and got.shape == volume.shape:
+    if None not in flips:
         return f"The axes are in order but not their direction: flip what is negative ({example})."
     if all(tuple(np.argsort(order)) != order for order, _, _ in failed):
         return (
             "Swaps of two axes come out right, turns of all three do not: you transpose with the "
             f"inverse permutation of the one that is due ({example})."
         )
-    return f"The order of the axes is wrong: shape {got.shape}, {volume.shape} is due ({example})."
+    order, signs, got = failed[flips.index(None)]
+    shapes = f" and shape {volume.shape} is due" if got.shape != volume.shape else ""
+    return (
+        f"The order of the axes is wrong: for axes {order} with signs {signs} you return shape "
+        f"{got.shape}{shapes} ({len(failed)} of 48 ways to lie fail)."
+    )
 
 
-def split_by_patient(answer: Answer) -> None:
+def _flip_between(volume: np.ndarray, got: np.ndarray) -> tuple[int, ...] | None:
+    """Axes along which ``got`` is the flipped volume; None if it is something else."""
+    for flips in product((False, True), repeat=3):
+        axes = tuple(axis for axis in range(3) if flips[axis])
+        if np.array_equal(got, np.flip(volume, axes)):
+            return axes
+    return None
+
+
+def split_by_patient(answer: Answer) -> str:
     """Whole patients, the right number of them, each as likely as any other, repeatable."""
     patients = np.array([f"p{i:02d}" for i in [*range(20), 3, 3, 7, 11, 15, 19]])
     for fraction, count in ((0.25, 5), (0.4, 8), (0.13, 3), (0.11, 2)):
-        for seed in range(4):
-            _one_split(answer, patients, fraction, count, seed)
+        sizes = [_whole_patients(answer, patients, fraction, seed) for seed in range(12)]
+        _judge_sizes(sizes, fraction, count, len(patients))
     masks = [_split(answer, patients, 0.4, seed) for seed in range(_SPLITS)]
     if not np.array_equal(_split(answer, patients, 0.4, 0), masks[0]):
         raise Wrong("The same seed gives another split: use only `rng` for chance.")
     _judge_chance(np.array(masks)[:, :20].astype(float))
+    return (
+        "Draw the test set once and keep it: who draws anew for each model can pick the luckiest."
+    )
 
 
 def _split(answer: Answer, patients: np.ndarray, fraction: float, seed: int) -> np.ndarray:
@@ -185,22 +229,35 @@ def _judge_chance(chosen: np.ndarray) -> None:
         )
 
 
-def _one_split(
-    answer: Answer, patients: np.ndarray, fraction: float, count: int, seed: int
-) -> None:
+def _whole_patients(answer: Answer, patients: np.ndarray, fraction: float, seed: int) -> int:
+    """How many patients are in the test set, none of them also outside it."""
     mask = _split(answer, patients, fraction, seed)
     test, train = set(patients[mask]), set(patients[~mask])
     if both := sorted(test & train):
         raise Wrong(f"Patient {both[0]} is on both sides: deal out patients, not scans.")
+    return len(test)
+
+
+def _judge_sizes(sizes: list[int], fraction: float, count: int, scans: int) -> None:
+    """Of 20 patients ``count`` must be in the test set, whatever the seed."""
+    low, high = min(sizes), max(sizes)
     exact = f"{fraction} of 20 patients are {fraction * 20:g}"
-    if len(test) == count + 1 and count < fraction * 20:
-        raise Wrong(f"{exact}, and you take {len(test)}: round to the nearest, not always up.")
-    if len(test) == count - 1 and count > fraction * 20:
-        raise Wrong(f"{exact}, and you take {len(test)}: round to the nearest, not always down.")
-    if len(test) < count:
+    if low == high == count:
+        return
+    if low < high > count:
         raise Wrong(
-            f"{len(test)} patients in the test set instead of {count}: are you drawing with "
+            f"The test set has {low} to {high} patients, another number for each seed; {count} are "
+            "due. Do you decide for each patient by a throw of its own? Draw `count` of the list."
+        )
+    if low < high:
+        raise Wrong(
+            f"The test set has {low} to {high} patients instead of {count}: are you drawing with "
             "putting back (`replace=True` is the default of `rng.choice`)?"
         )
-    if len(test) != count:
-        raise Wrong(f"{len(test)} of 20 patients in the test set; {count} are due.")
+    if low == count + 1 and count < fraction * 20:
+        raise Wrong(f"{exact}, and you take {low}: round to the nearest, not always up.")
+    if low == count - 1 and count > fraction * 20:
+        raise Wrong(f"{exact}, and you take {low}: round to the nearest, not always down.")
+    if low == round(fraction * scans):
+        raise Wrong(f"You take {low} patients: {fraction} of the {scans} *scans*. {exact}.")
+    raise Wrong(f"{low} of 20 patients in the test set; {count} are due.")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 
 from fedlab_utils.course.checks import Wrong, as_array, judge
+from fedlab_utils.course.checks.draws import judge_chance, judge_factors, one_draw
 from fedlab_utils.course.guard import Answer
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 
 _DRAWS = 400
-_SIGMAS = 5.5  # how far chance may lead, in standard deviations
-_SAME = 1e-6  # factors closer than this are one
+_FLOAT32 = 1e-4  # relative and absolute: a right answer in float32 is this close
 
 
-def zscore(answer: Answer) -> None:
+def zscore(answer: Answer) -> str:
     """Brains of two sizes in one array size, with vessels and dark voxels as outliers."""
     rng = np.random.default_rng(2)
     for low in (2, 5):
@@ -24,82 +26,153 @@ def zscore(answer: Answer) -> None:
         # Not skull-stripped completely: something bright remains outside the brain.
         volume[0, :3] = 900
         _one_zscore(answer, volume, brain)
+    return "A z-score has no unit: 1.5 is one and a half deviations above this brain's mean."
 
 
 def _one_zscore(answer: Answer, volume: np.ndarray, brain: np.ndarray) -> None:
-    values = volume[brain]
-    usual = np.clip(values, *np.percentile(values, (1, 99)))
-    everything = np.clip(volume, *np.percentile(volume, (1, 99)))
-    right = (volume - usual.mean()) / usual.std()
-    inside = {
-        "The air counts: take percentiles, mean and deviation from `volume[brain]` alone": (
-            (volume - everything.mean()) / everything.std()
-        ),
-        "A few outliers set the scale: take mean and deviation of the values clipped to the 1st "
-        "and 99th percentile": (volume - values.mean()) / values.std(),
-        "You wrote the clipped values: the clipping is for mean and deviation, the image keeps its "
-        "extremes": (np.clip(volume, usual.min(), usual.max()) - usual.mean()) / usual.std(),
-    }
+    inside = volume[brain]
+    usual = np.clip(inside, *np.percentile(inside, (1, 99)))
+    right = (inside - usual.mean()) / usual.std()
     got = as_array(answer(volume, brain), volume.shape)
-    if np.allclose(got[brain], right[brain]) and not np.allclose(got[~brain], 0):
+    near = {"rtol": _FLOAT32, "atol": _FLOAT32}
+    if np.allclose(got[brain], right, **near) and not np.allclose(got[~brain], 0, **near):
         raise Wrong("The brain is right, but outside the brain the result should be 0.")
-    mistakes = {text: np.where(brain, slip, 0) for text, slip in inside.items()}
-    judge(got, np.where(brain, right, 0), mistakes, case="a brain with a few bright vessels")
+    low, high = got[brain].min(), got[brain].max()
+    slips = _zscore_slips(volume, brain, usual)
+    if low < high:
+        limited = (
+            f"You limit the result to between {low:.3g} and {high:.3g}; the package does so too, "
+            "but here the image keeps its extremes"
+        )
+        slips[limited] = np.clip(right, low, high)
+    want, mistakes = np.zeros(volume.shape), {}
+    want[brain] = right
+    for diagnosis, values in slips.items():
+        mistakes[diagnosis] = np.zeros(volume.shape)
+        mistakes[diagnosis][brain] = values
+    judge(got, want, mistakes, case="a brain with a few bright vessels", **near)
 
 
-def brain_box(answer: Answer) -> None:
-    """Boxes in the middle, at each wall, with and without margin, and a single voxel."""
+def _zscore_slips(
+    volume: np.ndarray, brain: np.ndarray, usual: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Diagnosis -> the brain's values as that mistake gives them."""
+    values = volume[brain]
+
+    def scaled(by: np.ndarray) -> np.ndarray:
+        return (values - by.mean()) / by.std()
+
+    low, high = np.percentile(values, (1, 99))
+    everything = np.percentile(volume, (1, 99))
+    fractions = np.percentile(values, (0.01, 0.99))
+    return {
+        "The air counts: take percentiles, mean and deviation from `volume[brain]` alone": scaled(
+            np.clip(volume, *everything)
+        ),
+        "The percentiles are those of the whole array, air and all: take them from "
+        "`volume[brain]`": scaled(np.clip(values, *everything)),
+        "`np.percentile` counts from 0 to 100: (0.01, 0.99) asks for the lowest hundredth of a "
+        "per cent and the lowest per cent. Write (1, 99)": scaled(np.clip(values, *fractions)),
+        "A few outliers set the scale: take mean and deviation of the values clipped to the 1st "
+        "and 99th percentile": scaled(values),
+        "You drop the outliers. Clipping keeps them and moves them to the percentile "
+        "(`np.clip`)": scaled(values[(values >= low) & (values <= high)]),
+        "You divide by the variance; its root, `std()`, is the deviation": (
+            (values - usual.mean()) / usual.var()
+        ),
+        "You subtract the mean and do not divide by the deviation": values - usual.mean(),
+        "You divide the squares by n - 1 (`ddof=1`, the default of torch); here the deviation is "
+        "that of `np.std`": (values - usual.mean()) / usual.std(ddof=1),
+        "You wrote the clipped values: the clipping is for mean and deviation, the image keeps its "
+        "extremes": (usual - usual.mean()) / usual.std(),
+    }
+
+
+def brain_box(answer: Answer) -> str:
+    """Boxes in the middle, at each wall, in two pieces, with and without margin, and one voxel."""
     for first, stop in (((3, 4, 5), (9, 8, 7)), ((1, 0, 3), (10, 8, 9)), ((4, 5, 2), (5, 6, 3))):
         brain = np.zeros((11, 9, 10), bool)
         brain[first[0], first[1] : stop[1], first[2]] = True
         brain[first[0] : stop[0], stop[1] - 1, stop[2] - 1] = True
         brain[first[0], stop[1] - 1, first[2] : stop[2]] = True
-        for margin in (0, 1, 2, 4):
-            want = tuple(
-                slice(max(a - margin, 0), min(b + margin, n))
-                for a, b, n in zip(first, stop, brain.shape, strict=True)
-            )
-            _one_box(answer, brain, margin, want)
+        _with_each_margin(answer, brain)
+    pieces = np.zeros((11, 9, 10), bool)
+    pieces[2:5, 3:5, 2:6] = pieces[7, 6, 8] = True
+    _with_each_margin(answer, pieces)
+    return "Keep the box: with it a prediction goes back to its place in the file's own grid."
 
 
-def _one_box(answer: Answer, brain: np.ndarray, margin: int, want: tuple[slice, ...]) -> None:
+def _with_each_margin(answer: Answer, brain: np.ndarray) -> None:
+    for margin in (0, 1, 2, 4):
+        _one_box(answer, brain, margin)
+
+
+def _box(brain: np.ndarray, margin: int) -> list[tuple[int, int]]:
+    """Start and stop along each axis, kept inside the array."""
+    where = np.argwhere(brain)
+    ends = zip(where.min(axis=0), where.max(axis=0), brain.shape, strict=True)
+    return [(max(int(a) - margin, 0), min(int(b) + 1 + margin, n)) for a, b, n in ends]
+
+
+def _one_box(answer: Answer, brain: np.ndarray, margin: int) -> None:
     got = answer(brain, margin)
     if not (isinstance(got, tuple) and len(got) == 3 and all(isinstance(s, slice) for s in got)):
         raise Wrong("Return a tuple of three slices, so that `volume[box]` works.")
     bounds = [(s.start, s.stop) for s in got]
-    due = [(s.start, s.stop) for s in want]
     if any(s.step not in (None, 1) for s in got) or any(
         not isinstance(b, int | np.integer) for pair in bounds for b in pair
     ):
         raise Wrong("Give each slice an integer start and stop, and no step.")
     bounds = [(int(a), int(b)) for a, b in bounds]
-    if bounds == due:
-        return
+    if bounds != (due := _box(brain, margin)):
+        likely = _box_slip(bounds, brain, margin) or f"With margin {margin} the box is {bounds}"
+        raise Wrong(f"{likely}; {due} is due.")
+
+
+def _box_slip(bounds: list[tuple[int, int]], brain: np.ndarray, margin: int) -> str:
+    """The likely mistake behind a box, or nothing."""
+    from scipy import ndimage
+
+    tight, wide = _box(brain, 0), _box(brain, margin)
+    pieces, _ = ndimage.label(brain)
+    largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
+    cube = np.zeros(brain.shape, bool)
+    cube[tuple(slice(min(a for a, _ in tight), max(b for _, b in tight)) for _ in tight)] = True
     if any(a < 0 for a, _ in bounds):
-        raise Wrong(
-            f"A start is negative ({bounds}): numpy then counts from the other end. Keep it at 0."
+        return f"A start is negative ({bounds}): numpy then counts from the other end. Keep it at 0"
+    if bounds == _box(cube, margin):
+        return (
+            f"All three axes get one box ({bounds}), from the smallest and largest index of all. "
+            "Take minimum and maximum per axis: `where.min(axis=0)`"
         )
     if any(b > n for (_, b), n in zip(bounds, brain.shape, strict=True)):
-        raise Wrong(f"The box {bounds} leaves the array of shape {brain.shape}.")
-    if all(b in (d - 1, d) and a == c for (a, b), (c, d) in zip(bounds, due, strict=True)):
-        raise Wrong("The last voxels of the brain are missing: a slice stops before its end.")
-    raise Wrong(
-        f"With margin {margin} the box is {bounds}; {due} is due. Is the margin on both sides?"
-    )
+        return f"The box {bounds} leaves the array of shape {brain.shape}"
+    if bounds == _box(largest, margin):
+        return f"The box {bounds} holds the largest piece of the brain only; all of it counts"
+    if margin == 0 and bounds == [(a, b - 1) for a, b in tight]:
+        return f"The last voxels are missing from {bounds}: a slice stops before its end"
+    if bounds == tight:
+        return f"The margin of {margin} is missing from {bounds}"
+    if all(x in pair for x, pair in zip(bounds, zip(tight, wide, strict=True), strict=True)):
+        return f"The margin of {margin} is missing on some axes of {bounds}"
+    if [a for a, _ in bounds] == [a for a, _ in wide] or bounds[0][1] == wide[0][1]:
+        return f"With margin {margin} the box is {bounds}: is the margin on both sides"
+    return ""
 
 
-def coarser_labels(answer: Answer) -> None:
+def coarser_labels(answer: Answer) -> str:
     """Random blocks, smooth blobs, and blocks in which only the regions reach one half."""
     rng = np.random.default_rng(3)
     mixed = np.array([[[ENHANCING, NECROSIS], [NECROSIS, OEDEMA]], [[OEDEMA, 0], [0, 0]]])
     maps = [
-        _blob((12, 10, 8)),
         rng.choice([0, NECROSIS, OEDEMA, ENHANCING], (8, 6, 4), p=[0.4, 0.15, 0.2, 0.25]),
+        _blob((12, 10, 8)),
         np.tile(mixed, (2, 1, 3)),
         np.where(_blob((12, 10, 8)) > 0, OEDEMA, 0),
     ]
     for labels in maps:
         _one_coarsening(answer, labels.astype(np.uint8))
+    return "Start from the finest labels each time: halving twice is not one step of four."
 
 
 def _blob(shape: tuple[int, int, int]) -> np.ndarray:
@@ -113,21 +186,34 @@ def _blob(shape: tuple[int, int, int]) -> np.ndarray:
 def _one_coarsening(answer: Answer, labels: np.ndarray) -> None:
     et, wt = labels == ENHANCING, labels > 0
     tc = et | (labels == NECROSIS)
-    want = np.zeros([n // 2 for n in labels.shape], np.uint8)
-    alone, backwards = want.copy(), want.copy()
-    for value, region in ((OEDEMA, wt), (NECROSIS, tc), (ENHANCING, et)):
-        want[_share(region) >= 0.5] = value
-        alone[_share(labels == value) >= 0.5] = value
-    for value, region in ((ENHANCING, et), (NECROSIS, tc), (OEDEMA, wt)):
-        backwards[_share(region) >= 0.5] = value
+    nested = ((OEDEMA, wt), (NECROSIS, tc), (ENHANCING, et))
+    want = _coarse(nested, lambda share: share >= 0.5)
     mistakes = {
         "The mean of labels invents tissue: between 0 and oedema (2) lies necrosis (1)": np.rint(
             _share(labels)
         ),
         "Taking every second voxel lets one voxel in eight speak for all": labels[::2, ::2, ::2],
-        "The smaller regions are overwritten: write the largest first": backwards,
+        "The smaller regions are overwritten: write the largest first": _coarse(
+            nested[::-1], lambda share: share >= 0.5
+        ),
         "You ask each label for itself: a block of half oedema, half core is tumour, although "
-        "neither label alone may reach one half": alone,
+        "neither label alone may reach one half": _coarse(
+            [(value, labels == value) for value, _ in nested], lambda share: share >= 0.5
+        ),
+        "*At least* half of the block is `>=`; you leave out blocks of exactly one half": _coarse(
+            nested, lambda share: share > 0.5
+        ),
+        "You ask whether *any* voxel of the block is in the region, which makes tumours grow": (
+            _coarse(nested, lambda share: share > 0)
+        ),
+        "You ask whether *all* voxels of the block are in the region, which makes tumours shrink": (
+            _coarse(nested, lambda share: share == 1)
+        ),
+        "You take the most frequent label of each block: with 3 voxels of background, 3 of core "
+        "and 2 of oedema most of the block is tumour": _most_frequent(labels),
+        "You take the largest label of each block; their numbers are names, not amounts": (
+            _blocks(labels).max(axis=-1)
+        ),
     }
     got = as_array(answer(labels))
     if got.shape == want.shape and np.array_equal(got, want) and got.dtype != np.uint8:
@@ -135,108 +221,40 @@ def _one_coarsening(answer: Answer, labels: np.ndarray) -> None:
     judge(got, want, mistakes, case="a label map")
 
 
-def _share(values: np.ndarray) -> np.ndarray:
+def _coarse(regions: Sequence[tuple[int, np.ndarray]], belongs: Callable) -> np.ndarray:
+    """Write each region's label, in the order given, into the blocks that belong to it."""
+    coarse = np.zeros([n // 2 for n in regions[0][1].shape], np.uint8)
+    for value, region in regions:
+        coarse[belongs(_share(region))] = value
+    return coarse
+
+
+def _blocks(values: np.ndarray) -> np.ndarray:
+    """The eight voxels of each 2 x 2 x 2 block, along a new last axis."""
     x, y, z = (n // 2 for n in values.shape)
-    return values.reshape(x, 2, y, 2, z, 2).mean(axis=(1, 3, 5))
+    return values.reshape(x, 2, y, 2, z, 2).transpose(0, 2, 4, 1, 3, 5).reshape(x, y, z, 8)
 
 
-def augment(answer: Answer) -> None:
+def _share(values: np.ndarray) -> np.ndarray:
+    return _blocks(values).mean(axis=-1)
+
+
+def _most_frequent(labels: np.ndarray) -> np.ndarray:
+    """The smallest of the labels that a block has most often, as `mode` of scipy."""
+    counts = [(_blocks(labels) == value).sum(axis=-1) for value in range(ENHANCING + 1)]
+    return np.argmax(counts, axis=0)
+
+
+def augment(answer: Answer) -> str:
     """Many draws on one patient: each must be a mirrored or unmirrored whole, scaled in range."""
     rng = np.random.default_rng(4)
     image, target = rng.normal(0, 1, (4, 6, 5)), rng.random((3, 6, 5)) < 0.4
-    draws = [_one_draw(answer, image, target, seed) for seed in range(_DRAWS)]
+    draws = [one_draw(answer, image, target, seed) for seed in range(_DRAWS)]
     for seed in range(20):
-        flip, used = _one_draw(answer, image, target, seed)
+        flip, used = one_draw(answer, image, target, seed)
         if flip != draws[seed][0] or not np.array_equal(used, draws[seed][1]):
             raise Wrong("The same seed gives another result: use only `rng` for chance.")
     flips, factors = (np.array(x) for x in zip(*draws, strict=True))
-    _judge_factors(factors)
-    if abs(flips.mean() - 0.5) > _SIGMAS * 0.5 / np.sqrt(_DRAWS):
-        raise Wrong(f"{flips.mean():.0%} of the draws are mirrored; about half should be.")
-    _judge_chance(np.column_stack([flips, factors]))
-
-
-def _judge_factors(used: np.ndarray) -> None:
-    """What is wrong with the factors ``(draws, 4)``, whatever their distribution."""
-    if np.allclose(used, 1):
-        raise Wrong("The image keeps its brightness: multiply each sequence by its factor.")
-    if np.ptp(used, axis=1).max() < _SAME:
-        raise Wrong("All four sequences get one factor for all: draw one for each.")
-    different = min(len(np.unique(column.round(9))) for column in used.T)
-    if different < 0.99 * _DRAWS:
-        raise Wrong(
-            f"In {_DRAWS} draws a sequence gets {different} different factors only. Any number "
-            "from 0.9 to 1.1 may come: do not choose among a few, round, or cut at the ends."
-        )
-    if np.diff(np.sort(used, axis=1), axis=1).min(axis=1).mean() < _SAME:
-        raise Wrong("Some sequences share a factor: draw one for each of the four.")
-    if used.min() < 0.9 - 1e-6 or used.max() > 1.1 + 1e-6:
-        raise Wrong(f"A factor is {used.flat[np.abs(used - 1).argmax()]:.3f}, outside 0.9 to 1.1.")
-
-
-def _judge_chance(drawn: np.ndarray) -> None:
-    """The flip and the four factors ``(draws, 5)`` must not go together, nor crowd anywhere."""
-    if np.abs(np.triu(np.corrcoef(drawn.T), k=1)).max() > _SIGMAS / np.sqrt(_DRAWS):
-        raise Wrong("The factors depend on each other, or on the flip: draw each by itself.")
-    for used in (drawn[:, 1:].ravel(), *drawn[:, 1:].T):
-        due = np.clip((np.sort(used) - 0.9) / 0.2, 0, 1)
-        apart = np.abs(due - (np.arange(used.size) + 0.5) / used.size).max()
-        if apart > 2.7 / np.sqrt(used.size):  # Kolmogorov and Smirnov: one in a million
-            raise Wrong("The factors do not fill the range from 0.9 to 1.1 evenly: `rng.uniform`.")
-
-
-def _one_draw(
-    answer: Answer, image: np.ndarray, target: np.ndarray, seed: int
-) -> tuple[bool, np.ndarray]:
-    """Return whether the patient was mirrored, and the four factors."""
-    both = answer(image, target, np.random.default_rng(seed))
-    if not (isinstance(both, tuple | list) and len(both) == 2):
-        raise Wrong("Return two things: the new image and the new target.")
-    new_image, new_target = as_array(both[0], image.shape), as_array(both[1], target.shape)
-    image_flips = _which(new_image, image, scaled=True)
-    target_flips = _which(new_target.astype(float), target.astype(float), scaled=False)
-    if image_flips == 0 or target_flips == 0:
-        raise Wrong(
-            "You mirror along axis 0, which swaps the sequences (T1 and FLAIR) and the regions. "
-            "Left and right is axis 1."
-        )
-    if 2 in (image_flips, target_flips):
-        raise Wrong("You mirror along axis 2, front and back. Left and right is axis 1.")
-    if target_flips is None:
-        raise Wrong("The target is neither the old one nor its mirror image: never scale it.")
-    if image_flips is None:
-        raise Wrong(
-            "The image is not the patient, mirrored or not, with one factor for each sequence."
-        )
-    if image_flips != target_flips:
-        again = [_sides(answer, image, target, s) for s in range(20)]
-        if all(side[1] == -1 for side in again):
-            raise Wrong("The image is mirrored, the target stays behind: flip both or none.")
-        raise Wrong(
-            "Image and target are mirrored independently: chance is drawn twice, once for each. "
-            "Draw once, and if you call a function of your own, use both results of one call."
-        )
-    flat = image if image_flips == -1 else np.flip(image, 1)
-    factors = np.einsum("cxy,cxy->c", new_image, flat) / np.einsum("cxy,cxy->c", flat, flat)
-    return image_flips == 1, factors
-
-
-def _sides(
-    answer: Answer, image: np.ndarray, target: np.ndarray, seed: int
-) -> tuple[int | None, int | None]:
-    new_image, new_target = answer(image, target, np.random.default_rng(seed))
-    return (
-        _which(np.asarray(new_image), image, scaled=True),
-        _which(np.asarray(new_target, float), target.astype(float), scaled=False),
-    )
-
-
-def _which(new: np.ndarray, old: np.ndarray, *, scaled: bool) -> int | None:
-    """-1: unmirrored; 0, 1, 2: mirrored along that axis; None: neither."""
-    for axis in (-1, 0, 1, 2):
-        base = old if axis == -1 else np.flip(old, axis)
-        norm = np.einsum("cxy,cxy->c", base, base)
-        factor = np.einsum("cxy,cxy->c", new, base) / norm if scaled else np.ones(len(old))
-        if np.allclose(new, base * factor[:, None, None], rtol=1e-6, atol=1e-9):
-            return axis
-    return None
+    judge_factors(factors, flips)
+    judge_chance(flips, factors)
+    return "Draw anew each time a patient comes up, and never for the patients you are scored on."

@@ -1,4 +1,4 @@
-"""Other right answers pass; wrong ones and mutants are tried in ``course/test_lessons.py``."""
+"""Other right answers pass, likely slips get their name; see ``course/test_lessons.py`` too."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.spatial import distance
 
-from tests.course.checks.right import assert_accepted
+from tests.course.checks.right import assert_accepted, message_to
 
 
 def dice_by_sets(prediction, truth):
@@ -43,3 +43,33 @@ def dice_by_confusion(prediction, truth):
 )
 def test_right_answers_written_otherwise_pass(name, answer) -> None:
     assert_accepted(name, answer)
+
+
+def pooled_without_single_patients(means, patients):
+    several = patients > 1
+    return (means * patients)[several].sum() / patients[several].sum()
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "says"),
+    [
+        ("millilitres", lambda n, s: n * math.prod(s) / 1e6, "which gives litres"),
+        ("millilitres", lambda n, s: round(n * math.prod(s) / 1000, 1), "round to 1 decimals"),
+        ("millilitres", lambda n, s: round(n * math.prod(s) / 1000, 3), "round to 3 decimals"),
+        ("millilitres", lambda n, s: n * math.prod(s) // 1000, "behind the point"),
+        ("dice", lambda p, t: 2 * (p & t).sum() / (p + t).sum(), "`+` means *or*"),
+        ("dice", lambda p, t: (p & t).sum() / max(p.sum(), t.sum()), "larger mask"),
+        ("dice", lambda p, t: (p & t).sum() / min(p.sum(), t.sum()), "smaller mask"),
+        ("dice", lambda p, t: (p & t).sum() / t.sum(), "the recall"),
+        ("dice", lambda p, t: (p & t).sum() / p.sum(), "the precision"),
+        ("pooled_mean", pooled_without_single_patients, "hospitals with one patient"),
+    ],
+)
+def test_a_likely_slip_gets_its_name(name, answer, says) -> None:
+    assert says in message_to(name, answer)
+
+
+def test_the_natural_formula_works_on_what_the_check_passes() -> None:
+    assert_accepted(
+        "pooled_mean", lambda means, patients: (means * patients).sum() / patients.sum()
+    )
