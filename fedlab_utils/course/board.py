@@ -1,4 +1,4 @@
-"""The progress board of notebook 00."""
+"""The progress board that stands at the end of each lesson."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Board:
         return [_row(lesson, progress) for lesson in lessons()]
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        rows, where = self.rows(), f"Kept on this machine only, in {progress_path().name}."
+        rows, where = self.rows(), f"Kept on this machine only, in {progress_path().absolute()}."
         if unread := set_aside():
             where += f" A file that could not be read is kept beside it as {unread[-1]}."
         head = "".join(f'<th scope="col">{column}</th>' for column in self.columns)
@@ -46,7 +46,7 @@ class Board:
             + "</tr>"
             for row in rows
         )
-        caption = f"<caption>Your progress. {where}</caption>"
+        caption = f"<caption>Your progress. {html.escape(where)}</caption>"
         table = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         lines = [" | ".join(row) for row in (self.columns, *rows)]
         return {"text/html": table, "text/plain": "\n".join([*lines, where])}

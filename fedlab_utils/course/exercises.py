@@ -51,7 +51,7 @@ def _check(name: str, answer: object, record: bool) -> Message:
 
 
 def hint(name: str, tier: int | None = None) -> Message | Text:
-    """Show the next hint for an exercise, or the hint of a given tier.
+    """Show the next hint for an exercise, or the hint of a given tier; after the last, say so.
 
     Parameters
     ----------
@@ -69,6 +69,12 @@ def hint(name: str, tier: int | None = None) -> Message | Text:
     except Exception:  # whatever the student gives for a number
         text = f"The hints of {name} are numbered 1 to {last}; there is no {describe(tier)}."
         return Message("unknown", text, f'Without a number, `hint("{name}")` goes one further.')
+    if tier is None and wanted > last:
+        return Message(
+            "seen",
+            f"There are {last} for {name}.",
+            f'`hint("{name}", 1)` shows the first again; `solution("{name}")` shows an answer.',
+        )
     shown = min(max(wanted, 1), last)
     progress.record_hint(name, shown)
     if shown < last:

@@ -10,12 +10,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from fedlab_utils.course.address import course_root
 from fedlab_utils.course.limits import cores, memory_bytes
 from fedlab_utils.course.messages import inline_html, plain
 from fedlab_utils.course.versions import compare_with_lock
+from fedlab_utils.data import load_cohort
+from fedlab_utils.errors import DataError
 
 OK, LOOK, STOP = "ok", "look", "stop"
 _SIGNS = {OK: "✓", LOOK: "!", STOP: "✗"}
@@ -161,10 +162,17 @@ def _patients() -> Line:
     if not root:
         advice = "to use BraTS, set `FEDLAB_DATA` to its folder before you start Jupyter"
         return Line("patients", "the phantom cohort (`FEDLAB_DATA` is not set)", OK, advice)
-    if not Path(root).is_dir():
-        advice = "correct `FEDLAB_DATA`, or unset it to use the phantom"
-        return Line("patients", f"`{root}` is not a folder", STOP, advice)
-    return Line("patients", f"the folder `{root}`", OK)
+    try:
+        cohort = load_cohort(root)
+        cohort.labelled()
+    except DataError as error:
+        advice = f"{error.remedy}. Or unset `FEDLAB_DATA` to use the phantom"
+        return Line("patients", f"`{error.case}`: {error.cause}", STOP, advice)
+    found = f"{len(cohort)} cases in the folder `{root}`"
+    if cohort.problems:
+        advice = "`fedlab validate FOLDER` in a terminal says what is wrong with each"
+        return Line("patients", f"{found}; {len(cohort.problems)} problems", LOOK, advice)
+    return Line("patients", found, OK)
 
 
 def _tier() -> Line:

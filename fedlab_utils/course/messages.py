@@ -12,6 +12,7 @@ _HEADINGS = {
     "error": ("!", "Your code stopped with an error", "error"),
     "stub": ("…", "Not attempted yet", "info"),
     "unknown": ("?", "No such name", "warn"),
+    "seen": ("…", "You have seen all hints", "info"),
     "right": ("✓", "Right", "success"),
     "other": ("✗", "Not this one", "warn"),
 }
@@ -21,7 +22,7 @@ _HEADINGS = {
 class Message:
     """What a check or quiz tells the student; Jupyter shows the HTML, a terminal the text.
 
-    ``status`` is a key that tests and notebooks may read: passed, wrong, error, stub or unknown.
+    ``status``, for tests and notebooks: passed, wrong, error, stub, seen, unknown, right, other.
     """
 
     status: str

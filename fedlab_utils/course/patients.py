@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from fedlab_utils.data import open_cohort
@@ -13,51 +13,61 @@ if TYPE_CHECKING:
     from fedlab_utils.data import Case, Cohort
 
 _NAMED = 5
-_PHANTOM = "To follow this lesson on the phantom patients, unset FEDLAB_DATA"
 _MADE_AGAIN = "Remove the folder: the phantom patients are then made again"
 
 
-def open_patients(at_most: int = 1) -> tuple[Cohort, list[Case]]:
+def open_patients(
+    at_most: int = 1, must_pass: Callable[[Case], object] | None = None
+) -> tuple[Cohort, list[Case]]:
     """Open the cohort, read some of its patients, and print what was found and what was left out.
 
-    A folder without one segmentation is named, and the phantom patients take its place.
+    What keeps the folder in FEDLAB_DATA from serving is said, with the way out: it is no data set,
+    it has not one segmentation, or no case can be used. The phantom patients then take its place,
+    so that the lesson goes on.
 
     Parameters
     ----------
     at_most
         How many cases to read: one of each institution first, then a second of each, and so on.
+    must_pass
+        What the lesson will do with each case, such as
+        :func:`fedlab_utils.data.preprocess`: a case for which it raises a :class:`DataError` is
+        left out as one that cannot be read is.
 
     Returns
     -------
     The cohort of all cases with a segmentation, and the cases that were read, at least one. A case
-    that cannot be read is skipped; another takes its place.
+    that cannot be used is skipped; another takes its place.
 
     Raises
     ------
     DataError
-        If the folder is no data set, or not one of its cases can be read.
+        If FEDLAB_DATA is not set and not one phantom can be used.
     """
-    cohort = _labelled()
-    turn = cohort.table.groupby("institution", dropna=False).cumcount()
+    if os.environ.get("FEDLAB_DATA"):
+        try:
+            return _opened(open_cohort(), at_most, must_pass)
+        except DataError as error:
+            print(f"{error}\nUntil then this lesson goes on with the phantom patients.")
+    from fedlab_utils.data.cohort import open_phantom
+
+    phantom = open_phantom()
     try:
-        cases, skipped = cohort.subset(turn.sort_values(kind="stable").index).readable(at_most)
+        return _opened(phantom, at_most, must_pass)
     except DataError as error:
-        way_out = f"{error.remedy}. {_PHANTOM}" if os.environ.get("FEDLAB_DATA") else _MADE_AGAIN
-        raise type(error)(error.case, error.cause, way_out) from None
+        raise type(error)(error.case, error.cause, _MADE_AGAIN) from None
+
+
+def _opened(
+    everyone: Cohort, at_most: int, must_pass: Callable[[Case], object] | None
+) -> tuple[Cohort, list[Case]]:
+    cohort = everyone.labelled()
+    turn = cohort.table.groupby("institution", dropna=False).cumcount()
+    in_turn = cohort.subset(turn.sort_values(kind="stable").index)
+    cases, skipped = in_turn.readable(at_most, must_pass)
     print(cohort.description)
     _print_problems([*cohort.problems, *skipped])
     return cohort, cases
-
-
-def _labelled() -> Cohort:
-    cohort = open_cohort()
-    try:
-        return cohort.labelled()
-    except DataError as error:
-        from fedlab_utils.data.cohort import open_phantom
-
-        print(f"{error}\nUntil then this lesson goes on with the phantom patients.")
-        return open_phantom().labelled()
 
 
 def _print_problems(problems: Sequence[DataError]) -> None:

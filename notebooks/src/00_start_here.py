@@ -133,7 +133,9 @@ def my_millilitres(voxels, spacing):
 # ## How good is an outline?
 #
 # A *segmentation* says for each voxel whether it belongs to the tumour: an array of true and false, a *mask*. Below are two masks of the same
-# slice through a head: an expert's, and the same one moved by a few voxels, as if a network had been a little off.
+# slice through a head: an expert's, and the same one moved by a few voxels, as if a network had been a little off. The grey picture is a *FLAIR*, the kind of MRI picture
+# in which a tumour and the swelling around it are bright and plain water is dark. As radiologists do, it looks at the patient from the feet: the patient's right
+# (R) is on your left.
 
 # %%
 whole_tumour = to_regions(case.labels)[2]
@@ -146,12 +148,16 @@ fig, ax = plt.subplots(figsize=(4, 4.4))
 ax.imshow(case.image[3, :, :, slice_].T, cmap="gray", origin="lower")
 ax.contour(truth.T, levels=[0.5], colors="#56B4E9")
 ax.contour(prediction.T, levels=[0.5], colors="#E69F00", linestyles="dashed")
+ax.invert_xaxis()  # the array runs to the patient's right
+for place, letter in ((0.03, "R"), (0.97, "L")):
+    ax.text(place, 0.5, letter, color="white", ha="center", transform=ax.transAxes)
 ax.set_title("expert (solid) and prediction (dashed)", fontsize=10)
 ax.set_axis_off()
 print(sizes)
 figure(
     fig,
-    f"A slice through a head in FLAIR with two outlines of the tumour that overlap in large part: {sizes}.",
+    "A slice through a head in FLAIR, the patient's right on the left, with two outlines of the tumour that overlap "
+    f"in large part: {sizes}.",
 )
 
 # %% [markdown]
@@ -251,10 +257,9 @@ print(f"mean over all patients:       {patients['age'].mean():.2f} years")
 def my_pooled_mean(means, patients):
     """Return the mean over all patients of all hospitals.
 
-    means: the mean of each hospital. patients: the number of patients of each hospital.
+    means: array, the mean of each hospital. patients: array, the number of patients of each hospital.
     """
     # BEGIN SOLUTION: each mean weighted by its number of patients
-    means, patients = np.asarray(means), np.asarray(patients)
     return (means * patients).sum() / patients.sum()
     # END SOLUTION
 
@@ -263,7 +268,7 @@ def my_pooled_mean(means, patients):
 # A hospital's mean times its number of patients is the sum over its patients. What do you do with the sums?
 
 # %% [markdown] hint="pooled_mean"
-# As arrays: `(means * patients).sum()` adds up all patients' ages. Divide by the number of all patients.
+# `means` and `patients` are arrays: `(means * patients).sum()` adds up all patients' ages. Divide by the number of all patients.
 
 
 # %% wrong="pooled_mean" diagnosis="You average the hospitals"
@@ -290,15 +295,6 @@ assert np.isclose(my_pooled_mean(hospitals["mean"], hospitals["count"]), patient
 # server is the function you have just written. (The paper weights by training examples; this course counts patients, since ten slices of one patient are not ten opinions.) For ages the result is exact. For networks it is not, and what then happens when hospitals
 # differ, when one of them lies, or when the server is curious, is the rest of this course.
 #
-# ## Your progress
-#
-# The board counts what your checks and quizzes recorded. It lives in one file on this machine; nothing is sent anywhere.
-# `progress_board(forget=True)` starts again from nothing.
-
-# %%
-progress_board()
-
-# %% [markdown]
 # ## What you have learnt
 #
 # - A lesson is read and run from top to bottom; checks name mistakes, hints come in tiers, solutions on request.
@@ -341,6 +337,15 @@ progress_board()
 #   > From one mean and one number the ages of many patients cannot be computed; infinitely many lists share them.
 # - [x] In general little, but a hospital with one patient sends that patient's age
 #   > A summary is not private by itself. It also leaks when it is sent before and after one patient joins. How much weights leak, and how noise limits it, has lessons of its own.
+
+# %% [markdown]
+# ## Your progress
+#
+# The board counts what your checks and quizzes recorded; run the cell again whenever you like. It lives in one file on this machine; nothing is sent
+# anywhere. `progress_board(forget=True)` starts again from nothing.
+
+# %%
+progress_board()
 
 # %% [markdown]
 # ## References

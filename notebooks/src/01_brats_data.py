@@ -21,7 +21,15 @@
 # %%
 import numpy as np
 
-from fedlab_utils.course import check, hint, open_patients, quiz, show_source, solution
+from fedlab_utils.course import (
+    check,
+    hint,
+    open_patients,
+    progress_board,
+    quiz,
+    show_source,
+    solution,
+)
 
 cohort, [case] = open_patients()
 
@@ -86,13 +94,16 @@ sequence_panel(case, title=case.files.case_id)
 # | **T2** | long TR, long TE | bright | bright | all that holds water: oedema, and the ventricles too |
 # | **FLAIR** | T2 with the signal of free water cancelled | dark | bright against dark ventricles | oedema, close to the ventricles as well |
 #
-# *Gadolinium* is a contrast agent that healthy vessels of the brain hold back. Where the vessel wall leaks, it shortens the T1 of the
+# T1ce is T1, contrast-enhanced. *Gadolinium* is a contrast agent that healthy vessels of the brain hold back. Where the vessel wall leaks, it shortens the T1 of the
 # tissue, and the voxel lights up: what is bright in T1ce and was not in T1 has taken up contrast agent. That is the leaky part of a tumour, and also the vessels themselves and the
-# few places that never had such a wall (dura, choroid plexus). Subtracting the two pictures shows it well only if both were taken with one sequence, and many hospitals take T1ce with another (Nishimura, 1996, derives all of this). *CSF* is the cerebrospinal fluid, the water in
-# and around the brain.
+# few places that never had such a wall (the *dura*, the tough skin under the skull, and the *choroid plexus*, the tuft in the ventricles that makes their fluid). Subtracting the two pictures shows it well only if both were taken with one sequence, and many hospitals take T1ce with another (Nishimura, 1996, derives all of this). *CSF* is the cerebrospinal fluid, the water in
+# and around the brain; the *ventricles* are the chambers inside that it fills.
 #
-# The phantom computes its pictures from just these equations. Move TR and TE and see which tissues part and which merge. The starting
-# point is a T1 setting; try to turn it into a T2 picture.
+# The phantom computes its pictures from just these equations. A *spin echo* is the plainest measurement: tip the protons over, turn them round once so that those that
+# fell behind catch up, and listen to the echo when they meet, after TE. An *inversion* before it turns all of them upside down first. On their way back up they pass through zero, water later than
+# tissue; whoever excites just when water passes, after the *inversion time* TI, hears nothing of it. That is FLAIR, fluid-attenuated inversion recovery. (TI = 0 means no inversion.)
+#
+# Move TR and TE and see which tissues part and which merge. The starting point is a T1 setting; try to turn it into a T2 picture, and then move TI until the water goes dark.
 
 # %%
 from fedlab_utils.data.phantom import make_anatomy
@@ -216,6 +227,12 @@ LinkedViewer(case, title=case.files.case_id)
 # fraction: 1.9922 becomes **1**, and oedema turns into necrosis. Rounding repairs this file. But rounding also turns 1.5, a sign that
 # somebody *interpolated* the labels, into a valid label. So: round, then check that hardly anything moved and that each value is one of the scheme's.
 
+# %% tags=["check-output"]
+damaged = np.array([0.9961, 1.5, 1.9922, 3.9844])
+print("in the file", damaged)
+print("cut off    ", damaged.astype(int))
+print("rounded    ", np.rint(damaged).astype(int))
+
 
 # %% exercise="clean_labels"
 def my_clean_labels(raw, allowed):
@@ -313,7 +330,12 @@ def my_to_ras(volume, affine):
 
 
 # %% [markdown] hint="to_ras"
-# `np.abs(affine[:3, :3]).argmax(axis=0)` gives, for each array axis, the row of its largest number: the patient's axis it runs along. You want the inverse of that permutation; `np.argsort` gives it.
+# Two questions, one after the other: along which of the patient's axes does each array axis run, and in which direction? The first is answered by `transpose`, the second by `np.flip`. Look at
+# `affine[:3, :3]`: in each column, which row holds the number that is not 0?
+
+# %% [markdown] hint="to_ras"
+# `np.abs(affine[:3, :3]).argmax(axis=0)` gives, for each array axis, the patient's axis that it runs along. `transpose` asks the other way round: for each patient axis, which array axis is it? That is
+# the inverse permutation, and `np.argsort` of a permutation is its inverse.
 
 # %% [markdown] hint="to_ras"
 # After `volume.transpose(order)`, new axis `a` is the old axis `order[a]`. It runs backwards if `affine[a, order[a]]` is negative; `np.flip(array, list_of_axes)` turns those round.
@@ -513,7 +535,7 @@ print(summary.to_string())
 
 # %% [markdown]
 # In the phantom cohort the low-grade patients are younger and hardly enhance, as in life; the numbers are printed above. (They are younger mostly because slow gliomas carry
-# an *IDH* mutation, which strikes at a younger age: Yan et al., 2009.) Their tumours are not smaller. A network that has learnt "a tumour has a bright rim" may miss them.
+# an *IDH* mutation, a change in the gene of the enzyme isocitrate dehydrogenase, and such tumours strike at a younger age: Yan et al., 2009.) Their tumours are not smaller. A network that has learnt "a tumour has a bright rim" may miss them.
 
 # %%
 if table["patient_id"].nunique() < 10:
@@ -561,6 +583,12 @@ if table["patient_id"].nunique() < 10:
 #   > Some patients would have one scan on each side. The score then measures memory as well as skill, and is too high.
 # - [ ] Random splits cannot be repeated
 #   > With a seed they can.
+
+# %% [markdown]
+# ## Your progress
+
+# %%
+progress_board()
 
 # %% [markdown]
 # ## References

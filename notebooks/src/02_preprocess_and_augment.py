@@ -24,10 +24,19 @@
 # %%
 import numpy as np
 
-from fedlab_utils.course import check, hint, open_patients, quiz, show_source, solution
+from fedlab_utils.course import (
+    check,
+    hint,
+    open_patients,
+    progress_board,
+    quiz,
+    show_source,
+    solution,
+)
 from fedlab_utils.data import PreprocessSettings, brain_mask, preprocess, to_regions
 
-cohort, patients = open_patients(at_most=6)  # one of each institution, then a second
+# one patient of each institution, then a second; what cannot be preprocessed is left out and named
+cohort, patients = open_patients(at_most=6, must_pass=preprocess)
 case = patients[0]
 
 # %% [markdown]
@@ -527,6 +536,12 @@ def my_augment(image, target, rng):
 #   > For outlining a tumour it does not. For predicting a patient's loss of speech from the scan, it would destroy what matters.
 # - [ ] No, a mirrored brain does not exist
 #   > Rare things may be shown in training, as long as the answer stays right.
+
+# %% [markdown]
+# ## Your progress
+
+# %%
+progress_board()
 
 # %% [markdown]
 # ## References

@@ -23,6 +23,14 @@ def test_the_board_is_a_table_that_a_screen_reader_understands() -> None:
     assert "00 Start here | 0 of 3" in bundle["text/plain"]
 
 
+def test_the_board_says_in_full_where_progress_is_kept(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("FEDLAB_HOME", str(tmp_path / "a & b"))
+    bundle = progress_board()._repr_mimebundle_()
+    where = f"Kept on this machine only, in {tmp_path / 'a & b' / 'progress.json'}."
+    assert bundle["text/plain"].endswith(where)
+    assert where in ElementTree.fromstring(bundle["text/html"]).find("caption").text
+
+
 def test_forgetting_starts_again() -> None:
     progress.record_attempt("dice", passed=True)
     assert progress_board(forget=True).rows()[0][1] == "0 of 3"

@@ -28,14 +28,14 @@ def test_tidying_keeps_the_twin_and_drops_the_widget() -> None:
         {
             "output_type": "stream",
             "name": "stdout",
-            "text": f"{course_root()}/data <X at 0x7f0012>",
+            "text": f"{course_root()}/data <X at 0x7f0012> /tmp/xyz/progress.json.",
         },
     )
     notebook.cells[0].metadata["execution"] = {"iopub.execute_input": "2026-01-01"}
     tidy(notebook, "toy")
     picture, text = notebook.cells[0].outputs
     assert picture.data == {"image/png": "aGk="}
-    assert text.text == "fedlab/data <X at 0x…>"
+    assert text.text == "fedlab/data <X at 0x…> fedlab/.fedlab/progress.json."
     assert notebook.metadata == {"language_info": {"name": "python"}}
     assert notebook.cells[0].metadata == {}
 

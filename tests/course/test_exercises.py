@@ -56,10 +56,15 @@ def test_check_lists_its_exercises_for_completion() -> None:
         _ = check._repr_html_
 
 
-def test_hints_go_one_further_each_time_and_stay_at_the_last() -> None:
+def test_hints_go_one_further_each_time_and_say_when_there_are_no_more() -> None:
     hints = find_exercise("millilitres").hints
-    for shown in (*hints, hints[-1]):
+    for shown in hints:
         assert shown in str(hint("millilitres"))
+    for _ in range(2):
+        over = str(hint("millilitres"))
+        assert over.startswith("You have seen all hints. There are 2 for millilitres.")
+        assert '`hint("millilitres", 1)` shows the first again' in over
+        assert '`solution("millilitres")`' in over
     assert hints[0] in str(hint("millilitres", 1))
     assert hints[-1] in str(hint("millilitres", 99))
     assert "This was the last" in str(hint("millilitres", 99))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -51,20 +52,41 @@ def test_disk_is_judged(free: float, verdict: str, monkeypatch) -> None:
     assert line("disk").verdict == verdict
 
 
-def test_data_and_tier_are_judged(monkeypatch, tmp_path) -> None:
+def test_the_tier_is_judged(monkeypatch) -> None:
     monkeypatch.delenv("FEDLAB_DATA", raising=False)
     monkeypatch.delenv("FEDLAB_TIER", raising=False)
     assert "phantom" in line("patients").found
     assert (line("tier").found, line("tier").verdict) == ("laptop", OK)
-    monkeypatch.setenv("FEDLAB_DATA", str(tmp_path))
-    assert line("patients").verdict == OK
-    monkeypatch.setenv("FEDLAB_DATA", str(tmp_path / "nowhere"))
-    assert line("patients").verdict == STOP
     monkeypatch.setenv("FEDLAB_TIER", "huge")
     assert line("tier").verdict == STOP
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setenv("FEDLAB_TIER", "gpu")
     assert line("tier").verdict == LOOK
+
+
+def test_a_folder_of_patients_is_looked_into(phantom_dir, tmp_path, monkeypatch) -> None:
+    mine = Path(shutil.copytree(phantom_dir, tmp_path / "mine"))
+    (tmp_path / "empty").mkdir()
+    for folder, says in (
+        (tmp_path / "empty", "the folder is empty"),
+        (tmp_path / "nowhere", "there is no such folder"),
+    ):
+        monkeypatch.setenv("FEDLAB_DATA", str(folder))
+        assert line("patients").verdict == STOP
+        assert line("patients").found == f"`{folder}`: {says}"
+        assert line("patients").advice.endswith(". Or unset `FEDLAB_DATA` to use the phantom")
+    monkeypatch.setenv("FEDLAB_DATA", str(mine))
+    assert (line("patients").verdict, line("patients").found) == (
+        OK,
+        f"6 cases in the folder `{mine}`",
+    )
+    next(mine.rglob("*_t2.nii.gz")).unlink()
+    assert line("patients").verdict == LOOK
+    assert line("patients").found.endswith("; 1 problems")
+    for path in mine.rglob("*_seg.nii.gz"):
+        path.unlink()
+    assert line("patients").verdict == STOP
+    assert "has a segmentation" in line("patients").found
 
 
 def test_the_place_is_recognised(monkeypatch) -> None:

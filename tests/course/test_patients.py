@@ -4,14 +4,17 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import nibabel
+import numpy as np
 import pytest
 
 from fedlab_utils.course import open_patients
 from fedlab_utils.course.execute import execute
 from fedlab_utils.course.notebook import solved_notebook
 from fedlab_utils.course.source import lessons
+from fedlab_utils.data import Case
 from fedlab_utils.data import cohort as module
-from fedlab_utils.errors import LayoutError, UnreadableFileError
+from fedlab_utils.errors import IntensityError, LayoutError, UnreadableFileError
 
 every_lesson = pytest.mark.parametrize("lesson", lessons()[:3], ids=lambda lesson: lesson.stem)
 
@@ -69,16 +72,34 @@ def test_of_many_bad_cases_a_few_are_named(folder, capsys, monkeypatch) -> None:
     assert "fedlab validate" in lines[-1]
 
 
-def test_nothing_readable_says_what_to_do(folder, monkeypatch) -> None:
+def test_nothing_readable_says_what_to_do(folder, phantom_dir, capsys, monkeypatch) -> None:
     for path in files_of(folder, "t1ce"):
         truncate(path)
-    with pytest.raises(UnreadableFileError, match="none of 6 cases can be read") as raised:
-        open_patients()
-    assert raised.value.remedy.endswith("on the phantom patients, unset FEDLAB_DATA")
+    monkeypatch.setattr(module, "phantom_folder", lambda: phantom_dir)
+    cohort, _ = open_patients()
+    assert cohort.root == phantom_dir
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{folder}: none of 6 cases can be used; ")
+    assert "phantom" in second
     monkeypatch.delenv("FEDLAB_DATA")
     monkeypatch.setattr(module, "phantom_folder", lambda: folder)
     with pytest.raises(UnreadableFileError, match="Remove the folder"):
         open_patients()
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_case_that_the_lesson_cannot_use_is_left_out_too(capsys) -> None:
+    def refuse_two(case: Case) -> None:
+        if case.files.case_id in refused:
+            raise IntensityError(case.files.case_id, "nothing shows", "Look at it")
+
+    refused = open_patients()[0].table.index[:2].tolist()
+    capsys.readouterr()
+    _, cases = open_patients(at_most=6, must_pass=refuse_two)
+    assert len(cases) == 4
+    out = capsys.readouterr().out
+    assert all(f"Left out: {case_id}: nothing shows. Look at it." in out for case_id in refused)
+    assert len(open_patients(at_most=2, must_pass=refuse_two)[1]) == 2
 
 
 def test_a_folder_without_segmentations_gives_way_to_the_phantom(
@@ -98,9 +119,22 @@ def test_a_folder_without_segmentations_gives_way_to_the_phantom(
     assert "phantom" in second
 
 
-def test_a_folder_that_is_no_data_set_is_refused(tmp_path, monkeypatch) -> None:
-    monkeypatch.setenv("FEDLAB_DATA", str(tmp_path))
-    with pytest.raises(LayoutError):
+@pytest.mark.parametrize("name", [".", "nowhere"])
+def test_what_is_no_data_set_gives_way_to_the_phantom(
+    name, tmp_path, phantom_dir, capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(module, "phantom_folder", lambda: phantom_dir)
+    monkeypatch.setenv("FEDLAB_DATA", str(tmp_path / name))
+    assert open_patients()[0].root == phantom_dir
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{tmp_path / name}: ")
+    assert second == "Until then this lesson goes on with the phantom patients."
+
+
+def test_a_phantom_folder_that_is_no_data_set_is_named(tmp_path, monkeypatch) -> None:
+    monkeypatch.delenv("FEDLAB_DATA", raising=False)
+    monkeypatch.setattr(module, "phantom_folder", lambda: tmp_path)
+    with pytest.raises(LayoutError, match="empty"):
         open_patients()
 
 
@@ -123,3 +157,20 @@ def test_a_lesson_runs_on_a_folder_without_segmentations(lesson, folder, tmp_pat
     notebook = solved_notebook(lesson)
     execute(notebook, lesson.stem, home=tmp_path, data=folder)
     assert "none of its 6 cases has a segmentation" in nbformat.writes(notebook)
+
+
+@pytest.mark.notebooks
+def test_the_lesson_on_preprocessing_leaves_out_what_cannot_be_preprocessed(
+    folder, tmp_path
+) -> None:
+    bad = files_of(folder, "t1")[0].parent
+    for quarter, ending in enumerate(("t1", "t1ce", "t2", "flair")):
+        [path] = bad.glob(f"*_{ending}.nii.gz")
+        image = nibabel.load(path)
+        part = np.zeros(image.shape, np.int16)
+        part[quarter * 10 : quarter * 10 + 9] = 50 + np.arange(image.shape[2])
+        nibabel.save(nibabel.Nifti1Image(part, image.affine, image.header), path)
+    lesson = lessons()[2]
+    notebook = solved_notebook(lesson)
+    execute(notebook, lesson.stem, home=tmp_path, data=folder)
+    assert f"Left out: {bad.name}: no voxel shows signal" in nbformat.writes(notebook)
