@@ -49,7 +49,8 @@ preflight()
 # Everything in this course runs on **phantoms**: patients that the course computes itself, so no one's privacy is at stake and nothing
 # has to be downloaded. The same cells run on real scans from *BraTS*, the Brain Tumor Segmentation challenge, if you have them
 # ([how to get them](../data/README.md)): set the variable `FEDLAB_DATA` to their folder before Jupyter starts, or in the first two
-# lines below. You can change your mind at any time. A case that cannot be read is left out and named.
+# lines below. You can change your mind at any time. A case that cannot be read is left out and named; a folder that does not
+# serve at all is named too, and the phantoms take its place.
 
 # %%
 # import os

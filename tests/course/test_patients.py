@@ -174,3 +174,14 @@ def test_the_lesson_on_preprocessing_leaves_out_what_cannot_be_preprocessed(
     notebook = solved_notebook(lesson)
     execute(notebook, lesson.stem, home=tmp_path, data=folder)
     assert f"Left out: {bad.name}: no voxel shows signal" in nbformat.writes(notebook)
+
+
+@pytest.mark.notebooks
+def test_the_first_lesson_goes_on_where_the_folder_is_empty(tmp_path) -> None:
+    (empty := tmp_path / "empty").mkdir()
+    notebook = solved_notebook(lessons()[0])
+    execute(notebook, "00", home=tmp_path, data=empty)
+    text = nbformat.writes(notebook)
+    assert "Mend this first: patients." in text
+    assert f"{empty}: the folder is empty. " in text
+    assert "goes on with the phantom patients" in text

@@ -33,7 +33,7 @@ def millilitres(answer: Callable) -> str:
                 "You drop what stands behind the point; return all digits": cubic // 1000,
             }
             | {
-                f"You round to {digits} decimals; return all of them, who prints it may round": (
+                f"You round (digits behind the point: {digits}); return all of them": (
                     round(cubic / 1000, digits)
                 )
                 for digits in range(4)

@@ -156,7 +156,7 @@ def _box_slip(bounds: list[tuple[int, int]], brain: np.ndarray, margin: int) -> 
     if all(x in pair for x, pair in zip(bounds, zip(tight, wide, strict=True), strict=True)):
         return f"The margin of {margin} is missing on some axes of {bounds}"
     if [a for a, _ in bounds] == [a for a, _ in wide] or bounds[0][1] == wide[0][1]:
-        return f"With margin {margin} the box is {bounds}: is the margin on both sides"
+        return f"Is the margin on both sides? With margin {margin} the box is {bounds}"
     return ""
 
 

@@ -54,8 +54,16 @@ def pooled_without_single_patients(means, patients):
     ("name", "answer", "says"),
     [
         ("millilitres", lambda n, s: n * math.prod(s) / 1e6, "which gives litres"),
-        ("millilitres", lambda n, s: round(n * math.prod(s) / 1000, 1), "round to 1 decimals"),
-        ("millilitres", lambda n, s: round(n * math.prod(s) / 1000, 3), "round to 3 decimals"),
+        (
+            "millilitres",
+            lambda n, s: round(n * math.prod(s) / 1000, 1),
+            "You round (digits behind the point: 1)",
+        ),
+        (
+            "millilitres",
+            lambda n, s: round(n * math.prod(s) / 1000, 3),
+            "You round (digits behind the point: 3)",
+        ),
         ("millilitres", lambda n, s: n * math.prod(s) // 1000, "behind the point"),
         ("dice", lambda p, t: 2 * (p & t).sum() / (p + t).sum(), "`+` means *or*"),
         ("dice", lambda p, t: (p & t).sum() / max(p.sum(), t.sum()), "larger mask"),

@@ -172,7 +172,7 @@ def target_moved(image, target, rng):
         ),
         ("brain_box", box_of_largest_piece, "the largest piece of the brain only"),
         ("brain_box", one_box_for_all, "All three axes get one box"),
-        ("brain_box", box_with_margin_below_only, "is the margin on both sides"),
+        ("brain_box", box_with_margin_below_only, "Is the margin on both sides?"),
         ("coarser_labels", coarser(lambda block: block.mean(-1) > 0.5), "`>=`"),
         ("coarser_labels", coarser(lambda block: block.any(-1)), "*any* voxel"),
         ("coarser_labels", coarser(lambda block: block.all(-1)), "*all* voxels"),
