@@ -69,5 +69,17 @@ class DownloadError(DataError):
     """A download that broke off, or brought something else than was asked for."""
 
 
+class ModelError(FedLabError):
+    """A network's settings or weights that do not fit."""
+
+
+class ForeignLabelsError(FedLabError):
+    """Predictions whose label values do not fit the scheme that they are said to follow."""
+
+
+class TrainingError(FedLabError):
+    """Training that cannot go on."""
+
+
 class CourseError(FedLabError):
     """A lesson, exercise or notebook that is not built as it should be."""

@@ -1,0 +1,301 @@
+"""Centralised training: all patients in one place, the best epoch chosen on validation patients."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedlab_utils.data.conventions import REGIONS
+from fedlab_utils.data.preprocessing import PreprocessSettings
+from fedlab_utils.data.tiers import Tier, current_tier
+from fedlab_utils.errors import TrainingError
+from fedlab_utils.segmentation.devices import best_device
+from fedlab_utils.segmentation.training import OptimiserSettings, local_update, make_optimiser
+from fedlab_utils.segmentation.unet import UNetSettings, make_unet
+from fedlab_utils.segmentation.weights import TrainedModel
+
+if TYPE_CHECKING:
+    from fedlab_utils.data.datasets import PatchDataset, SliceDataset
+    from fedlab_utils.data.preprocessing import Preprocessed
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """How a network is trained on patients in one place.
+
+    Attributes
+    ----------
+    unet, optimiser
+        See :class:`UNetSettings` and :class:`OptimiserSettings`.
+    epochs
+        Passes over the patients.
+    per_patient
+        Slices or patches drawn from each patient in an epoch, half of them with tumour.
+    batch
+        Slices or patches per step.
+    augment
+        Whether to vary the images, see :func:`fedlab_utils.segmentation.training_augmentation`.
+    validate_every
+        Epochs between two looks at the validation patients; the last epoch is always looked at.
+    precision
+        ``"fp32"`` or ``"bf16"``.
+    seed
+        Decides initial weights, draws and augmentation.
+    """
+
+    unet: UNetSettings = field(default_factory=UNetSettings)
+    optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
+    epochs: int = 160
+    per_patient: int = 4
+    batch: int = 16
+    augment: bool = True
+    validate_every: int = 10
+    precision: str = "fp32"
+    seed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A finished training.
+
+    Attributes
+    ----------
+    model
+        The weights of the best epoch.
+    curve
+        One row per epoch: ``epoch``, ``loss``, ``learning_rate``, ``seconds`` since the start and,
+        where validation was looked at, ``dice_et``, ``dice_tc``, ``dice_wt`` and ``dice`` (their
+        mean).
+    best_epoch
+        Whose weights ``model`` has; epochs count from 1.
+    device
+        Where it was trained.
+    """
+
+    model: TrainedModel
+    curve: list[dict[str, float]] = field(repr=False)
+    best_epoch: int
+    device: str
+
+
+def fit_unet(
+    train: Sequence[Preprocessed],
+    validation: Sequence[Preprocessed],
+    settings: FitSettings | None = None,
+    tier: Tier | None = None,
+    minutes: float | None = None,
+    device: str | None = None,
+    workers: int = 0,
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
+    checkpoint: Path | None = None,
+) -> Fit:
+    """Train a U-Net on patients in one place.
+
+    Parameters
+    ----------
+    train, validation
+        Labelled patients, preprocessed at the tier's spacing. Without validation patients the last
+        epoch counts as the best.
+    settings
+        Default :class:`FitSettings`.
+    tier
+        Default: the current one. Decides the size of slices or patches.
+    minutes
+        Fit into this time: the first two epochs are timed, and ``epochs`` is set to what fits, so
+        that the learning rate still ends at 0. The curve's length says what it came to; a run of
+        as many epochs without ``minutes`` repeats it bit for bit on the same kind of CPU.
+    device
+        ``"cuda"`` or ``"cpu"``; default: a GPU if there is one.
+    workers
+        Processes that prepare batches ahead.
+    on_epoch
+        Called with each new row of the curve.
+    checkpoint
+        A file to go on from if it is there, written after every epoch and removed at the end.
+
+    Raises
+    ------
+    TrainingError
+        If there is no patient to train on, or the loss is no longer finite.
+    """
+    run = _Run(train, validation, settings or FitSettings(), tier or current_tier(), device)
+    if checkpoint is not None and checkpoint.exists():
+        run.resume(checkpoint)
+    started = time.monotonic() - (run.curve[-1]["seconds"] if run.curve else 0.0)
+    while len(run.curve) < run.epochs:
+        row = run.one_epoch(workers)
+        row["seconds"] = round(time.monotonic() - started, 2)
+        if minutes is not None and len(run.curve) <= _TIMED:
+            run.epochs = max(_TIMED, int(60 * minutes / row["seconds"] * len(run.curve)))
+        if checkpoint is not None:
+            run.save(checkpoint)
+        if on_epoch is not None:
+            on_epoch(row)
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return run.result()
+
+
+_TIMED = 2
+"""Epochs that are timed before their number is decided."""
+
+_WARM_UP = 0.03
+"""Share of all steps in which the learning rate rises from 0."""
+
+
+def one_cycle(step: int, steps: int, peak: float) -> float:
+    """Learning rate that rises linearly for a moment and falls along half a cosine to 0.
+
+    After Loshchilov and Hutter 2017, arXiv:1608.03983, with warm-up.
+    """
+    warm = max(1, round(_WARM_UP * steps))
+    if step < warm:
+        return peak * (step + 1) / warm
+    return 0.5 * peak * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def region_dice(model: TrainedModel, patients: Sequence[Preprocessed], **how) -> np.ndarray:
+    """Dice of ET, TC and WT of each patient on the network's own grid: ``(patients, 3)``.
+
+    For choosing an epoch; what is reported is measured at the file's resolution, see
+    :mod:`fedlab_utils.segmentation.metrics`. Two empty masks count 1.
+    """
+    from fedlab_utils.data.labels import to_regions
+    from fedlab_utils.segmentation.prediction import THRESHOLD, predict_probabilities
+
+    rows = []
+    for patient in patients:
+        mine = predict_probabilities(model, patient, **how) >= THRESHOLD
+        truth = to_regions(np.asarray(patient.labels))
+        total = mine.sum((1, 2, 3)) + truth.sum((1, 2, 3))
+        shared = (mine & truth).sum((1, 2, 3))
+        rows.append(np.where(total > 0, 2 * shared / np.maximum(total, 1), 1.0))
+    return np.array(rows)
+
+
+class _Run:
+    """The state of a training between two epochs."""
+
+    def __init__(self, train, validation, settings: FitSettings, tier: Tier, device) -> None:
+        import torch
+
+        if not train:
+            raise TrainingError("fit_unet", "there is no patient to train on", "Give it some")
+        self.settings, self.tier, self.validation = settings, tier, validation
+        self.device = device or best_device()
+        network = make_unet(settings.unet, settings.seed).to(self.device)
+        if self.device == "cuda" or settings.precision == "bf16":
+            last = torch.channels_last if tier.spatial_dims == 2 else torch.channels_last_3d
+            network = network.to(memory_format=last)
+        self.model = TrainedModel(
+            network, settings.unet, PreprocessSettings(spacing=tier.spacing), tier.size
+        )
+        self.optimiser = make_optimiser(network, settings.optimiser)
+        self.dataset = _dataset(train, settings, tier)
+        self.epochs, self.curve = settings.epochs, []
+        self.best, self.best_epoch, self.best_dice = None, 0, -1.0
+
+    def one_epoch(self, workers: int) -> dict[str, float]:
+        from fedlab_utils.segmentation.batching import batches
+
+        settings, epoch = self.settings, len(self.curve)
+        per_epoch = math.ceil(len(self.dataset) / settings.batch)
+        update = local_update(
+            self.model.network,
+            batches(
+                self.dataset,
+                settings.batch,
+                epoch,
+                settings.unet.sequences,
+                workers,
+                channels_last=settings.precision == "bf16",
+            ),
+            self.optimiser,
+            learning_rate=lambda step: one_cycle(
+                epoch * per_epoch + step,
+                self.epochs * per_epoch,
+                settings.optimiser.learning_rate,
+            ),
+            precision=settings.precision,
+        )
+        row = {"epoch": epoch + 1, "loss": update.loss, "learning_rate": update.learning_rate}
+        self.curve.append(row)
+        last = epoch + 1 >= self.epochs
+        if self.validation and ((epoch + 1) % settings.validate_every == 0 or last):
+            self._validate(row)
+        elif last:
+            self._keep(epoch + 1, -1.0)
+        return row
+
+    def _validate(self, row: dict[str, float]) -> None:
+        dice = region_dice(self.model, self.validation, precision=self.settings.precision).mean(0)
+        row |= {f"dice_{r.lower()}": float(d) for r, d in zip(REGIONS, dice, strict=True)}
+        row["dice"] = float(dice.mean())
+        if row["dice"] > self.best_dice:
+            self._keep(row["epoch"], row["dice"])
+
+    def _keep(self, epoch: int, dice: float) -> None:
+        state = self.model.network.state_dict()
+        self.best = {name: value.detach().cpu().clone() for name, value in state.items()}
+        self.best_epoch, self.best_dice = epoch, dice
+
+    def save(self, path: Path) -> None:
+        """Write all that the next epoch depends on."""
+        import io
+
+        import torch
+
+        from fedlab_utils.data.atomic import write_bytes
+
+        content = io.BytesIO()
+        state = {
+            "network": self.model.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "best": self.best,
+            "numbers": [self.best_epoch, self.best_dice, self.epochs],
+            "curve": self.curve,
+            "settings": repr(self.settings),
+        }
+        torch.save(state, content)
+        write_bytes(path, content.getvalue())
+
+    def resume(self, path: Path) -> None:
+        import torch
+
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        if state["settings"] != repr(self.settings):
+            raise TrainingError(
+                path, "it belongs to a training with other settings", "Remove it, or name another"
+            )
+        self.model.network.load_state_dict(state["network"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.best_epoch, self.best_dice, self.epochs = state["numbers"]
+        self.best, self.curve = state["best"], state["curve"]
+
+    def result(self) -> Fit:
+        network = self.model.network
+        network.load_state_dict(self.best)
+        model = replace(self.model, network=network.eval())
+        return Fit(model, self.curve, self.best_epoch, self.device)
+
+
+def _dataset(
+    train: Sequence[Preprocessed], settings: FitSettings, tier: Tier
+) -> SliceDataset | PatchDataset:
+    from fedlab_utils.data.datasets import PatchDataset, SliceDataset
+    from fedlab_utils.segmentation.augmentation import training_augmentation
+
+    kind = SliceDataset if tier.spatial_dims == 2 else PatchDataset
+    return kind(
+        train,
+        tier.size,
+        per_patient=settings.per_patient,
+        seed=settings.seed,
+        transform=training_augmentation(tier, settings.seed) if settings.augment else None,
+    )

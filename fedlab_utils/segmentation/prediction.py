@@ -1,0 +1,164 @@
+"""From a patient to the tumour that a network sees in it, in the grid of the patient's files."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedlab_utils.data.conventions import REGIONS, SEQUENCES
+from fedlab_utils.segmentation.unet import STRIDE
+
+if TYPE_CHECKING:
+    import torch
+
+    from fedlab_utils.data.case import Case
+    from fedlab_utils.data.layouts import CaseFiles
+    from fedlab_utils.data.preprocessing import Preprocessed
+    from fedlab_utils.segmentation.weights import TrainedModel
+
+THRESHOLD = 0.5
+"""A voxel belongs to a region from this probability on."""
+
+
+def predict_probabilities(
+    model: TrainedModel,
+    patient: Preprocessed,
+    batch: int = 16,
+    flip: bool = False,
+    precision: str = "fp32",
+) -> np.ndarray:
+    """Return the probability of each region in each voxel of a preprocessed patient.
+
+    In 2-D every axial slice goes through the network, padded or cropped to one size about its
+    middle; in 3-D a window slides over the volume, and overlapping answers are blended
+    (``monai.inferers.sliding_window_inference``).
+
+    Parameters
+    ----------
+    model
+        From :func:`fedlab_utils.segmentation.load_model` or training.
+    patient
+        Preprocessed as ``model.preprocessing`` says. Needs no labels.
+    batch
+        Slices that go through the network at once.
+    flip
+        Average with the answer to the mirror image: twice the time, a little steadier.
+    precision
+        ``"fp32"`` or ``"bf16"``, as in training.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``(3, X, Y, Z)`` in the order ET, TC, WT, 0 outside the brain.
+    """
+    import torch
+
+    channels = [SEQUENCES.index(sequence) for sequence in model.unet.sequences]
+    image = np.asarray(patient.image)[channels]
+    device = next(model.network.parameters()).device
+    cast = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    model.network.eval()
+
+    def network(inputs: torch.Tensor) -> torch.Tensor:
+        answer = torch.sigmoid(model.network(inputs).float())
+        if flip:
+            answer = answer + torch.sigmoid(model.network(inputs.flip(2)).float()).flip(2)
+        return answer / (2 if flip else 1)
+
+    with torch.inference_mode(), cast:
+        by_slice = model.unet.spatial_dims == 2
+        answer = (_slices if by_slice else _volume)(network, image, model.size, batch, device)
+    return answer * np.asarray(patient.brain)
+
+
+def _slices(network, image: np.ndarray, size: tuple[int, ...], batch: int, device) -> np.ndarray:
+    """Send axial slices through a 2-D network: (C, X, Y, Z) -> (3, X, Y, Z)."""
+    import torch
+
+    from fedlab_utils.data.datasets import centred
+
+    shape = image.shape[1:]
+    edges = [
+        max(edge, -(-length // STRIDE) * STRIDE) for edge, length in zip(size, shape, strict=False)
+    ]
+    padded = centred(np.moveaxis(image, -1, 0).astype(np.float32), edges)  # (Z, C, X, Y)
+    answer = np.empty((shape[2], len(REGIONS), *shape[:2]), np.float32)
+    for first in range(0, shape[2], batch):
+        part = slice(first, first + batch)
+        inputs = torch.from_numpy(np.ascontiguousarray(padded[part])).to(device)
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        answer[part] = centred(network(inputs).cpu().numpy(), shape[:2])
+    return np.moveaxis(answer, 0, -1)
+
+
+def _volume(network, image: np.ndarray, size: tuple[int, ...], batch: int, device) -> np.ndarray:
+    """Slide a window of a 3-D network over the volume."""
+    import torch
+    from monai.inferers import sliding_window_inference
+
+    inputs = torch.from_numpy(image.astype(np.float32))[None].to(device)
+    answer = sliding_window_inference(
+        inputs, size, sw_batch_size=max(1, batch // 16), predictor=network, mode="gaussian"
+    )
+    return answer[0].cpu().numpy()
+
+
+def predict_labels(
+    model: TrainedModel, case: Case, flip: bool = False, precision: str = "fp32"
+) -> np.ndarray:
+    """Segment a case: canonical labels, shaped and oriented as its own files.
+
+    Parameters
+    ----------
+    model, flip, precision
+        As :func:`predict_probabilities`.
+    case
+        From :func:`fedlab_utils.data.load_case`; its segmentation, if any, is not looked at.
+
+    Returns
+    -------
+    numpy.ndarray
+        uint8, canonical.
+    """
+    from dataclasses import replace
+
+    from fedlab_utils.data.preprocessing import preprocess
+
+    patient = preprocess(replace(case, labels=None), model.preprocessing)
+    probabilities = predict_probabilities(model, patient, flip=flip, precision=precision)
+    return to_file_labels(probabilities, patient, case)
+
+
+def to_file_labels(probabilities: np.ndarray, patient: Preprocessed, case: Case) -> np.ndarray:
+    """Decide on the file's own grid, where probabilities keep the outline between coarse voxels."""
+    from fedlab_utils.data.labels import from_regions
+    from fedlab_utils.data.restore import restore_probabilities
+
+    return from_regions(restore_probabilities(probabilities, patient, case) >= THRESHOLD)
+
+
+def predict_file(
+    model: TrainedModel, files: CaseFiles, out: Path, flip: bool = False, precision: str = "fp32"
+) -> Path:
+    """Segment a case and write the result as its publisher would: grid, affine and label numbers.
+
+    Parameters
+    ----------
+    model, flip, precision
+        As :func:`predict_probabilities`.
+    files
+        The case; needs no segmentation.
+    out
+        A ``.nii`` or ``.nii.gz`` file to write.
+    """
+    from fedlab_utils.data.case import load_case
+    from fedlab_utils.data.labels import encode_labels
+    from fedlab_utils.data.nifti import write_nifti
+
+    case = load_case(files)
+    labels = predict_labels(model, case, flip, precision)
+    write_nifti(out, encode_labels(labels, files.scheme), case.grid.affine)
+    return out

@@ -1,0 +1,157 @@
+"""A training run as a folder: what was asked for, how it went, and the network that came out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fedlab_utils.data.conventions import SEQUENCES
+from fedlab_utils.data.tiers import Tier, current_tier
+from fedlab_utils.errors import DataError
+from fedlab_utils.segmentation.fit import Fit, FitSettings, fit_unet
+from fedlab_utils.segmentation.unet import UNetSettings
+from fedlab_utils.segmentation.weights import save_model
+
+if TYPE_CHECKING:
+    from fedlab_utils.data.cohort import Cohort
+    from fedlab_utils.data.preprocessing import Preprocessed
+
+MODEL, CURVE, CONFIG, ENVIRONMENT = (
+    "model.safetensors",
+    "curve.csv",
+    "config.json",
+    "environment.json",
+)
+VALIDATION = 0.15
+"""Share of the patients on whom the best epoch is chosen."""
+
+
+def train_cohort(
+    cohort: Cohort,
+    out: Path,
+    tier: Tier | None = None,
+    sequences: tuple[str, ...] = SEQUENCES,
+    seed: int = 0,
+    minutes: float | None = None,
+    epochs: int | None = None,
+    on_epoch: Callable[[dict[str, float], int | None], None] | None = None,
+    command: str = "",
+) -> Fit:
+    """Train a U-Net on a cohort and keep everything about it in a new folder.
+
+    Patients are split into training (85 %) and validation (15 %); report on another cohort. The
+    folder holds ``model.safetensors`` (best epoch), ``curve.csv`` (one row per epoch),
+    ``config.json`` (command, settings, cases) and ``environment.json`` (versions, device, time).
+    A run that was cut off goes on where it stood when it is started again with the same settings.
+
+    Parameters
+    ----------
+    cohort
+        Cases without a segmentation, or that cannot be read, are left out.
+    out
+        A folder that does not hold a finished run yet.
+    tier
+        Default: the current one.
+    sequences
+        Input channels, some of ``SEQUENCES`` in that order.
+    seed
+        Decides split, weights, draws and augmentation.
+    minutes, epochs
+        How long: see :func:`fedlab_utils.segmentation.fit.fit_unet`. Default: 10 minutes.
+    on_epoch
+        Called with each row of the curve.
+    command
+        What the user typed, for the record.
+
+    Raises
+    ------
+    DataError
+        If ``out`` holds a finished run, or too few cases can be read.
+    """
+    from fedlab_utils.data.atomic import write_text
+    from fedlab_utils.segmentation.provenance import record_provenance
+
+    tier, started, out = tier or current_tier(), time.time(), Path(out)
+    if (out / MODEL).exists():
+        raise DataError(out, "it holds a finished run", "Name a new folder, or remove this one")
+    settings = _settings(tier, sequences, seed, epochs)
+    train, validation = _patients(cohort, tier, seed)
+    config = {
+        "command": command,
+        "data": str(cohort.root),
+        "settings": asdict(settings),
+        "tier": tier.name,
+        "minutes": minutes,
+        "train": [patient.case_id for patient in train],
+        "validation": [patient.case_id for patient in validation],
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_text(out / CONFIG, json.dumps(config, indent=1))
+    fit = fit_unet(
+        train,
+        validation,
+        settings,
+        tier,
+        minutes=minutes if minutes or epochs else 10.0,
+        on_epoch=on_epoch,
+        checkpoint=out / "checkpoint.pt",
+    )
+    about = record_provenance(started, fit.device, command=command, seed=seed)
+    about |= {"tier": tier.name, "patients": len({p.patient_id for p in train})}
+    about |= {"epochs": len(fit.curve), "best_epoch": fit.best_epoch}
+    write_text(out / CURVE, _table(fit.curve))
+    write_text(out / ENVIRONMENT, json.dumps(about, indent=1))
+    save_model(replace(fit.model, provenance=about), out / MODEL)
+    return fit
+
+
+def _settings(tier: Tier, sequences: tuple[str, ...], seed: int, epochs: int | None) -> FitSettings:
+    from fedlab_utils.segmentation.devices import fast_precision
+
+    settings = FitSettings(
+        unet=UNetSettings(spatial_dims=tier.spatial_dims, sequences=sequences),
+        per_patient=4 if tier.spatial_dims == 2 else 1,
+        batch=16 if tier.spatial_dims == 2 else 2,
+        precision=fast_precision(),
+        seed=seed,
+    )
+    return settings if epochs is None else replace(settings, epochs=epochs)
+
+
+def _patients(
+    cohort: Cohort, tier: Tier, seed: int
+) -> tuple[list[Preprocessed], list[Preprocessed]]:
+    """Preprocess, leave out what cannot be read, split by patient."""
+    from fedlab_utils.data.cache import build_cache, load_preprocessed
+    from fedlab_utils.data.preprocessing import PreprocessSettings
+    from fedlab_utils.data.splits import split_patients
+
+    cohort, wanted = cohort.labelled(), PreprocessSettings(spacing=tier.spacing)
+    faulty = {problem.case for problem in build_cache(cohort.cases, wanted)}
+    usable = cohort.subset(c.case_id for c in cohort if c.case_id not in faulty)
+    split = split_patients(usable, (1 - VALIDATION, VALIDATION, 0.0), seed)
+    if not split.train or not split.validation:
+        raise DataError(
+            cohort.root,
+            f"{len(usable)} of {len(cohort)} cases can be used: too few to train and to validate",
+            "Take a folder with at least two patients, and look with fedlab validate",
+        )
+    return tuple(
+        [load_preprocessed(cohort.files(case_id), wanted) for case_id in part]
+        for part in (split.train, split.validation)
+    )
+
+
+def _table(curve: list[dict[str, float]]) -> str:
+    names = list(dict.fromkeys(name for row in curve for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(curve)
+    return text.getvalue()

@@ -1,0 +1,107 @@
+"""Preprocessed phantom patients by the hundred, made in memory and kept as plain arrays.
+
+Training for real scans wants many anatomies, each drawn with contrasts that no scanner list holds
+(:func:`fedlab_utils.data.phantom.render_randomised`). Writing them as NIfTI first would cost more
+time than making them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings
+
+if TYPE_CHECKING:
+    from fedlab_utils.data.phantom import Anatomy
+
+
+def phantom_patients(
+    folder: Path,
+    indices: range,
+    draws: int,
+    seed: int,
+    spacing: float = 2.0,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Preprocessed]:
+    """Make patients, or take those that are there, and map them into memory.
+
+    Parameters
+    ----------
+    folder
+        Where the arrays are kept: one folder per rendering.
+    indices
+        Numbers of the phantom patients.
+    draws
+        Random renderings of each anatomy. 0: one rendering, by the scanner of its own hospital.
+    seed
+        Of the phantom cohort.
+    spacing
+        Voxel edge in mm.
+    workers
+        Processes; None: one per core.
+    progress
+        Called with (anatomies done, all).
+
+    Returns
+    -------
+    list of Preprocessed
+        ``max(1, draws)`` per index, images float16 as from the cache. Renderings of one anatomy
+        share the patient id.
+    """
+    from fedlab_utils.data.workers import spread
+
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [i for i in indices if not _place(folder, i, max(0, draws - 1)).exists()]
+    work = partial(_make, folder, draws, seed, spacing)
+    for done, _ in enumerate(spread(work, missing, workers), start=1):
+        if progress is not None:
+            progress(done, len(missing))
+    return [_open(folder, i, draw) for i in indices for draw in range(max(1, draws))]
+
+
+def _place(folder: Path, index: int, draw: int) -> Path:
+    return folder / f"{index:05d}-{draw}"
+
+
+def _open(folder: Path, index: int, draw: int) -> Preprocessed:
+    from fedlab_utils.data.cache_entry import open_entry
+
+    return open_entry(
+        _place(folder, index, draw), f"Phantom_{index:05d}_{draw}", f"Phantom_{index:05d}"
+    )
+
+
+def _make(folder: Path, draws: int, seed: int, spacing: float, index: int) -> None:
+    from fedlab_utils.data.atomic import new_folder
+    from fedlab_utils.data.cache_entry import write_entry
+    from fedlab_utils.data.phantom import make_anatomy, render, render_randomised
+
+    anatomy = make_anatomy(index, seed, spacing)
+    for draw in range(max(1, draws)):
+        place = _place(folder, index, draw)
+        if place.exists():
+            continue
+        image = render_randomised(anatomy, draw) if draws else render(anatomy)
+        with new_folder(place) as new:
+            write_entry(new, _prepared(anatomy, image, spacing))
+
+
+def _prepared(anatomy: Anatomy, image: np.ndarray, spacing: float) -> Preprocessed:
+    """Take a rendering the way a scan takes from its files to the network."""
+    from fedlab_utils.data.case import Case, FileGrid
+    from fedlab_utils.data.case_files import CaseFiles
+    from fedlab_utils.data.phantom.patient import ras_affine
+    from fedlab_utils.data.preprocessing import preprocess
+
+    affine = ras_affine(spacing)
+    files = CaseFiles("phantom", "phantom", "", "brats2018", "brats2017", {})
+    grid = FileGrid(image.shape[1:], affine)
+    labels = anatomy.whole(anatomy.labels)
+    case = Case(files, image, labels, affine, (spacing,) * 3, grid)
+    return preprocess(case, PreprocessSettings(spacing=spacing))

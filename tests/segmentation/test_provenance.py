@@ -1,0 +1,27 @@
+"""Where a number came from can be read off it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from importlib.metadata import version
+
+from fedlab_utils.segmentation.provenance import device_name, record_provenance
+from tests.conftest import REPOSITORY
+
+
+def test_names_commit_versions_device_and_time() -> None:
+    about = record_provenance(time.time() - 12, command="fedlab x", seeds=[1, 2])
+    assert about["packages"]["torch"] == version("torch")
+    assert (about["command"], about["seeds"]) == ("fedlab x", [1, 2])
+    assert 12 <= about["wall_seconds"] < 60
+    assert about["device"] == device_name("cpu")
+    assert "core" in about["device"]
+    assert json.loads(json.dumps(about)) == about
+    if (REPOSITORY / ".git").exists():
+        head = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        ).stdout.strip()
+        assert head.startswith(about["commit"])
+        assert isinstance(about["changed"], bool)

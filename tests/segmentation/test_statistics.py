@@ -1,0 +1,46 @@
+"""Bootstrap intervals: against a closed form, and what pairing buys."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fedlab_utils.segmentation.statistics import bootstrap_difference, bootstrap_mean
+
+
+def test_interval_agrees_with_the_normal_one_for_many_patients() -> None:
+    values = np.random.default_rng(0).normal(0.8, 0.1, 400)
+    got = bootstrap_mean(values)
+    half = 1.96 * values.std() / np.sqrt(len(values))
+    assert abs(got.mean - values.mean()) < 1e-12
+    assert abs(got.low - (values.mean() - half)) < 0.15 * half
+    assert abs(got.high - (values.mean() + half)) < 0.15 * half
+    assert got.patients == 400
+
+
+def test_covers_the_truth_about_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    hits = 0
+    for draw in range(200):
+        interval = bootstrap_mean(rng.normal(0, 1, 30), seed=draw, resamples=400)
+        hits += interval.low <= 0 <= interval.high
+    assert 178 <= hits <= 199  # 95 % of 200, with a chance of about 1 in 1000 to fall outside
+
+
+def test_seeds_are_drawn_again_too() -> None:
+    patients = np.random.default_rng(2).normal(0.8, 0.02, 50)
+    steady = bootstrap_mean(np.stack([patients] * 5))
+    shaky = bootstrap_mean(np.stack([patients + d for d in (-0.1, -0.05, 0, 0.05, 0.1)]))
+    assert shaky.high - shaky.low > 3 * (steady.high - steady.low)
+
+
+def test_pairing_removes_what_patients_share() -> None:
+    rng = np.random.default_rng(3)
+    hard = rng.normal(0.7, 0.2, 40)
+    better = hard + 0.02 + rng.normal(0, 0.005, 40)
+    gain = bootstrap_difference(better, hard)
+    assert 0.015 < gain.low < gain.mean < gain.high < 0.025
+
+
+def test_one_value_has_an_interval_of_no_width() -> None:
+    got = bootstrap_mean([0.5])
+    assert (got.mean, got.low, got.high, got.patients) == (0.5, 0.5, 0.5, 1)

@@ -1,0 +1,78 @@
+"""A model on disk: everything comes back, nothing foreign is read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from fedlab_utils.data.preprocessing import PreprocessSettings
+from fedlab_utils.errors import ModelError
+from fedlab_utils.segmentation.unet import UNetSettings, make_unet
+from fedlab_utils.segmentation.weights import FORMAT, TrainedModel, load_model, save_model
+
+UNET = UNetSettings(sequences=("T1ce", "FLAIR"), width=8, norm="group")
+
+
+@pytest.fixture
+def model() -> TrainedModel:
+    return TrainedModel(
+        make_unet(UNET, seed=3), UNET, PreprocessSettings(spacing=3.0), (64, 64), {"seed": 3}
+    )
+
+
+def test_comes_back_as_it_was(model: TrainedModel, tmp_path: Path) -> None:
+    back = load_model(save_model(model, tmp_path / "model.safetensors"))
+    assert (back.unet, back.preprocessing, back.size) == (UNET, model.preprocessing, (64, 64))
+    assert back.provenance == {"seed": 3}
+    image = torch.randn(1, 2, 32, 32)
+    assert torch.equal(back.network(image), model.network.eval()(image))
+    assert load_model(tmp_path).unet == UNET  # a run folder stands for the model in it
+
+
+def test_half_the_bytes_and_nearly_the_same_answer(model: TrainedModel, tmp_path: Path) -> None:
+    full = save_model(model, tmp_path / "full.safetensors")
+    half = save_model(model, tmp_path / "half.safetensors", half=True)
+    assert half.stat().st_size < 0.55 * full.stat().st_size
+    image = torch.randn(1, 2, 32, 32)
+    a, b = load_model(full).network(image), load_model(half).network(image)
+    torch.testing.assert_close(torch.sigmoid(a), torch.sigmoid(b), atol=0.01, rtol=0)
+
+
+def _rewrite(path: Path, tensors: dict | None = None, **metadata: str | None) -> Path:
+    from safetensors import safe_open
+
+    with safe_open(path, "pt") as file:
+        told = {**file.metadata(), **metadata}
+    told = {name: value for name, value in told.items() if value is not None}
+    save_file(load_file(path) if tensors is None else tensors, path, told)
+    return path
+
+
+def test_files_that_are_no_model(model: TrainedModel, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no such file"):
+        load_model(tmp_path / "none.safetensors")
+    garbage = tmp_path / "garbage.safetensors"
+    garbage.write_bytes(b"not a model at all")
+    with pytest.raises(ModelError, match="no safetensors file"):
+        load_model(garbage)
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(ModelError, match="format"):
+        load_model(_rewrite(save_model(model, path), format="other 9"))
+    with pytest.raises(ModelError, match="metadata"):
+        load_model(_rewrite(save_model(model, path), model=None))
+    with pytest.raises(ModelError, match="metadata"):
+        load_model(_rewrite(save_model(model, path), model="{"))
+    wider = json.dumps({"unet": {"width": 9}, "preprocessing": {}, "size": [1, 1]})
+    with pytest.raises(ModelError):
+        load_model(_rewrite(save_model(model, path), model=wider))
+
+
+def test_weights_of_another_network(model: TrainedModel, tmp_path: Path) -> None:
+    path = save_model(model, tmp_path / "model.safetensors")
+    others = make_unet(UNetSettings(width=16)).state_dict()
+    with pytest.raises(ModelError, match="do not fit"):
+        load_model(_rewrite(path, {k: v.contiguous() for k, v in others.items()}, format=FORMAT))
