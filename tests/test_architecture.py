@@ -121,6 +121,4 @@ UNMIRRORED = {
     "data/folders.py": "data/test_layouts.py",
     "data/naming.py": "data/test_layouts.py",
     "data/nifti_header.py": "data/test_nifti.py",
-    "ui/scan.py": "ui/test_triplanar.py",
-    "ui/webgl.py": "ui/test_niivue.py",
 }
