@@ -81,5 +81,9 @@ class TrainingError(FedLabError):
     """Training that cannot go on."""
 
 
+class StudyError(FedLabError):
+    """A recorded study that there is not, or whose record cannot be read."""
+
+
 class CourseError(FedLabError):
     """A lesson, exercise or notebook that is not built as it should be."""

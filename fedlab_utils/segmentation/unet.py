@@ -26,7 +26,7 @@ LEVELS = 5
 STRIDE = 2 ** (LEVELS - 1)
 """What the edges of an input must be multiples of, in voxels."""
 
-NORMS = ("instance", "group")
+NORMS = ("group", "instance")
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,11 @@ class UNetSettings:
     width
         Channels at the image's own scale; they double down to eight times as many.
     norm
-        ``"instance"`` normalises each channel of each image by itself and learns a scale and a
-        shift (Ulyanov et al. 2016, arXiv:1607.08022); ``"group"`` normalises groups of 8 channels
-        together (Wu and He 2018, arXiv:1803.08494).
+        ``"group"`` normalises groups of 8 channels of each image together and learns a scale and
+        a shift per channel (Wu and He 2018, arXiv:1803.08494); ``"instance"`` normalises each
+        channel by itself (Ulyanov et al. 2016, arXiv:1607.08022). Group is the default: a training
+        step on a CPU takes about 0.6 times as long, since torch normalises instances in another
+        memory layout than its fast convolutions use.
 
     Raises
     ------
@@ -55,7 +57,7 @@ class UNetSettings:
     spatial_dims: int = 2
     sequences: tuple[str, ...] = SEQUENCES
     width: int = 16
-    norm: str = "instance"
+    norm: str = "group"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sequences", tuple(self.sequences))
@@ -103,6 +105,7 @@ def make_unet(settings: UNetSettings | None = None, seed: int = 0) -> nn.Module:
     """
     import torch
     from monai.networks.nets import BasicUNet
+    from monai.networks.nets.basic_unet import UpCat
 
     settings = settings or UNetSettings()
     norm = {
@@ -111,7 +114,7 @@ def make_unet(settings: UNetSettings | None = None, seed: int = 0) -> nn.Module:
     }[settings.norm]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BasicUNet(
+        network = BasicUNet(
             spatial_dims=settings.spatial_dims,
             in_channels=len(settings.sequences),
             out_channels=len(REGIONS),
@@ -121,3 +124,7 @@ def make_unet(settings: UNetSettings | None = None, seed: int = 0) -> nn.Module:
             bias=False,  # each convolution is followed by a shift of its own, the last one apart
             upsample="nontrainable",
         )
+    for part in network.modules():
+        if isinstance(part, UpCat):
+            part.is_pad = False  # edges are multiples of STRIDE: there is nothing to pad
+    return network

@@ -93,11 +93,21 @@ def render_randomised(anatomy: Anatomy, draw: int = 0) -> np.ndarray:
 
 
 def _random_signals(rng: np.random.Generator, scanner: Scanner) -> np.ndarray:
-    """Return ``(4, tissues)`` signals around those of the scanner; tumour varies more."""
+    """Return ``(4, tissues)`` signals around those of the scanner; tumour varies more.
+
+    Real tumours often differ less from the brain around them than pure tissue would: cells
+    infiltrate, water spreads thin. So each tumour tissue is mixed with normal brain, to a degree
+    that all of them share and one of its own.
+    """
     spread = np.where(np.arange(len(NAMES)) < HEALTHY, 0.08, 0.25)
     signals = tissue_signals(scanner, np.exp(rng.normal(0, spread)), np.exp(rng.normal(0, 0.4)))
     loose = np.where(np.arange(len(NAMES)) < HEALTHY, 0.06, 0.14)
-    return signals * np.exp(rng.normal(0, loose, signals.shape))
+    signals *= np.exp(rng.normal(0, loose, signals.shape))
+    normal = signals[:, [NAMES.index("white"), NAMES.index("grey")]] @ rng.dirichlet((3, 2))
+    tumours = signals.shape[1] - HEALTHY
+    pure = rng.uniform(0.45, 1.0) ** 0.5 * rng.uniform(0.45, 1.0, tumours) ** 0.5
+    signals[:, HEALTHY:] = normal[:, None] + pure * (signals[:, HEALTHY:] - normal[:, None])
+    return signals
 
 
 def _clustered(rng: np.random.Generator, anatomy: Anatomy, signals: np.ndarray) -> np.ndarray:
@@ -112,8 +122,8 @@ def _clustered(rng: np.random.Generator, anatomy: Anatomy, signals: np.ndarray) 
     first, second = (smooth_field(rng, anatomy.axes, REGION, rng.uniform(2.0, 12.0)) for _ in "ab")
     cluster = (first > 0).astype(np.int8) + 2 * (second > 0)
     texture = smooth_field(rng, anatomy.axes, REGION, rng.uniform(1.3, 3.5))
-    offsets = rng.normal(0, np.where(kind, 0.025, 0.12), (4, 4, tissues))
-    grain = np.abs(rng.normal(0, np.where(kind, 0.02, 0.12), (4, tissues)))
+    offsets = rng.normal(0, np.where(kind, 0.025, 0.08), (4, 4, tissues))
+    grain = np.abs(rng.normal(0, np.where(kind, 0.02, 0.07), (4, tissues)))
     grain *= rng.choice([-1.0, 1.0], (4, 1))
     means = (signals * (1 + offsets)).astype(np.float32)  # cluster, sequence, tissue
     change = (signals * grain).astype(np.float32)

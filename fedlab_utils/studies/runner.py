@@ -1,0 +1,190 @@
+"""Recorded studies: experiments too long for a lesson, worked off cell by cell, resumable.
+
+A study is a list of cells, each with its settings, and a function that measures one. What is done
+is written to ``data/results/NAME.json`` after every cell; what a cell needs on the way (phantoms,
+checkpoints) lies in ``data/studies/NAME``, which git does not keep.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+
+from fedlab_utils.errors import FedLabError, StudyError
+
+STUDIES = {
+    "sim_to_real": "fedlab_utils.studies.sim_to_real",
+}
+"""Name of a study -> module with its ``STUDY``."""
+
+
+class OutOfTimeError(Exception):
+    """The time given is over; raised inside a cell that has saved how far it came."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What a cell is given to work with.
+
+    Attributes
+    ----------
+    folder
+        For what must survive a pause; the study's own.
+    say
+        Takes a line on how things go.
+    until
+        ``time.monotonic()`` at which to stop, or None.
+    """
+
+    folder: Path
+    say: Callable[[str], None] = print
+    until: float | None = None
+
+    def pause_if_late(self) -> None:
+        """Stop here if the time is over; call it where the cell can go on from next time."""
+        if self.until is not None and time.monotonic() >= self.until:
+            raise OutOfTimeError
+
+
+@dataclass(frozen=True)
+class Study:
+    """An experiment.
+
+    Attributes
+    ----------
+    name
+        Of the command and of the file.
+    question
+        What it answers, one sentence.
+    cells
+        Settings of each cell, JSON values, in the order of work.
+    measure
+        ``measure(settings, workplace) -> result``; both JSON values. Seeds belong to the settings.
+    hours
+        What it takes on two cores, roughly.
+    """
+
+    name: str
+    question: str
+    cells: tuple[dict, ...]
+    measure: Callable[[dict, Workplace], dict] = field(repr=False)
+    hours: float
+
+
+def load_study(name: str) -> Study:
+    """Return a study by name.
+
+    Raises
+    ------
+    StudyError
+        If there is none of that name.
+    """
+    if name not in STUDIES:
+        raise StudyError(name, "there is no such study", f"Choose one of {', '.join(STUDIES)}")
+    return import_module(STUDIES[name]).STUDY
+
+
+def run_study(
+    study: Study,
+    hours: float | None = None,
+    results: Path | None = None,
+    work: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> list[dict]:
+    """Measure the cells that are not recorded yet.
+
+    Parameters
+    ----------
+    study
+        From :func:`load_study`.
+    hours
+        Stop after that time; the next call goes on. None: until it is done.
+    results, work
+        Folders, by default ``data/results`` and ``data/studies`` of the checkout.
+    say
+        Takes a line on how things go.
+
+    Returns
+    -------
+    list of dict
+        The rows recorded so far: ``settings``, ``result``, ``provenance``.
+    """
+    from fedlab_utils.segmentation.devices import best_device
+    from fedlab_utils.segmentation.provenance import record_provenance
+
+    file = results_file(study.name, results)
+    until = None if hours is None else time.monotonic() + 3600 * hours
+    place = Workplace((work or _data() / "studies") / study.name, say, until)
+    place.folder.mkdir(parents=True, exist_ok=True)
+    rows = [row for row in read_rows(study.name, results) if row["settings"] in study.cells]
+    done = [row["settings"] for row in rows]
+    try:
+        for number, settings in enumerate(study.cells, start=1):
+            if settings in done:
+                continue
+            place.pause_if_late()
+            say(f"{study.name}: cell {number} of {len(study.cells)}: {settings}")
+            started = time.time()
+            result = study.measure(settings, place)
+            command = f"python -m fedlab_utils study {study.name}"
+            about = record_provenance(started, best_device(), command=command)
+            rows.append({"settings": settings, "result": result, "provenance": about})
+            rows.sort(key=lambda row: study.cells.index(row["settings"]))
+            _write(file, study, rows)
+    except OutOfTimeError:
+        say(f"{study.name}: paused after {len(rows)} of {len(study.cells)} cells; call it again")
+    return rows
+
+
+def results_file(name: str, results: Path | None = None) -> Path:
+    """Return where a study's rows are recorded."""
+    return (results or _data() / "results") / f"{name}.json"
+
+
+def read_rows(name: str, results: Path | None = None) -> list[dict]:
+    """Return the recorded rows of a study, none if it was never run.
+
+    Raises
+    ------
+    StudyError
+        If the file is there and cannot be read.
+    """
+    file = results_file(name, results)
+    if not file.exists():
+        return []
+    try:
+        return json.loads(file.read_text("utf-8"))["rows"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StudyError(
+            file, f"it cannot be read ({error!r})", "Restore it, or remove it"
+        ) from None
+
+
+def _write(file: Path, study: Study, rows: list[dict]) -> None:
+    from fedlab_utils.data.atomic import write_text
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "study": study.name,
+        "question": study.question,
+        "cells": len(study.cells),
+        "rows": rows,
+    }
+    write_text(file, json.dumps(content, indent=1) + "\n")
+
+
+def _data() -> Path:
+    from fedlab_utils.data.places import checkout
+
+    root = checkout()
+    if root is None:
+        raise FedLabError(
+            "study",
+            "there is no checkout around this package",
+            "Clone the repository to run studies",
+        )
+    return root / "data"
