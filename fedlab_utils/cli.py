@@ -39,6 +39,13 @@ class PhantomLayout(StrEnum):
     msd = "msd"
 
 
+class TierName(StrEnum):
+    """Tiers of detail."""
+
+    laptop = "laptop"
+    gpu = "gpu"
+
+
 @app.callback()
 def _main() -> None:
     """Show letters that the terminal's encoding has not as escapes, rather than end there."""
@@ -64,11 +71,11 @@ def _reported(as_json: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+def _progress(what: str, unit: str = "case") -> Iterator[Callable[[int, int], None]]:
     """Yield ``progress(done, total)`` drawing a bar on standard error."""
     from tqdm import tqdm
 
-    with tqdm(desc=what, unit="case", disable=not sys.stderr.isatty()) as bar:
+    with tqdm(desc=what, unit=unit, disable=not sys.stderr.isatty()) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
@@ -137,6 +144,116 @@ def validate(
         typer.echo(f"{len(reports)} cases, {faulty} faulty", err=True)
     if any(report.problems for report in reports):
         raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="A data set with segmentations.")],
+    out: Annotated[Path, typer.Option(help="New run folder.")],
+    tier: Annotated[TierName | None, typer.Option(help="Default: FEDLAB_TIER, or laptop.")] = None,
+    sequences: Annotated[str, typer.Option(help="Input channels.")] = "t1,t1ce,t2,flair",
+    seed: Annotated[int, typer.Option(min=0, help="Split, weights, draws.")] = 0,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Training time, about.")] = 10.0,
+    as_json: Json = False,
+) -> None:
+    """Train a U-Net on patients in one place. Started again, a run that was cut off goes on."""
+    from fedlab_utils.data.cohort import load_cohort
+    from fedlab_utils.data.tiers import TIERS, current_tier
+    from fedlab_utils.segmentation.run import parse_sequences, train_cohort
+
+    with _reported(as_json), _progress("train", unit="epoch") as progress:
+        fit = train_cohort(
+            load_cohort(data),
+            out,
+            TIERS[tier.value] if tier else current_tier(),
+            parse_sequences(sequences),
+            seed,
+            minutes,
+            on_epoch=lambda row, epochs: progress(int(row["epoch"]), epochs),
+            command=" ".join(["fedlab", *sys.argv[1:]]),
+        )
+    best = fit.curve[fit.best_epoch - 1]
+    scores = {name: best[name] for name in ("dice_et", "dice_tc", "dice_wt", "dice")}
+    if as_json:
+        answer = {"run": str(out), "epochs": len(fit.curve), "best_epoch": fit.best_epoch}
+        typer.echo(json.dumps(answer | {"validation": scores}))
+    else:
+        said = ", ".join(f"{name[5:].upper() or 'mean'} {v:.3f}" for name, v in scores.items())
+        typer.echo(f"{len(fit.curve)} epochs; best, on validation patients: {said}. In {out}")
+
+
+@app.command()
+def predict(
+    model: Annotated[Path, typer.Option(help="A run folder, or a .safetensors file.")],
+    case: Annotated[Path, typer.Option(help="A case's folder; needs no segmentation.")],
+    out: Annotated[Path, typer.Option(help="Segmentation to write: .nii.gz or .nii.")],
+    layout: Annotated[str | None, typer.Option(help="Only where it cannot be told.")] = None,
+    flip: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Segment one case, in the grid, affine and label numbers of its own files."""
+    from fedlab_utils.data.cohort import load_cohort
+    from fedlab_utils.segmentation import fast_precision, load_model, predict_file
+
+    with _reported(as_json):
+        trained, cohort = load_model(model), load_cohort(case, layout=layout)
+        files = cohort.only()
+        predict_file(trained, files, out, flip, fast_precision())
+    if as_json:
+        typer.echo(json.dumps({"case": files.case_id, "out": str(out), "scheme": files.scheme}))
+    else:
+        typer.echo(f"{files.case_id}: {out}, label numbers of {files.scheme}")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option(help="Cases with their true segmentations.")],
+    model: Annotated[Path | None, typer.Option(help="Run folder or .safetensors file.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Folder of CASE.nii.gz files.")] = None,
+    prediction_labels: Annotated[str | None, typer.Option(help="Their label scheme.")] = None,
+    flip: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Score a model, or segmentation files, against the truth: Dice and HD95 (mm) per region."""
+    from fedlab_utils.data.cohort import load_cohort
+    from fedlab_utils.segmentation import (
+        evaluate_model,
+        evaluate_predictions,
+        fast_precision,
+        load_model,
+    )
+
+    if (model is None) == (predictions is None):
+        raise typer.BadParameter("give --model or --predictions, one of them")
+    if (predictions is None) != (prediction_labels is None):
+        raise typer.BadParameter("--predictions and --prediction-labels belong together")
+    with _reported(as_json), _progress("evaluate") as progress:
+        cohort = load_cohort(data)
+        if model is not None:
+            result = evaluate_model(load_model(model), cohort, flip, fast_precision(), progress)
+        else:
+            result = evaluate_predictions(predictions, prediction_labels, cohort, progress)
+    typer.echo(json.dumps(result.as_json(), indent=1) if as_json else result.as_text())
+    for problem in result.problems:
+        typer.echo(f"not scored: {problem}", err=True)
+
+
+@app.command()
+def study(
+    name: Annotated[str | None, typer.Argument(help="Which; none lists them.")] = None,
+    hours: Annotated[float | None, typer.Option(min=0.0, help="Stop then; goes on later.")] = None,
+) -> None:
+    """Make a recorded study, or go on with it. Results go to data/results."""
+    from fedlab_utils.studies.runner import STUDIES, load_study, run_study
+
+    with _reported():
+        if name is None:
+            for known in map(load_study, STUDIES):
+                typer.echo(f"{known.name}\t{known.question}\tabout {known.hours:g} h")
+            return
+        known = load_study(name)
+        rows = run_study(known, hours, say=lambda line: typer.echo(line, err=True))
+    typer.echo(f"{len(rows)} of {len(known.cells)} cells recorded")
 
 
 @bench.command("data")

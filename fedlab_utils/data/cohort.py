@@ -86,6 +86,20 @@ class Cohort:
         near = difflib.get_close_matches(case_id, ids, n=3) or ids[:3]
         raise DataError(case_id, f"no such case among {len(ids)}", f"Try {', '.join(near)}")
 
+    def only(self) -> CaseFiles:
+        """Return the files of the one case that there is.
+
+        Raises
+        ------
+        DataError
+            If there are several.
+        """
+        if len(self.cases) > 1:
+            ids = ", ".join(case.case_id for case in self.cases[:3])
+            cause = f"it holds {len(self.cases)} cases, {ids} among them"
+            raise DataError(self.root, cause, "Name the folder of one case")
+        return self.cases[0]
+
     def load(self, case_id: str) -> Case:
         """Read a case; see :func:`fedlab_utils.data.case.load_case` for what it raises."""
         return load_case(self.files(case_id))

@@ -27,3 +27,12 @@ def fast_precision(device: str | None = None) -> str:
     flags = torch.cpu.get_capabilities()
     native = flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("bf16")
     return "bf16" if native else "fp32"
+
+
+def channels_last_pays(norm: str, device: str) -> bool:
+    """Return whether to keep the channel as the fastest axis: as ratios in ``bench training`` say.
+
+    Convolutions like it everywhere; torch's instance normalisation on a CPU copies to the other
+    layout and back, which costs more than convolutions gain.
+    """
+    return device.startswith("cuda") or norm == "group"

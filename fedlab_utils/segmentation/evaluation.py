@@ -61,6 +61,20 @@ class Evaluation:
             "problems": [str(problem) for problem in self.problems],
         }
 
+    def as_text(self) -> str:
+        """Return the means as a table: all patients, then each institution."""
+        head = f"{'':14}" + "".join(f"{name:>26}" for name in MEASURED)
+        lines = [head]
+        for where in (None, *self.institutions()):
+            means = self.mean(where)
+            for score, unit in (("dice", ""), ("hd95", " mm")):
+                label = f"{where or 'all'} {score}{unit}"
+                cells = "".join(f"{means[name][score]!s:>26}" for name in MEASURED)
+                lines.append(f"{label:14}{cells}")
+        patients = next(iter(self.mean().values()))["dice"].patients
+        lines.append(f"means over {patients} patients, 95 % bootstrap intervals")
+        return "\n".join(lines)
+
 
 def evaluate_model(
     model: TrainedModel,

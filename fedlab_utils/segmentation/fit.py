@@ -15,7 +15,7 @@ from fedlab_utils.data.conventions import REGIONS
 from fedlab_utils.data.preprocessing import PreprocessSettings
 from fedlab_utils.data.tiers import Tier, current_tier
 from fedlab_utils.errors import TrainingError
-from fedlab_utils.segmentation.devices import best_device
+from fedlab_utils.segmentation.devices import best_device, channels_last_pays
 from fedlab_utils.segmentation.training import OptimiserSettings, local_update, make_optimiser
 from fedlab_utils.segmentation.unet import UNetSettings, make_unet
 from fedlab_utils.segmentation.weights import TrainedModel
@@ -92,7 +92,7 @@ def fit_unet(
     minutes: float | None = None,
     device: str | None = None,
     workers: int = 0,
-    on_epoch: Callable[[dict[str, float]], None] | None = None,
+    on_epoch: Callable[[dict[str, float], int], None] | None = None,
     checkpoint: Path | None = None,
 ) -> Fit:
     """Train a U-Net on patients in one place.
@@ -115,7 +115,7 @@ def fit_unet(
     workers
         Processes that prepare batches ahead.
     on_epoch
-        Called with each new row of the curve.
+        Called with each new row of the curve and the number of epochs that there will be.
     checkpoint
         A file to go on from if it is there, written after every epoch and removed at the end.
 
@@ -136,7 +136,7 @@ def fit_unet(
         if checkpoint is not None:
             run.save(checkpoint)
         if on_epoch is not None:
-            on_epoch(row)
+            on_epoch(row, run.epochs)
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
     return run.result()
@@ -190,7 +190,8 @@ class _Run:
         self.settings, self.tier, self.validation = settings, tier, validation
         self.device = device or best_device()
         network = make_unet(settings.unet, settings.seed).to(self.device)
-        if self.device == "cuda" or settings.precision == "bf16":
+        self.channels_last = channels_last_pays(settings.unet.norm, self.device)
+        if self.channels_last:
             last = torch.channels_last if tier.spatial_dims == 2 else torch.channels_last_3d
             network = network.to(memory_format=last)
         self.model = TrainedModel(
@@ -214,7 +215,7 @@ class _Run:
                 epoch,
                 settings.unet.sequences,
                 workers,
-                channels_last=settings.precision == "bf16",
+                channels_last=self.channels_last,
             ),
             self.optimiser,
             learning_rate=lambda step: one_cycle(

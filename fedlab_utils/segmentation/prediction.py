@@ -89,7 +89,6 @@ def _slices(network, image: np.ndarray, size: tuple[int, ...], batch: int, devic
     for first in range(0, shape[2], batch):
         part = slice(first, first + batch)
         inputs = torch.from_numpy(np.ascontiguousarray(padded[part])).to(device)
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
         answer[part] = centred(network(inputs).cpu().numpy(), shape[:2])
     return np.moveaxis(answer, 0, -1)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.tiers import Tier, current_tier
-from fedlab_utils.errors import DataError
+from fedlab_utils.errors import DataError, ModelError
 from fedlab_utils.segmentation.fit import Fit, FitSettings, fit_unet
 from fedlab_utils.segmentation.unet import UNetSettings
 from fedlab_utils.segmentation.weights import save_model
@@ -40,7 +40,7 @@ def train_cohort(
     seed: int = 0,
     minutes: float | None = None,
     epochs: int | None = None,
-    on_epoch: Callable[[dict[str, float], int | None], None] | None = None,
+    on_epoch: Callable[[dict[str, float], int], None] | None = None,
     command: str = "",
 ) -> Fit:
     """Train a U-Net on a cohort and keep everything about it in a new folder.
@@ -65,7 +65,7 @@ def train_cohort(
     minutes, epochs
         How long: see :func:`fedlab_utils.segmentation.fit.fit_unet`. Default: 10 minutes.
     on_epoch
-        Called with each row of the curve.
+        Called with each row of the curve and the number of epochs that there will be.
     command
         What the user typed, for the record.
 
@@ -109,6 +109,23 @@ def train_cohort(
     write_text(out / ENVIRONMENT, json.dumps(about, indent=1))
     save_model(replace(fit.model, provenance=about), out / MODEL)
     return fit
+
+
+def parse_sequences(text: str) -> tuple[str, ...]:
+    """Return sequences from their names in a row, ``"t1ce,flair"``, in the course's order.
+
+    Raises
+    ------
+    ModelError
+        If a name is none of a sequence, or there is none.
+    """
+    named = {name.lower(): name for name in SEQUENCES}
+    words = [word.strip().lower() for word in text.split(",") if word.strip()]
+    unknown = [word for word in words if word not in named]
+    if unknown or not words:
+        known = ",".join(named)
+        raise ModelError("sequences", f"{text!r} is no list of them", f"Take some of {known}")
+    return tuple(name for name in SEQUENCES if name.lower() in words)
 
 
 def _settings(tier: Tier, sequences: tuple[str, ...], seed: int, epochs: int | None) -> FitSettings:

@@ -17,7 +17,7 @@ from fedlab_utils.studies.runner import Study, Workplace
 SETTINGS = {
     "seed": 0,
     "width": 16,
-    "epochs": 30,
+    "epochs": 22,
     "per_patient": 4,
     "batch": 16,
     "learning_rate": 2e-3,
@@ -52,7 +52,7 @@ def measure(settings: dict, place: Workplace) -> dict:
     started = time.time()
     train, validation, test = phantoms(settings, place)
 
-    def on_epoch(row: dict) -> None:
+    def on_epoch(row: dict, _: int) -> None:
         place.say(json.dumps(row))
         place.pause_if_late()
 

@@ -55,7 +55,7 @@ def test_a_cut_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
     whole = fit_unet(patients(3), patients(1, 9), QUICK, TIER, device="cpu")
     file = tmp_path / "checkpoint.pt"
 
-    def cut(row: dict) -> None:
+    def cut(row: dict, _: int) -> None:
         if row["epoch"] == 2:
             raise KeyboardInterrupt
 
@@ -74,7 +74,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
 
     file = tmp_path / "checkpoint.pt"
 
-    def cut(row: dict) -> None:  # noqa: ARG001
+    def cut(row: dict, _: int) -> None:  # noqa: ARG001
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -21,7 +21,14 @@ def test_a_run_keeps_everything_about_itself(phantom_dir: Path, tmp_path: Path) 
     cohort, out = load_cohort(phantom_dir), tmp_path / "run"
     rows: list[dict] = []
     fit = train_cohort(
-        cohort, out, TIER, ("T1ce", "FLAIR"), seed=2, epochs=2, on_epoch=rows.append, command="x y"
+        cohort,
+        out,
+        TIER,
+        ("T1ce", "FLAIR"),
+        seed=2,
+        epochs=2,
+        on_epoch=lambda row, _: rows.append(row),
+        command="x y",
     )
     assert sorted(path.name for path in out.iterdir()) == [
         "config.json",

@@ -37,11 +37,14 @@ def test_nothing_is_kept_beside_the_weights(norm: str) -> None:
 
 def test_the_output_layer_is_a_plain_convolution() -> None:
     """Normalised outputs could not say that a slice shows no tumour."""
-    network = make_unet(UNetSettings(width=8))
-    assert isinstance(network.final_conv, nn.Conv2d)
-    norms = [m for m in network.modules() if isinstance(m, nn.GroupNorm)]
-    assert norms
-    assert all(m.affine and m.num_channels == 8 * m.num_groups for m in norms)
+    for norm, kind in (("instance", nn.InstanceNorm2d), ("group", nn.GroupNorm)):
+        network = make_unet(UNetSettings(width=8, norm=norm))
+        assert isinstance(network.final_conv, nn.Conv2d)
+        norms = [m for m in network.modules() if isinstance(m, kind)]
+        assert len(norms) == 18
+        assert all(m.affine for m in norms)
+        if norm == "group":
+            assert all(m.num_channels == 8 * m.num_groups for m in norms)
 
 
 def test_the_seed_decides_the_weights_and_the_global_generator_is_left_alone() -> None:

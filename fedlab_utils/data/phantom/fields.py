@@ -70,9 +70,9 @@ def smooth_field(
         Source of the lattice's white noise. The draw depends on ``extent``, ``sigma`` and
         ``channels`` alone, never on the voxel grid.
     axes
-        Where the field is wanted, in mm.
+        Where the field is wanted, in mm. Beyond ``extent`` it soon stops changing.
     extent
-        (low, high) in mm of the region that the lattice covers, per axis. Must contain ``axes``.
+        (low, high) in mm of the region that the lattice covers, per axis.
     sigma
         Width of the Gaussian in mm, one for all axes or one each: bumps are about four wide.
     channels
@@ -108,8 +108,14 @@ def smooth_field(
 
 
 def _weights(axes: Axes, nodes: list[np.ndarray], sigmas: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return Gaussian weights along each axis; each row sums to one."""
-    matrices = [gaussian_matrix(a, n, s) for a, n, s in zip(axes, nodes, sigmas, strict=True)]
+    """Return Gaussian weights along each axis; each row sums to one.
+
+    Beyond the lattice, where every weight would vanish, the field goes on as at its edge.
+    """
+    matrices = [
+        gaussian_matrix(np.clip(a, n[0], n[-1]), n, s)
+        for a, n, s in zip(axes, nodes, sigmas, strict=True)
+    ]
     return tuple((m / m.sum(1, keepdims=True)).astype(np.float32) for m in matrices)
 
 

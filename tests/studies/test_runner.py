@@ -1,0 +1,121 @@
+"""Studies go on where they stopped, and record where each number came from."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fedlab_utils.errors import StudyError
+from fedlab_utils.studies import runner
+from fedlab_utils.studies.runner import (
+    STUDIES,
+    OutOfTimeError,
+    Study,
+    Workplace,
+    load_study,
+    read_rows,
+    results_file,
+    run_study,
+)
+
+
+def study(measure, seeds: int = 3) -> Study:
+    return Study("tiny", "Is it odd?", tuple({"seed": s} for s in range(seeds)), measure, 0.1)
+
+
+def quiet(_: str) -> None:
+    pass
+
+
+def odd(settings: dict, _: Workplace) -> dict:
+    return {"odd": settings["seed"] % 2}
+
+
+def test_every_cell_is_recorded_with_its_provenance(tmp_path: Path) -> None:
+    rows = run_study(study(odd), results=tmp_path, work=tmp_path / "work", say=quiet)
+    assert [(row["settings"]["seed"], row["result"]["odd"]) for row in rows] == [
+        (0, 0),
+        (1, 1),
+        (2, 0),
+    ]
+    stored = json.loads((tmp_path / "tiny.json").read_text())
+    assert stored["rows"] == rows
+    assert stored["question"] == "Is it odd?"
+    for row in rows:
+        assert {"command", "commit", "device", "packages", "date", "wall_seconds"} <= set(
+            row["provenance"]
+        )
+        assert row["provenance"]["command"] == "python -m fedlab_utils study tiny"
+
+
+def test_a_cell_that_pauses_is_taken_up_again_and_none_is_measured_twice(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def slow(settings: dict, place: Workplace) -> dict:
+        calls.append(settings["seed"])
+        half = place.folder / f"half-{settings['seed']}"
+        if settings["seed"] == 1 and not half.exists():
+            half.touch()
+            raise OutOfTimeError
+        return odd(settings, place)
+
+    where = {"results": tmp_path, "work": tmp_path / "work", "say": quiet}
+    assert len(run_study(study(slow), **where)) == 1
+    assert len(run_study(study(slow), **where)) == 3
+    assert len(run_study(study(slow), **where)) == 3
+    assert calls == [0, 1, 1, 2]
+
+
+def test_no_cell_begins_when_the_time_is_over(tmp_path: Path) -> None:
+    said: list[str] = []
+    rows = run_study(study(odd), hours=0.0, results=tmp_path, work=tmp_path, say=said.append)
+    assert rows == []
+    assert "paused after 0 of 3" in said[-1]
+
+
+def test_a_failing_cell_keeps_what_is_recorded(tmp_path: Path) -> None:
+    def failing(settings: dict, place: Workplace) -> dict:
+        if settings["seed"] == 2:
+            raise ValueError("broken")
+        return odd(settings, place)
+
+    with pytest.raises(ValueError, match="broken"):
+        run_study(study(failing), results=tmp_path, work=tmp_path, say=quiet)
+    assert [row["settings"]["seed"] for row in read_rows("tiny", tmp_path)] == [0, 1]
+
+
+def test_cells_of_other_settings_are_dropped(tmp_path: Path) -> None:
+    run_study(study(odd, seeds=3), results=tmp_path, work=tmp_path, say=quiet)
+    rows = run_study(study(odd, seeds=1), results=tmp_path, work=tmp_path, say=quiet)
+    assert [row["settings"]["seed"] for row in rows] == [0]
+
+
+def test_a_damaged_record_is_not_overwritten(tmp_path: Path) -> None:
+    results_file("tiny", tmp_path).write_text("{", encoding="utf-8")
+    with pytest.raises(StudyError, match="tiny.json"):
+        run_study(study(odd), results=tmp_path, work=tmp_path, say=quiet)
+    assert results_file("tiny", tmp_path).read_text("utf-8") == "{"
+
+
+@pytest.mark.parametrize("name", list(STUDIES))
+def test_every_study_of_the_list_can_be_run(name: str) -> None:
+    found = load_study(name)
+    assert found.name == name
+    assert found.question.endswith("?")
+    assert found.cells
+    as_stored = json.loads(json.dumps(found.cells))
+    assert as_stored == list(found.cells), "settings must survive JSON, or nothing is found again"
+    assert all(found.cells.count(cell) == 1 for cell in found.cells)
+
+
+def test_an_unknown_study_is_refused() -> None:
+    with pytest.raises(StudyError, match="Choose one of"):
+        load_study("nothing")
+
+
+def test_outside_a_checkout_there_is_no_place_for_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedlab_utils.data.places.checkout", lambda: None)
+    with pytest.raises(runner.FedLabError, match="checkout"):
+        results_file("tiny")
