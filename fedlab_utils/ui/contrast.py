@@ -98,13 +98,33 @@ class ContrastExplorer(TwinBox):
         self.tr = slider(start["tr"], 300, 10_000, 50, "TR (ms)")
         self.te = slider(start["te"], 5, 200, 1, "TE (ms)")
         self.ti = slider(start["ti"], 0, 4000, 50, "TI (ms)")
+        self._applying = False
         self.preset.observe(self._apply_preset, "value")
         for control in (self.gadolinium, self.tr, self.te, self.ti):
-            control.observe(self.redraw, "value")
+            control.observe(self._changed, "value")
 
     def _apply_preset(self, change: dict) -> None:
-        for name, value in PRESETS[change["new"]].items():
-            getattr(self, name).value = value
+        if change["new"] is None or self._settings() == PRESETS[change["new"]]:
+            return
+        self._applying = True
+        try:
+            for name, value in PRESETS[change["new"]].items():
+                getattr(self, name).value = value
+        finally:
+            self._applying = False
+        self._changed()
+
+    def _settings(self) -> dict[str, int | bool]:
+        """What the controls say, in the form of a preset."""
+        return {name: getattr(self, name).value for name in PRESETS["T1"]}
+
+    def _changed(self, _change: object = None) -> None:
+        """Mark the preset at whose values the controls stand, or none, and draw again."""
+        if self._applying:
+            return
+        settings = self._settings()
+        self.preset.value = next((n for n, preset in PRESETS.items() if preset == settings), None)
+        self.redraw()
 
     def signals(self) -> np.ndarray:
         """Signal of every tissue of ``phantom.tissue.NAMES`` at the present settings."""
@@ -122,7 +142,7 @@ class ContrastExplorer(TwinBox):
         self.shown = {
             "signal": {name: float(signal[NAMES.index(name)]) for name in BARS},
             "image": np.tensordot(signal, self._fractions, 1),
-            **{name: getattr(self, name).value for name in PRESETS["T1"]},
+            **self._settings(),
         }
         self._picture.value = png_bytes(self.draw(), compact=False)
         self._text.value = f"<div role='status'>{self.describe()}</div>"

@@ -53,6 +53,31 @@ def test_presets_show_what_the_lesson_says(explorer: ContrastExplorer) -> None:
     assert flair["oedema"] > flair["grey"]
 
 
+def test_a_preset_is_marked_only_while_the_controls_stand_at_its_values(
+    explorer: ContrastExplorer,
+) -> None:
+    explorer.preset.value = "T2"
+    explorer.tr.value += 50
+    assert explorer.preset.value is None
+    assert explorer.shown["tr"] == PRESETS["T2"]["tr"] + 50
+    explorer.tr.value -= 50
+    assert explorer.preset.value == "T2"
+    explorer.te.value = 30
+    explorer.preset.value = "T2"  # the same button pressed again
+    assert explorer.te.value == explorer.shown["te"] == PRESETS["T2"]["te"]
+    explorer.preset.value = "T1"
+    explorer.gadolinium.value = True
+    assert explorer.preset.value == "T1ce"
+
+
+def test_a_preset_is_drawn_once(explorer: ContrastExplorer) -> None:
+    drawn = []
+    explorer._picture.observe(drawn.append, "value")
+    explorer.preset.value = "FLAIR"
+    assert explorer.preset.value == "FLAIR"
+    assert len(drawn) == 1
+
+
 def test_it_says_in_words_what_it_shows(explorer: ContrastExplorer) -> None:
     explorer.preset.value = "FLAIR"
     assert "TI 2400 ms" in explorer.twin().alt
