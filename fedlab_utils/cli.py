@@ -1,8 +1,8 @@
 """The command line: ``fedlab`` or ``python -m fedlab_utils``.
 
 Each command is a thin front of one function in the package. ``--json`` prints one JSON document on
-standard output and nothing else there, ``{"error": ...}`` if the command is refused; messages and
-the progress bar go to standard error.
+standard output and nothing else there, ``{"error": ...}`` if the command is refused; every number
+in it is finite. Messages and the progress bar go to standard error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from fedlab_utils.errors import FedLabError
+from fedlab_utils.errors import DataError, FedLabError
 
 app = typer.Typer(
     help="Federated, privacy-preserving brain-tumour segmentation: the workbook's tools.",
@@ -55,19 +55,31 @@ def _main() -> None:
 
 
 @contextmanager
-def _reported(as_json: bool = False) -> Iterator[None]:
+def _reported(as_json: bool = False, stopped: str = "") -> Iterator[None]:
     """Turn a FedLab error into one line, or a document, and exit 2; ctrl-C into exit 130."""
     try:
-        yield
+        try:
+            yield
+        except OSError as error:  # a disk that is full or gone, wherever it shows
+            if error.errno is None:
+                raise
+            raise DataError(
+                error.filename or "disk", f"{error.strerror}", "Check its place and free space"
+            ) from error
     except FedLabError as error:
         if as_json:
             parts = {"case": error.case, "cause": error.cause, "remedy": error.remedy}
-            typer.echo(json.dumps({"error": {"type": type(error).__name__, **parts}}))
+            _print({"error": {"type": type(error).__name__, **parts}})
         typer.echo(f"{type(error).__name__}: {error}", err=True)
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
-        typer.echo("Stopped. Nothing half-written was left behind.", err=True)
+        typer.echo(f"Stopped. {stopped or 'Nothing half-written was left behind.'}", err=True)
         raise typer.Exit(130) from None
+
+
+def _print(document: object, indent: int | None = None) -> None:
+    """Print a JSON document; NaN and infinity are no JSON and would be an error of ours."""
+    typer.echo(json.dumps(document, indent=indent, allow_nan=False))
 
 
 @contextmanager
@@ -107,7 +119,7 @@ def phantom(
             progress=progress,
         )
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder), "cases": cases, "layout": layout.value}))
+        _print({"folder": str(folder), "cases": cases, "layout": layout.value})
     else:
         typer.echo(f"{cases} phantom patients in {folder}")
 
@@ -134,7 +146,7 @@ def validate(
             }
             for report in reports
         ]
-        typer.echo(json.dumps(rows, indent=1))
+        _print(rows, indent=1)
     else:
         for report in reports:
             typer.echo(f"{report.case}\t{report.layout}\t{'; '.join(report.problems) or 'ok'}")
@@ -161,7 +173,8 @@ def train(
     from fedlab_utils.data.tiers import TIERS, current_tier
     from fedlab_utils.segmentation.run import parse_sequences, train_cohort
 
-    with _reported(as_json), _progress("train", unit="epoch") as progress:
+    again = "Start the same command again to go on after the last whole epoch."
+    with _reported(as_json, again), _progress("train", unit="epoch") as progress:
         fit = train_cohort(
             load_cohort(data),
             out,
@@ -170,13 +183,14 @@ def train(
             seed,
             minutes,
             on_epoch=lambda row, epochs: progress(int(row["epoch"]), epochs),
+            on_left_out=lambda problem: typer.echo(f"left out: {problem}", err=True),
             command=" ".join(["fedlab", *sys.argv[1:]]),
         )
     best = fit.curve[fit.best_epoch - 1]
     scores = {name: best[name] for name in ("dice_et", "dice_tc", "dice_wt", "dice")}
     if as_json:
         answer = {"run": str(out), "epochs": len(fit.curve), "best_epoch": fit.best_epoch}
-        typer.echo(json.dumps(answer | {"validation": scores}))
+        _print(answer | {"validation": scores})
     else:
         said = ", ".join(f"{name[5:].upper() or 'mean'} {v:.3f}" for name, v in scores.items())
         typer.echo(f"{len(fit.curve)} epochs; best, on validation patients: {said}. In {out}")
@@ -185,22 +199,26 @@ def train(
 @app.command()
 def predict(
     model: Annotated[Path, typer.Option(help="A run folder, or a .safetensors file.")],
-    case: Annotated[Path, typer.Option(help="A case's folder; needs no segmentation.")],
+    case: Annotated[Path, typer.Option(help="A case's folder, or one of its image files.")],
     out: Annotated[Path, typer.Option(help="Segmentation to write: .nii.gz or .nii.")],
     layout: Annotated[str | None, typer.Option(help="Only where it cannot be told.")] = None,
     flip: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Segment one case, in the grid, affine and label numbers of its own files."""
-    from fedlab_utils.data.cohort import load_cohort
-    from fedlab_utils.segmentation import fast_precision, load_model, predict_file
+    """Segment one case, in the grid, affine and label numbers of its own files.
+
+    A segmentation is not needed. All four sequences are, also those that the model does not look
+    at: the brain is found from all of them. A Decathlon case is named by its 4-D file.
+    """
+    from fedlab_utils.segmentation import find_case, load_model, predict_file
+    from fedlab_utils.segmentation.devices import best_device, fast_precision
 
     with _reported(as_json):
-        trained, cohort = load_model(model), load_cohort(case, layout=layout)
-        files = cohort.only()
+        trained = load_model(model, best_device())
+        files = find_case(case, layout, trained.unet.sequences)
         predict_file(trained, files, out, flip, fast_precision())
     if as_json:
-        typer.echo(json.dumps({"case": files.case_id, "out": str(out), "scheme": files.scheme}))
+        _print({"case": files.case_id, "out": str(out), "scheme": files.scheme})
     else:
         typer.echo(f"{files.case_id}: {out}, label numbers of {files.scheme}")
 
@@ -210,30 +228,42 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="Cases with their true segmentations.")],
     model: Annotated[Path | None, typer.Option(help="Run folder or .safetensors file.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Folder of CASE.nii.gz files.")] = None,
-    prediction_labels: Annotated[str | None, typer.Option(help="Their label scheme.")] = None,
+    prediction_labels: Annotated[
+        str | None, typer.Option(help="Their labels: brats2018, brats2023, msd ...")
+    ] = None,
     flip: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
     as_json: Json = False,
 ) -> None:
-    """Score a model, or segmentation files, against the truth: Dice and HD95 (mm) per region."""
-    from fedlab_utils.data.cohort import load_cohort
-    from fedlab_utils.segmentation import (
-        evaluate_model,
-        evaluate_predictions,
-        fast_precision,
-        load_model,
-    )
+    """Score a model, or segmentation files, against the truth: Dice and HD95 (mm) per region.
 
-    if (model is None) == (predictions is None):
-        raise typer.BadParameter("give --model or --predictions, one of them")
-    if (predictions is None) != (prediction_labels is None):
-        raise typer.BadParameter("--predictions and --prediction-labels belong together")
+    A region that is in neither mask counts Dice 1 and HD95 0; in one of them alone, Dice 0 and HD95
+    373.13 mm, as in the BraTS challenges. A case without a prediction is reported and not scored.
+    """
+    from fedlab_utils.data.cohort import load_cohort
+    from fedlab_utils.segmentation import evaluate_model, evaluate_predictions, load_model
+    from fedlab_utils.segmentation.devices import best_device, fast_precision
+
     with _reported(as_json), _progress("evaluate") as progress:
+        if (model is None) == (predictions is None):
+            raise FedLabError(
+                "evaluate", "what to score is not said", "Give --model or --predictions"
+            )
+        if (predictions is None) != (prediction_labels is None):
+            raise FedLabError(
+                "evaluate",
+                "one option lacks the other",
+                "Give --prediction-labels with --predictions",
+            )
         cohort = load_cohort(data)
         if model is not None:
-            result = evaluate_model(load_model(model), cohort, flip, fast_precision(), progress)
+            trained = load_model(model, best_device())
+            result = evaluate_model(trained, cohort, flip, fast_precision(), progress)
         else:
             result = evaluate_predictions(predictions, prediction_labels, cohort, progress)
-    typer.echo(json.dumps(result.as_json(), indent=1) if as_json else result.as_text())
+    if as_json:
+        _print(result.as_json(), indent=1)
+    else:
+        typer.echo(result.as_text())
     for problem in result.problems:
         typer.echo(f"not scored: {problem}", err=True)
 
@@ -264,7 +294,7 @@ def bench_data(as_json: Json = False) -> None:
     with _reported(as_json):
         result = run()
     if as_json:
-        typer.echo(json.dumps(result, indent=1))
+        _print(result, indent=1)
     else:
         for name, row in result.items():
             typer.echo(f"{name}: {row}")

@@ -30,6 +30,7 @@ _EXPORTS = {
     "fast_precision": "devices",
     "record_provenance": "provenance",
     # use and judgement
+    "find_case": "one_case",
     "predict_probabilities": "prediction",
     "predict_labels": "prediction",
     "predict_file": "prediction",

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedlab_utils.errors import DataError, ForeignLabelsError, LabelError, MissingFileError
+from fedlab_utils.errors import DataError, MissingFileError
 from fedlab_utils.segmentation.metrics import MEASURED, measure
+from fedlab_utils.segmentation.prediction_files import (
+    find_prediction,
+    read_prediction,
+    scheme_name,
+)
 from fedlab_utils.segmentation.statistics import Estimate, bootstrap_mean
 
 if TYPE_CHECKING:
@@ -53,7 +58,11 @@ class Evaluation:
         return tuple(sorted({c["institution"] for c in self.cases if c["institution"]}))
 
     def as_json(self) -> dict:
-        """Return the plain form that ``evaluate --json`` prints."""
+        """Return the plain form that ``evaluate --json`` prints; every number is finite.
+
+        A region that is in one of the masks alone has no distance: its ``hd95`` is
+        :data:`fedlab_utils.segmentation.metrics.MISSED_MM`, as the BraTS challenges count it.
+        """
         return {
             "cases": list(self.cases),
             "mean": _plain(self.mean()),
@@ -121,7 +130,8 @@ def evaluate_predictions(
         Holds one ``CASE.nii.gz`` or ``CASE.nii`` per case, ``CASE_seg`` and ``CASE-seg`` being
         allowed too. A case without a file is a problem, not a score of 0.
     scheme
-        Label scheme of those files, such as ``"brats2023"``; never guessed.
+        Label scheme of those files, such as ``"brats2023"``, or the data set whose scheme they
+        follow, such as ``"brats2018"``; never guessed.
     cohort
         The cases with their true segmentations.
     progress
@@ -134,40 +144,15 @@ def evaluate_predictions(
     ForeignLabelsError
         If a file holds a value that the scheme does not know: all others are suspect then.
     """
-    from fedlab_utils.data.labels import get_scheme
-
-    get_scheme(scheme)
+    scheme = scheme_name(scheme)
     folder = Path(folder)
     if not folder.is_dir():
         raise MissingFileError(folder, "there is no such folder", "Name the predictions' folder")
 
     def answer(case: Case) -> np.ndarray:
-        return read_prediction(_find(folder, case.files.case_id), scheme, case)
+        return read_prediction(find_prediction(folder, case.files.case_id), scheme, case)
 
     return _evaluate(cohort.labelled(), answer, progress)
-
-
-def read_prediction(path: Path, scheme: str, case: Case) -> np.ndarray:
-    """Read a segmentation file on a case's own grid as canonical labels.
-
-    Raises
-    ------
-    ForeignLabelsError
-        If a value does not fit the scheme.
-    GeometryError
-        If the file does not lie on the grid of the case's files.
-    """
-    from fedlab_utils.data.case import FileGrid, check_same_grid
-    from fedlab_utils.data.labels import decode_labels
-    from fedlab_utils.data.nifti import read_stored
-
-    raw, affine = read_stored(path, case.files.case_id)
-    here = FileGrid(raw.shape, affine)
-    check_same_grid(case.grid, "the case", here, path.name, case.files.case_id)
-    try:
-        return decode_labels(raw, scheme, path.name)
-    except LabelError as error:
-        raise ForeignLabelsError(error.case, error.cause, error.remedy) from None
 
 
 def _evaluate(
@@ -216,24 +201,6 @@ def _institution(cohort: Cohort, case_id: str) -> str | None:
         return None
     value = cohort.table.loc[case_id, "institution"]
     return str(value) if isinstance(value, str) and value else None
-
-
-def _candidates(folder: Path, case_id: str) -> Iterator[Path]:
-    for joint in ("", "_seg", "-seg"):
-        for suffix in (".nii.gz", ".nii"):
-            yield folder / f"{case_id}{joint}{suffix}"
-
-
-def _find(folder: Path, case_id: str) -> Path:
-    found = [path for path in _candidates(folder, case_id) if path.is_file()]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        names = ", ".join(path.name for path in found)
-        raise DataError(case_id, f"several predictions are there: {names}", "Leave one of them")
-    raise MissingFileError(
-        case_id, f"{folder} holds no prediction for it", f"Write it to {case_id}.nii.gz there"
-    )
 
 
 def _per_patient(rows: list[dict], name: str, score: str) -> list[float]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.data.conventions import REGIONS, SEQUENCES
+from fedlab_utils.errors import DataError
 from fedlab_utils.segmentation.unet import STRIDE
 
 if TYPE_CHECKING:
@@ -149,15 +150,47 @@ def predict_file(
     model, flip, precision
         As :func:`predict_probabilities`.
     files
-        The case; needs no segmentation.
+        The case; its segmentation, if any, is not opened.
     out
-        A ``.nii`` or ``.nii.gz`` file to write.
+        A ``.nii`` or ``.nii.gz`` file to write, whole or not at all; a file of that name is
+        replaced, unless it is one of the case's own.
+
+    Raises
+    ------
+    DataError
+        If ``out`` has another ending, is a file of the case, or cannot be written.
     """
+    from dataclasses import replace
+
     from fedlab_utils.data.case import load_case
     from fedlab_utils.data.labels import encode_labels
     from fedlab_utils.data.nifti import write_nifti
 
-    case = load_case(files)
-    labels = predict_labels(model, case, flip, precision)
-    write_nifti(out, encode_labels(labels, files.scheme), case.grid.affine)
+    out = Path(out)
+    _check_out(out, files)
+    case = load_case(replace(files, label=None))
+    values = encode_labels(predict_labels(model, case, flip, precision), files.scheme)
+    try:
+        write_nifti(out, values, case.grid.affine)
+    except OSError as error:
+        raise _unwritable(out, error.strerror) from error
     return out
+
+
+def _check_out(out: Path, files: CaseFiles) -> None:
+    """Find before the work what would spoil it afterwards."""
+    if not out.name.endswith((".nii.gz", ".nii")):
+        raise DataError(out, f"its ending is {out.suffix!r}", "Let it end in .nii.gz or .nii")
+    if out.is_dir():
+        raise DataError(out, "it is a folder", "Name a file in it, such as seg.nii.gz")
+    if out.exists() and any(path.exists() and path.samefile(out) for path in files.paths):
+        raise DataError(
+            out, f"it is a file of {files.case_id} itself", "Name another file to write"
+        )
+    there = next((parent for parent in out.absolute().parents if parent.exists()), None)
+    if there is not None and not there.is_dir():
+        raise _unwritable(out, f"{there} is no folder")
+
+
+def _unwritable(out: Path, why: str | None) -> DataError:
+    return DataError(out, f"it cannot be written ({why})", "Name a place where you may write")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.tiers import Tier, current_tier
-from fedlab_utils.errors import DataError, ModelError
+from fedlab_utils.errors import DataError, ModelError, TrainingError
 from fedlab_utils.segmentation.fit import Fit, FitSettings, fit_unet
 from fedlab_utils.segmentation.unet import UNetSettings
 from fedlab_utils.segmentation.weights import save_model
@@ -28,6 +28,9 @@ MODEL, CURVE, CONFIG, ENVIRONMENT = (
     "config.json",
     "environment.json",
 )
+CHECKPOINT = "checkpoint.pt"
+"""There while a run is not finished."""
+
 VALIDATION = 0.15
 """Share of the patients on whom the best epoch is chosen."""
 
@@ -41,6 +44,7 @@ def train_cohort(
     minutes: float | None = None,
     epochs: int | None = None,
     on_epoch: Callable[[dict[str, float], int], None] | None = None,
+    on_left_out: Callable[[DataError], None] | None = None,
     command: str = "",
 ) -> Fit:
     """Train a U-Net on a cohort and keep everything about it in a new folder.
@@ -66,22 +70,28 @@ def train_cohort(
         How long: see :func:`fedlab_utils.segmentation.fit.fit_unet`. Default: 10 minutes.
     on_epoch
         Called with each row of the curve and the number of epochs that there will be.
+    on_left_out
+        Called with the reason for each case that takes no part.
     command
         What the user typed, for the record.
 
     Raises
     ------
     DataError
-        If ``out`` holds a finished run, or too few cases can be read.
+        If ``out`` holds a finished run or cannot be made, or too few cases can be read.
+    TrainingError
+        If ``out`` holds the beginning of a run with other settings or patients.
     """
     from fedlab_utils.data.atomic import write_text
     from fedlab_utils.segmentation.provenance import record_provenance
 
     tier, started, out = tier or current_tier(), time.time(), Path(out)
-    if (out / MODEL).exists():
-        raise DataError(out, "it holds a finished run", "Name a new folder, or remove this one")
+    minutes = minutes if minutes or epochs else 10.0
+    _check_free(out)
     settings = _settings(tier, sequences, seed, epochs)
-    train, validation = _patients(cohort, tier, seed)
+    train, validation, left_out = _patients(cohort, tier, seed)
+    for problem in left_out if on_left_out else ():
+        on_left_out(problem)
     config = {
         "command": command,
         "data": str(cohort.root),
@@ -90,17 +100,19 @@ def train_cohort(
         "minutes": minutes,
         "train": [patient.case_id for patient in train],
         "validation": [patient.case_id for patient in validation],
+        "left_out": [str(problem) for problem in left_out],
     }
-    out.mkdir(parents=True, exist_ok=True)
+    _check_same_run(out, config)
+    _make_folder(out)
     write_text(out / CONFIG, json.dumps(config, indent=1))
     fit = fit_unet(
         train,
         validation,
         settings,
         tier,
-        minutes=minutes if minutes or epochs else 10.0,
+        minutes=minutes,
         on_epoch=on_epoch,
-        checkpoint=out / "checkpoint.pt",
+        checkpoint=out / CHECKPOINT,
     )
     about = record_provenance(started, fit.device, command=command, seed=seed)
     about |= {"tier": tier.name, "patients": len({p.patient_id for p in train})}
@@ -109,6 +121,39 @@ def train_cohort(
     write_text(out / ENVIRONMENT, json.dumps(about, indent=1))
     save_model(replace(fit.model, provenance=about), out / MODEL)
     return fit
+
+
+def _check_free(out: Path) -> None:
+    """Refuse, before the work, a folder that cannot take the run."""
+    if (out / MODEL).exists():
+        raise DataError(out, "it holds a finished run", "Name a new folder, or remove this one")
+    there = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise DataError(out, f"{there} is no folder", "Name a new folder")
+
+
+def _check_same_run(out: Path, config: dict) -> None:
+    """A run that was cut off may only go on as what it began as."""
+    if not (out / CHECKPOINT).exists() or not (out / CONFIG).exists():
+        return
+    begun = json.loads((out / CONFIG).read_text("utf-8"))
+    wanted = json.loads(json.dumps(config))
+    decisive = ("settings", "tier", "minutes", "train", "validation")
+    if other := [name for name in decisive if begun.get(name) != wanted[name]]:
+        raise TrainingError(
+            out,
+            f"it holds the beginning of a run with other {', '.join(other)}",
+            "Start the same command to go on with it, name a new folder, or remove this one",
+        )
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            out, f"it cannot be made ({error.strerror})", "Name a place where you may write"
+        ) from error
 
 
 def parse_sequences(text: str) -> tuple[str, ...]:
@@ -143,14 +188,15 @@ def _settings(tier: Tier, sequences: tuple[str, ...], seed: int, epochs: int | N
 
 def _patients(
     cohort: Cohort, tier: Tier, seed: int
-) -> tuple[list[Preprocessed], list[Preprocessed]]:
-    """Preprocess, leave out what cannot be read, split by patient."""
+) -> tuple[list[Preprocessed], list[Preprocessed], list[DataError]]:
+    """Preprocess, leave out what cannot be read, split by patient; say what was left out."""
     from fedlab_utils.data.cache import build_cache, load_preprocessed
     from fedlab_utils.data.preprocessing import PreprocessSettings
     from fedlab_utils.data.splits import split_patients
 
     cohort, wanted = cohort.labelled(), PreprocessSettings(spacing=tier.spacing)
-    faulty = {problem.case for problem in build_cache(cohort.cases, wanted)}
+    problems = build_cache(cohort.cases, wanted)
+    faulty = {problem.case for problem in problems}
     usable = cohort.subset(c.case_id for c in cohort if c.case_id not in faulty)
     split = split_patients(usable, (1 - VALIDATION, VALIDATION, 0.0), seed)
     if not split.train or not split.validation:
@@ -159,10 +205,11 @@ def _patients(
             f"{len(usable)} of {len(cohort)} cases can be used: too few to train and to validate",
             "Take a folder with at least two patients, and look with fedlab validate",
         )
-    return tuple(
+    train, validation = (
         [load_preprocessed(cohort.files(case_id), wanted) for case_id in part]
         for part in (split.train, split.validation)
     )
+    return train, validation, [*cohort.problems, *problems]
 
 
 def _table(curve: list[dict[str, float]]) -> str:

@@ -80,13 +80,15 @@ def save_model(model: TrainedModel, path: Path, half: bool = False) -> Path:
     return Path(path)
 
 
-def load_model(path: Path | str) -> TrainedModel:
+def load_model(path: Path | str, device: str = "cpu") -> TrainedModel:
     """Read a model.
 
     Parameters
     ----------
     path
         A ``.safetensors`` file, or a run folder of ``train``, which holds ``model.safetensors``.
+    device
+        Where to put it, such as :func:`fedlab_utils.segmentation.best_device` says.
 
     Raises
     ------
@@ -115,7 +117,9 @@ def load_model(path: Path | str) -> TrainedModel:
             f"its format is {metadata.get('format')!r}, this package reads {FORMAT!r}",
             "Train it again with this version",
         )
-    return _rebuild(path, metadata, tensors)
+    model = _rebuild(path, metadata, tensors)
+    model.network.to(device)
+    return model
 
 
 def _rebuild(path: Path, metadata: dict[str, str], tensors: dict) -> TrainedModel:

@@ -1,16 +1,13 @@
-"""Training in one place: it learns, repeats itself, goes on after a cut, and keeps the best."""
+"""Training in one place: it learns, repeats itself, and keeps the best epoch."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 
 from fedlab_utils.data.tiers import Tier
 from fedlab_utils.errors import TrainingError
-from fedlab_utils.segmentation.fit import Fit, FitSettings, fit_unet, one_cycle, region_dice
+from fedlab_utils.segmentation.fit import Fit, FitSettings, fit_unet, region_dice
 from fedlab_utils.segmentation.training import OptimiserSettings
 from fedlab_utils.segmentation.unet import UNetSettings
 from tests.segmentation.patients import patients
@@ -51,38 +48,6 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
     assert not torch.equal(state(first), state(other))
 
 
-def test_a_cut_training_goes_on_to_the_same_bits(tmp_path: Path) -> None:
-    whole = fit_unet(patients(3), patients(1, 9), QUICK, TIER, device="cpu")
-    file = tmp_path / "checkpoint.pt"
-
-    def cut(row: dict, _: int) -> None:
-        if row["epoch"] == 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fit_unet(
-            patients(3), patients(1, 9), QUICK, TIER, device="cpu", on_epoch=cut, checkpoint=file
-        )
-    resumed = fit_unet(patients(3), patients(1, 9), QUICK, TIER, device="cpu", checkpoint=file)
-    assert torch.equal(state(whole), state(resumed))
-    assert [row["epoch"] for row in resumed.curve] == [1, 2, 3]
-    assert not file.exists()
-
-
-def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    file = tmp_path / "checkpoint.pt"
-
-    def cut(row: dict, _: int) -> None:  # noqa: ARG001
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fit_unet(patients(2), [], QUICK, TIER, device="cpu", on_epoch=cut, checkpoint=file)
-    with pytest.raises(TrainingError, match="other settings"):
-        fit_unet(patients(2), [], replace(QUICK, seed=3), TIER, device="cpu", checkpoint=file)
-
-
 def test_the_best_epoch_is_kept_not_the_last() -> None:
     """A learning rate that explodes after the first look at validation makes the last one bad."""
     from dataclasses import replace
@@ -104,14 +69,6 @@ def test_minutes_decide_how_many_epochs(monkeypatch: pytest.MonkeyPatch) -> None
     fit = fit_unet(patients(2), [], QUICK, TIER, minutes=1, device="cpu")
     assert len(fit.curve) == 6
     assert fit.curve[-1]["learning_rate"] < 0.2 * QUICK.optimiser.learning_rate
-
-
-def test_the_learning_rate_rises_and_falls_to_nothing() -> None:
-    rates = [one_cycle(step, 100, 1.0) for step in range(100)]
-    assert rates[0] == pytest.approx(1 / 3)
-    assert max(rates) == 1.0 == rates[2]
-    assert np.all(np.diff(rates[3:]) < 0)
-    assert rates[-1] < 1e-3
 
 
 def test_nobody_to_train_on() -> None:
