@@ -145,6 +145,33 @@ def to_file_grid(array: NDArray, case: Case) -> NDArray:
     return np.ascontiguousarray(_turn(array, back))
 
 
+def from_file_grid(array: NDArray, case: Case) -> NDArray:
+    """Turn an array from the axes of the case's own files to RAS, the way its images were turned.
+
+    Parameters
+    ----------
+    array
+        ``(X, Y, Z)`` in the files' order of axes, such as a prediction.
+    case
+        The case it belongs to.
+
+    Raises
+    ------
+    GeometryError
+        If the array is not on the files' grid.
+    """
+    from nibabel.orientations import axcodes2ornt, io_orientation, ornt_transform
+
+    if array.shape != tuple(case.grid.shape[:3]):
+        raise GeometryError(
+            case.files.case_id,
+            f"an array of shape {array.shape} is not on the files' grid {case.grid.shape[:3]}",
+            "Restore it to the case's spacing and size first",
+        )
+    turn = ornt_transform(io_orientation(case.grid.affine), axcodes2ornt("RAS"))
+    return np.ascontiguousarray(_turn(array, turn))
+
+
 def _read_sequences(files: CaseFiles) -> list[StoredVolume]:
     """Return the four volumes in the order of SEQUENCES."""
     if isinstance(files.images, Path):

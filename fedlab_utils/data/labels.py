@@ -82,6 +82,9 @@ SCHEMES = {
 }
 """The known schemes by name."""
 
+SAME_AS = {f"brats{year}": "brats2017" for year in (2018, 2019, 2020, 2021)}
+"""Other names of schemes: the numbers did not change before 2023."""
+
 
 def get_scheme(scheme: str | LabelScheme, case: object = "labels") -> LabelScheme:
     """Return a scheme given by name or as it is.
@@ -93,6 +96,7 @@ def get_scheme(scheme: str | LabelScheme, case: object = "labels") -> LabelSchem
     """
     if isinstance(scheme, LabelScheme):
         return scheme
+    scheme = SAME_AS.get(scheme, scheme)
     if scheme not in SCHEMES:
         raise LabelError(
             case, f"there is no label scheme {scheme!r}", f"Choose one of {', '.join(SCHEMES)}"

@@ -18,6 +18,8 @@ from fedlab_utils.errors import FedLabError, StudyError
 
 STUDIES = {
     "sim_to_real": "fedlab_utils.studies.sim_to_real",
+    "gallery": "fedlab_utils.studies.gallery",
+    "pooled_training": "fedlab_utils.studies.pooled_training",
 }
 """Name of a study -> module with its ``STUDY``."""
 
@@ -118,7 +120,7 @@ def run_study(
 
     file = results_file(study.name, results)
     until = None if hours is None else time.monotonic() + 3600 * hours
-    place = Workplace((work or _data() / "studies") / study.name, say, until)
+    place = Workplace((work or data_folder() / "studies") / study.name, say, until)
     place.folder.mkdir(parents=True, exist_ok=True)
     rows = [row for row in read_rows(study.name, results) if row["settings"] in study.cells]
     done = [row["settings"] for row in rows]
@@ -142,7 +144,7 @@ def run_study(
 
 def results_file(name: str, results: Path | None = None) -> Path:
     """Return where a study's rows are recorded."""
-    return (results or _data() / "results") / f"{name}.json"
+    return (results or data_folder() / "results") / f"{name}.json"
 
 
 def read_rows(name: str, results: Path | None = None) -> list[dict]:
@@ -177,7 +179,14 @@ def _write(file: Path, study: Study, rows: list[dict]) -> None:
     write_text(file, json.dumps(content, indent=1) + "\n")
 
 
-def _data() -> Path:
+def data_folder() -> Path:
+    """Return ``data`` of the checkout.
+
+    Raises
+    ------
+    FedLabError
+        If this package was installed without one.
+    """
     from fedlab_utils.data.places import checkout
 
     root = checkout()

@@ -20,6 +20,11 @@ _EXPORTS = {
     "volumes_by_institution": "figures",
     "AugmentationExplorer": "augment",
     "PreprocessingExplorer": "preprocess_view",
+    "TrainingCurve": "training_curve",
+    "PredictionViewer": "predictions",
+    "Segmented": "predictions",
+    "more_patients": "study_plots",
+    "which_sequence": "study_plots",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -94,7 +94,7 @@ def test_cells_of_other_settings_are_dropped(tmp_path: Path) -> None:
 
 def test_a_damaged_record_is_not_overwritten(tmp_path: Path) -> None:
     results_file("tiny", tmp_path).write_text("{", encoding="utf-8")
-    with pytest.raises(StudyError, match="tiny.json"):
+    with pytest.raises(StudyError, match=r"tiny\.json"):
         run_study(study(odd), results=tmp_path, work=tmp_path, say=quiet)
     assert results_file("tiny", tmp_path).read_text("utf-8") == "{"
 

@@ -1,0 +1,137 @@
+"""Figures of recorded studies. Each says on its face that it is recorded, when and where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fedlab_utils.data.conventions import REGIONS, SEQUENCES
+from fedlab_utils.errors import CourseError
+from fedlab_utils.ui.colours import REGION_STYLES
+from fedlab_utils.ui.twin import Picture, figure
+
+
+def more_patients(rows: Sequence[dict]) -> Picture:
+    """Plot Dice against the number of training patients, all four sequences.
+
+    Parameters
+    ----------
+    rows
+        Of the study ``pooled_training``, see :func:`fedlab_utils.studies.runner.read_rows`.
+
+    Raises
+    ------
+    CourseError
+        If no row is there.
+    """
+    from matplotlib import pyplot as plt
+
+    groups = _grouped(rows, lambda s: s["sequences"] == list(SEQUENCES), lambda s: s["patients"])
+    fig, ax = plt.subplots(figsize=(8, 4.2))
+    told = []
+    for number, region in enumerate(REGIONS):
+        style, estimates = REGION_STYLES[region], [_estimate(g, number) for g in groups.values()]
+        mean, low, high = np.array([(e.mean, e.low, e.high) for e in estimates]).T
+        ax.errorbar(
+            list(groups),
+            mean,
+            [mean - low, high - mean],
+            marker=style.marker,
+            color=style.colour,
+            capsize=4,
+            label=region,
+        )
+        told.append(f"{region} {mean[0]:.2f} to {mean[-1]:.2f}")
+    ax.set_xscale("log", base=2)
+    ax.set_xticks(list(groups), [str(n) for n in groups])
+    ax.set(xlabel="training patients", ylabel="Dice on test patients", ylim=(0, 1))
+    ax.legend()
+    note = provenance_note(rows)
+    ax.set_title(note, fontsize=9)
+    alt = (
+        f"Dice against {min(groups)} to {max(groups)} training patients: {', '.join(told)}. {note}."
+    )
+    return figure(fig, alt)
+
+
+def which_sequence(rows: Sequence[dict]) -> Picture:
+    """Plot Dice per region for each sequence alone, each pair, and all four.
+
+    Parameters
+    ----------
+    rows
+        As for :func:`more_patients`.
+
+    Raises
+    ------
+    CourseError
+        If no row is there.
+    """
+    from matplotlib import pyplot as plt
+
+    most = max((row["settings"]["patients"] for row in rows), default=0)
+    groups = _grouped(
+        rows, lambda s: s["patients"] == most, lambda s: (len(s["sequences"]), *s["sequences"])
+    )
+    names = ["all four" if key[0] == len(SEQUENCES) else " + ".join(key[1:]) for key in groups]
+    fig, ax = plt.subplots(figsize=(9, 0.42 * len(names) + 1.6))
+    best = []
+    for number, region in enumerate(REGIONS):
+        style, estimates = REGION_STYLES[region], [_estimate(g, number) for g in groups.values()]
+        mean, low, high = np.array([(e.mean, e.low, e.high) for e in estimates]).T
+        at = np.arange(len(names)) + 0.22 * (number - 1)
+        ax.errorbar(
+            mean,
+            at,
+            xerr=[mean - low, high - mean],
+            fmt=style.marker,
+            color=style.colour,
+            capsize=3,
+            label=region,
+        )
+        alone = [(m, n) for m, n, key in zip(mean, names, groups, strict=True) if key[0] == 1]
+        if alone:
+            best.append(f"{region}: best alone is {max(alone)[1]} ({max(alone)[0]:.2f})")
+    ax.set_yticks(range(len(names)), names)
+    ax.invert_yaxis()
+    ax.set(xlabel="Dice on test patients", ylabel="input sequences", xlim=(0, 1))
+    ax.grid(axis="x", alpha=0.3)
+    ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    note = provenance_note(rows)
+    ax.set_title(note, fontsize=9)
+    return figure(fig, f"Dice per region for each choice of sequences. {'; '.join(best)}. {note}.")
+
+
+def provenance_note(rows: Sequence[dict]) -> str:
+    """Say in a line that a figure is recorded, on how many seeds, when, where, at which commit."""
+    seeds = len({row["settings"]["seed"] for row in rows})
+    last = max((row["provenance"] for row in rows), key=lambda p: p["date"])
+    return (
+        f"recorded, {seeds} seed{'s' * (seeds > 1)}, {last['date'][:10]}, {last['device']}, "
+        f"commit {last['commit']}; 95 % intervals over seeds and patients"
+    )
+
+
+def _grouped(rows: Sequence[dict], wanted, key) -> dict:
+    """Group rows by a key of their settings, sorted."""
+    groups: dict = {}
+    for row in rows:
+        if wanted(row["settings"]):
+            groups.setdefault(key(row["settings"]), []).append(row)
+    if not groups:
+        raise CourseError(
+            "pooled_training",
+            "nothing is recorded",
+            "Run python -m fedlab_utils study pooled_training",
+        )
+    return dict(sorted(groups.items()))
+
+
+def _estimate(rows: Sequence[dict], region: int):
+    """Mean over seeds and test patients of one region, with its interval."""
+    from fedlab_utils.segmentation.statistics import bootstrap_mean
+
+    cases = sorted(rows[0]["result"]["dice"])
+    values = [[row["result"]["dice"][case][region] for case in cases] for row in rows]
+    return bootstrap_mean(values, resamples=1000)

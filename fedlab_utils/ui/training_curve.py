@@ -1,0 +1,131 @@
+"""Training as it happens: loss and validation Dice, a point per epoch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import ipywidgets as widgets
+
+from fedlab_utils.data.conventions import REGIONS
+from fedlab_utils.ui.colours import REGION_STYLES
+from fedlab_utils.ui.twin import Picture, TwinBox, figure
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_LOSS_COLOUR = "#000000"
+
+
+class TrainingCurve(TwinBox):
+    """A curve that grows while a network is trained.
+
+    Used as ``with TrainingCurve() as curve: fit_unet(..., on_epoch=curve.add)``: it is shown at
+    the beginning, and its picture is stored in the notebook at the end.
+
+    Attributes
+    ----------
+    rows : list of dict
+        The rows so far, as :class:`fedlab_utils.segmentation.Fit` has them in ``curve``.
+    """
+
+    def __init__(self) -> None:
+        import plotly.graph_objects as go
+
+        self.rows: list[dict[str, float]] = []
+        self.plot = go.FigureWidget(layout=_layout())
+        self.plot.add_scatter(
+            x=[],
+            y=[],
+            name="training loss",
+            yaxis="y2",
+            line={"color": _LOSS_COLOUR, "dash": "dot"},
+        )
+        for region in REGIONS:
+            style = REGION_STYLES[region]
+            self.plot.add_scatter(
+                x=[],
+                y=[],
+                name=f"Dice {region}",
+                mode="lines+markers",
+                line={"color": style.colour},
+            )
+        self._bar = widgets.IntProgress(0, 0, 1, layout={"width": "50%"})
+        self._text = widgets.HTML("Not begun yet.")
+        self._shown = None
+        super().__init__([widgets.HBox([self._bar, self._text]), self.plot])
+
+    def add(self, row: dict[str, float], epochs: int) -> None:
+        """Add an epoch: what ``on_epoch`` of :func:`fedlab_utils.segmentation.fit_unet` gives."""
+        self.rows.append(row)
+        self._bar.max, self._bar.value = max(epochs, 1), int(row["epoch"])
+        self._text.value = f"<span role='status'>{self.describe(epochs)}</span>"
+        with self.plot.batch_update():
+            for trace, (epoch, values) in zip(self.plot.data, self._series(), strict=True):
+                trace.x, trace.y = epoch, values
+
+    def describe(self, epochs: int | None = None) -> str:
+        """Say in words how training went so far; also the picture's alt text."""
+        if not self.rows:
+            return "A training that has not begun yet."
+        last = self.rows[-1]
+        of = f" of {epochs}" if epochs else ""
+        text = f"Epoch {int(last['epoch'])}{of}, training loss {last['loss']:.3f}"
+        seen = [row for row in self.rows if "dice_wt" in row]
+        if seen:
+            dice = ", ".join(f"{r} {seen[-1][f'dice_{r.lower()}']:.2f}" for r in REGIONS)
+            text += f"; validation Dice in epoch {int(seen[-1]['epoch'])}: {dice}"
+        return text + "."
+
+    def _series(self) -> list[tuple[list[float], list[float]]]:
+        """Epochs and values of each line: loss, then Dice of ET, TC, WT."""
+        names = ["loss", *(f"dice_{region.lower()}" for region in REGIONS)]
+        return [
+            (
+                [row["epoch"] for row in self.rows if name in row],
+                [row[name] for row in self.rows if name in row],
+            )
+            for name in names
+        ]
+
+    def twin(self) -> Picture:
+        """Draw the curve as a still picture."""
+        from matplotlib import pyplot as plt
+
+        fig, left = plt.subplots(figsize=(9, 3.8))
+        right = left.twinx()
+        loss, *dice = self._series()
+        right.plot(*loss, ":", color=_LOSS_COLOUR, label="training loss")
+        for region, (epochs, values) in zip(REGIONS, dice, strict=True):
+            style = REGION_STYLES[region]
+            left.plot(
+                epochs, values, marker=style.marker, color=style.colour, label=f"Dice {region}"
+            )
+        left.set(xlabel="epoch", ylabel="Dice on validation patients", ylim=(0, 1))
+        right.set_ylabel("training loss")
+        fig.legend(loc="outside upper center", ncols=4, fontsize=9)
+        return figure(fig, self.describe())
+
+    def __enter__(self) -> TrainingCurve:
+        from IPython.display import display
+
+        self._shown = display(self, display_id=True)
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown is not None:
+            self._shown.update(self)
+
+
+def _layout() -> dict:
+    return {
+        "height": 360,
+        "autosize": True,
+        "template": "simple_white",
+        "margin": {"l": 60, "r": 60, "t": 30, "b": 45},
+        "xaxis": {"title": {"text": "epoch"}},
+        "yaxis": {"title": {"text": "Dice on validation patients"}, "range": [0, 1]},
+        "yaxis2": {"title": {"text": "training loss"}, "overlaying": "y", "side": "right"},
+        "legend": {"orientation": "h", "y": 1.12},
+    }

@@ -1,0 +1,474 @@
+# ---
+# title: The centralised U-Net
+# data: phantom or a BraTS folder
+# minutes: 75
+# ---
+
+# %% [markdown]
+# # How well does a network do when it may see every patient?
+#
+# Before patients are divided over hospitals, they should be in one place once. A network trained on all of them together is the
+# **baseline**: whatever federation, privacy or a bad connection cost later is measured against it. And a method that falls short of a poor
+# baseline has shown nothing, so the baseline deserves care.
+#
+# When you are done you can
+#
+# - say what each part of a U-Net is for, and what shape the image has there,
+# - write the loss that segmentation is trained with, and say why it counts patients and not slices,
+# - write a training step, the line that every later method changes,
+# - read Dice and HD95 per region, and not be fooled by a mean,
+# - judge what a network that has never seen a real patient makes of one.
+
+# %%
+import numpy as np
+import torch
+
+from fedlab_utils.course import (
+    check,
+    hint,
+    open_patients,
+    progress_board,
+    quiz,
+    show_source,
+    solution,
+)
+from fedlab_utils.data import (
+    PreprocessSettings,
+    build_cache,
+    load_preprocessed,
+    split_patients,
+    to_regions,
+)
+
+cohort, _ = open_patients(at_most=1)
+
+# %% [markdown]
+# ## The patients
+#
+# Training, validation and test patients are three different groups, and each has one job. The network learns from the first. The second decides
+# which epoch's weights to keep. The third is looked at once, at the end. A score on patients that took part in a choice is too good.
+#
+# This lesson takes at most 60 patients, so that it stays within a minute and a half.
+
+# %% tags=["check-output"]
+laptop = PreprocessSettings(spacing=2.0)
+some = cohort.subset(sorted(case.case_id for case in cohort)[:60])
+unusable = {problem.case for problem in build_cache(some.cases, laptop)}
+some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+split = split_patients(some, (0.6, 0.15, 0.25), seed=3)
+train, validation, test = (
+    [load_preprocessed(some.files(case), laptop) for case in part]
+    for part in (split.train, split.validation, split.test)
+)
+print(f"{len(train)} scans to train on, {len(validation)} to validate, {len(test)} to test")
+
+# %% [markdown]
+# ## The U-Net, block by block
+#
+# To say whether a voxel is tumour, one must see it closely (where exactly is the edge?) and from afar (is this bright spot the ventricle?). A
+# **U-Net** (Ronneberger et al., 2015) does both. On the way down it halves the resolution four times, and each time looks for more kinds
+# of things: more *channels*. On the way up it doubles the resolution again, and at each scale takes back what the way down saw there (the
+# *skip connections*), so that fine detail need not squeeze through the narrow bottom.
+#
+# The next cell sends one slice through and prints what comes out of each block.
+
+# %%
+from fedlab_utils.segmentation import make_unet
+
+network = make_unet(seed=0)
+middle = int(np.argmax((train[0].labels > 0).sum((0, 1))))
+size = (64, 80)
+from fedlab_utils.data.datasets import centred
+
+image = torch.from_numpy(centred(np.asarray(train[0].image[..., middle], np.float32), size))[None]
+seen = {}
+for name, block in network.named_children():
+    block.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out.detach()}))
+with torch.no_grad():
+    network(image)
+print(f"{'block':12} {'channels':>8} {'pixels':>10} {'weights':>9}")
+print(f"{'image':12} {image.shape[1]:8} {size[0]:>5} x {size[1]}")
+for name, out in seen.items():
+    weights = sum(p.numel() for p in getattr(network, name).parameters())
+    print(f"{name:12} {out.shape[1]:8} {out.shape[2]:>5} x {out.shape[3]:<3} {weights:10,}")
+
+# %% [markdown]
+# `conv_0` to `down_4` is the way down, `upcat_4` to `upcat_1` the way up, and `final_conv` makes three numbers of each pixel. Most weights sit at the
+# bottom, where the image is smallest: they decide *what* is there, while the cheap blocks at the top decide *where*.
+#
+# Each convolution is followed by **instance normalisation**: each channel of each image is brought to mean 0 and deviation 1. Many networks
+# normalise over the whole batch instead and keep running averages. We do not, for a reason that will matter in lesson 04: those averages are
+# data of a hospital, and averaging them over hospitals breaks the network.
+#
+# ### Three outputs, not four classes
+#
+# A voxel of the enhancing rim belongs to ET, to TC and to WT at once. So the network does not choose among classes. It answers three
+# questions with a probability each, and is trained on the three masks that you made of a label map in lesson 01. Once it has answered, we need the way back.
+
+
+# %% exercise="regions_to_labels"
+def my_regions_to_labels(probability):
+    """Turn probabilities of the three regions into one label map.
+
+    probability: float array (3, X, Y) in the order ET, TC, WT. A region is there from one half on.
+    Return uint8 (X, Y): 3 (enhancing) where ET, else 1 (necrosis) where TC, else 2 (oedema) where WT, else 0.
+    Where the answers contradict each other, the inner region wins.
+    """
+    # BEGIN SOLUTION: cut at one half; write WT, then TC, then ET over it
+    et, tc, wt = probability >= 0.5
+    labels = np.zeros(probability.shape[1:], np.uint8)
+    labels[wt] = 2
+    labels[tc] = 1
+    labels[et] = 3
+    return labels
+    # END SOLUTION
+
+
+# %% [markdown] hint="regions_to_labels"
+# `probability >= 0.5` is a bool array of the same shape; unpack it into `et, tc, wt`.
+
+# %% [markdown] hint="regions_to_labels"
+# Start with zeros of type `np.uint8` and write the largest region first: `labels[wt] = 2`. What is written later stays.
+
+
+# %% wrong="regions_to_labels" diagnosis="largest first"
+def my_regions_to_labels(probability):
+    et, tc, wt = probability >= 0.5
+    labels = np.zeros(probability.shape[1:], np.uint8)
+    labels[et] = 3
+    labels[tc] = 1
+    labels[wt] = 2
+    return labels
+
+
+# %% wrong="regions_to_labels" diagnosis="not rivals"
+def my_regions_to_labels(probability):
+    names = np.array([3, 1, 2], np.uint8)
+    labels = names[probability.argmax(axis=0)]
+    labels[probability.max(axis=0) < 0.5] = 0
+    return labels
+
+
+# %% wrong="regions_to_labels" diagnosis="exactly one half"
+def my_regions_to_labels(probability):
+    et, tc, wt = probability > 0.5
+    labels = np.zeros(probability.shape[1:], np.uint8)
+    labels[wt] = 2
+    labels[tc] = 1
+    labels[et] = 3
+    return labels
+
+
+# %% wrong="regions_to_labels" diagnosis="outer regions say yes too"
+def my_regions_to_labels(probability):
+    et, tc, wt = probability >= 0.5
+    labels = np.zeros(probability.shape[1:], np.uint8)
+    labels[wt] = 2
+    labels[tc & wt] = 1
+    labels[et & tc & wt] = 3
+    return labels
+
+
+# %% [markdown]
+# ## What to minimise
+#
+# Dice counts voxels that are in or out; a network says 0.7. **Soft Dice** (Milletari et al., 2016) puts the probabilities in the place of the masks:
+#
+# $$D = \frac{2\sum p\,t + 1}{\sum p + \sum t + 1}$$
+#
+# with $p$ the probability and $t$ the truth (0 or 1) of each pixel. The 1 above and below lets a region that is empty in both count as a
+# perfect 1 rather than 0 / 0. Unlike the Dice of masks it has a slope: a little more probability in the right place makes it a little better.
+#
+# Over what should the sum run? Over all slices **of one patient**, and not beyond. A Dice of each slice by itself would punish a single wrong
+# pixel in a slice without tumour as harshly as missing a whole tumour. A Dice over the whole batch would mix patients: what patient A's
+# gradient is would depend on who else is in the batch. In lesson 08 we promise each patient privacy, and that promise needs a gradient of their own.
+
+
+# %% exercise="soft_dice"
+def my_soft_dice(probability, target):
+    """Return the soft Dice of one patient, per region.
+
+    probability: float tensor (S, 3, X, Y), the S slices of the patient. target: the same shape, 0 or 1.
+    Sum over slices and pixels, add 1 above and below the fraction line.
+    Return a tensor (3,) through which a gradient can flow.
+    """
+    # BEGIN SOLUTION: twice the shared probability plus 1, over the sum of both plus 1
+    shared = (probability * target).sum(dim=(0, 2, 3))
+    total = (probability + target).sum(dim=(0, 2, 3))
+    return (2 * shared + 1) / (total + 1)
+    # END SOLUTION
+
+
+# %% [markdown] hint="soft_dice"
+# A tensor's `sum` takes the axes to sum over: `.sum(dim=(0, 2, 3))` leaves the regions.
+
+# %% [markdown] hint="soft_dice"
+# `shared = (probability * target).sum(dim=(0, 2, 3))`, and the same with `+` for the total. Do not cut the probabilities at one half.
+
+
+# %% wrong="soft_dice" diagnosis="slices belong together"
+def my_soft_dice(probability, target):
+    shared = (probability * target).sum(dim=(2, 3))
+    total = (probability + target).sum(dim=(2, 3))
+    return ((2 * shared + 1) / (total + 1)).mean(dim=0)
+
+
+# %% wrong="soft_dice" diagnosis="no slope"
+def my_soft_dice(probability, target):
+    mask = (probability >= 0.5).double() + 0 * probability
+    shared = (mask * target).sum(dim=(0, 2, 3))
+    total = (mask + target).sum(dim=(0, 2, 3))
+    return (2 * shared + 1) / (total + 1)
+
+
+# %% wrong="soft_dice" diagnosis="divide by the union"
+def my_soft_dice(probability, target):
+    shared = (probability * target).sum(dim=(0, 2, 3))
+    total = (probability + target).sum(dim=(0, 2, 3)) - shared
+    return (shared + 1) / (total + 1)
+
+
+# %% wrong="soft_dice" diagnosis="no gradient flows"
+def my_soft_dice(probability, target):
+    probability = probability.detach()
+    shared = (probability * target).sum(dim=(0, 2, 3))
+    total = (probability + target).sum(dim=(0, 2, 3))
+    return (2 * shared + 1) / (total + 1)
+
+
+# %% [markdown]
+# The package's loss is 1 minus this, plus the *cross entropy*, which keeps a slope for each single voxel where the Dice is nearly flat. Read it:
+
+# %%
+from fedlab_utils.segmentation import dice_ce_loss
+
+show_source(dice_ce_loss)
+
+# %% [markdown]
+# ## One step
+#
+# Training is one small thing done a thousand times. Take a batch; let the network answer; measure how wrong it is; find out for each weight
+# in which direction the error falls (`backward`); move all weights a little that way (`optimiser.step`). The gradients of a
+# step are *added* to what is stored, so the store must be emptied first.
+
+
+# %% exercise="training_step"
+def my_training_step(model, optimiser, batch):
+    """Train the model on one batch, in place.
+
+    batch: dict with image (B, 4, X, Y), target (B, 3, X, Y) and patient (B,), the number of each slice's patient.
+    The error is the mean over patients of dice_ce_loss(logits, target, patient), which gives one number per patient.
+    The model must be in training mode. Return the error as a plain number.
+    """
+    # BEGIN SOLUTION: training mode, empty gradients, forward, loss, backward, step
+    model.train()
+    optimiser.zero_grad()
+    logits = model(batch["image"])
+    loss = dice_ce_loss(logits, batch["target"], batch["patient"]).mean()
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+    # END SOLUTION
+
+
+# %% [markdown] hint="training_step"
+# In this order: `model.train()`, `optimiser.zero_grad()`, the forward pass, the loss and its mean, `loss.backward()`, `optimiser.step()`.
+
+# %% [markdown] hint="training_step"
+# `dice_ce_loss(model(batch["image"]), batch["target"], batch["patient"])` gives one number per patient. `loss.item()` makes a plain number of a tensor with one.
+
+
+# %% wrong="training_step" diagnosis="zero_grad"
+def my_training_step(model, optimiser, batch):
+    model.train()
+    loss = dice_ce_loss(model(batch["image"]), batch["target"], batch["patient"]).mean()
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+# %% wrong="training_step" diagnosis="did not change"
+def my_training_step(model, optimiser, batch):
+    model.train()
+    optimiser.zero_grad()
+    loss = dice_ce_loss(model(batch["image"]), batch["target"], batch["patient"]).mean()
+    loss.backward()
+    return loss.item()
+
+
+# %% wrong="training_step" diagnosis="patient of its own"
+def my_training_step(model, optimiser, batch):
+    model.train()
+    optimiser.zero_grad()
+    loss = dice_ce_loss(model(batch["image"]), batch["target"]).mean()
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+# %% wrong="training_step" diagnosis="model.train()"
+def my_training_step(model, optimiser, batch):
+    optimiser.zero_grad()
+    loss = dice_ce_loss(model(batch["image"]), batch["target"], batch["patient"]).mean()
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
+# %% [markdown]
+# The package does these same lines in `local_update`, with one addition: *corrections*. FedProx adds a term to the loss, SCAFFOLD changes
+# the gradient, and neither copies the loop.
+
+# %%
+from fedlab_utils.segmentation import local_update
+
+show_source(local_update)
+
+# %% [markdown]
+# ## Train
+#
+# Half a minute on two cores. The learning rate rises for a moment and then falls to 0 along half a cosine, so that the weights come to rest. The epoch
+# with the best mean Dice on the validation patients is kept. Watch how WT, large and bright, comes first, and ET, a thin rim, last.
+
+# %%
+from fedlab_utils.data import TIERS
+from fedlab_utils.segmentation import FitSettings, fast_precision, fit_unet
+from fedlab_utils.ui import TrainingCurve
+
+settings = FitSettings(validate_every=2, precision=fast_precision(), seed=0)
+with TrainingCurve() as curve:
+    fit = fit_unet(train, validation, settings, TIERS["laptop"], minutes=0.5, on_epoch=curve.add)
+
+# %% [markdown]
+# ## How good is it?
+#
+# Now the test patients, at the resolution of their files. **Dice** says how much of the volume is right. **HD95** says how far the outline is off, in
+# millimetres: of the distances from each surface to the other, the 95th percentile (the larger of the two directions, as MONAI defines it). A
+# stray speck far away hardly touches the Dice and ruins the HD95. Where a region is missed altogether, HD95 counts the diagonal of the scan,
+# 373 mm; where it is rightly absent, Dice counts 1 and HD95 0.
+
+# %%
+from fedlab_utils.segmentation import evaluate_model
+
+scores = evaluate_model(fit.model, some.subset(split.test), precision=fast_precision())
+print(scores.as_text())
+
+# %% [markdown]
+# The numbers in brackets are 95 % bootstrap intervals: how much the mean would move had other patients of the same kind come. With so few test patients they are wide.
+# Do not believe a method that is better by less than that, unless both were compared on the same patients, in pairs.
+#
+# A mean hides people. Here are the patients with the best and the worst mean Dice. *Before you read on, leaf through the worst one: what did the network take for tumour, or miss?*
+
+# %%
+from fedlab_utils.course.gallery import segmented
+from fedlab_utils.ui import PredictionViewer
+
+ranked = sorted(scores.cases, key=lambda row: np.mean([row[r]["dice"] for r in ("ET", "TC", "WT")]))
+ends = [("best", ranked[-1]["case"]), ("worst", ranked[0]["case"])]
+PredictionViewer(
+    segmented(
+        fit.model, [some.load(case) for _, case in ends], [f"{end}: {case}" for end, case in ends]
+    )
+)
+
+# %% [markdown]
+# Two things usually stand behind the worst case. Either the tumour is small, so that a few voxels decide, or the patient has no enhancing
+# tumour at all: then a single voxel of predicted ET turns a Dice of 1 into 0. That is a property of the measure as much as of the network, and the
+# reason to read cases and not only means (Maier-Hein et al., 2024).
+
+# %% [markdown] quiz="empty-region"
+# A patient has no enhancing tumour. The network marks three voxels of it. What are Dice and HD95 of ET?
+#
+# - [ ] Dice near 1, since nearly all voxels are right
+#   > Dice does not count the voxels that both leave out. With an empty truth nothing can be shared.
+# - [x] Dice 0, HD95 at its worst
+#   > Right. Shared: 0 voxels. There is no true surface to measure to, so the rule for missed regions applies.
+# - [ ] Undefined, so the patient is left out
+#   > One could, and some do. But then a network could invent tumours in healthy tissue without being punished.
+
+# %% [markdown]
+# ## Which sequence carries which region?
+#
+# A hospital may lack a sequence. What does it lose? The next figure takes many trainings, so it is **recorded**: each point is the mean over
+# seeds and test phantoms, trained by `python -m fedlab_utils study pooled_training`.
+
+# %%
+from fedlab_utils.studies.runner import read_rows
+from fedlab_utils.ui import more_patients, which_sequence
+
+recorded = read_rows("pooled_training")
+which_sequence(recorded)
+
+# %% [markdown]
+# Without T1ce, ET has little to go by: contrast agent is the only thing that tells enhancing tumour from the rest. FLAIR, where fluid is dark and oedema
+# bright, carries the whole tumour. A federation in which one hospital has no T1ce therefore cannot simply average: lesson 05 comes back to that.
+#
+# And what do more patients bring? All trainings below took the same number of steps.
+
+# %%
+more_patients(recorded)
+
+# %% [markdown]
+# This curve is the whole case for federation. A hospital with eight patients stands at its left end; all hospitals together stand at the
+# right. The difference is what is to be gained *if* they could train together without giving the patients away.
+#
+# ## From phantoms to a real patient
+#
+# The course ships a network, `data/models/phantom_2d.safetensors`, that was trained on phantoms alone. Its training set did not try to look
+# like one scanner; it was drawn so wildly (contrast, resolution, noise, shading) that a real scan is, with luck, just one more draw.
+# This is called *domain randomisation* (Billot et al., 2023). Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on your own.
+
+# %%
+from fedlab_utils.course.gallery import origin, shipped_model
+
+phantom_trained = shipped_model()
+print(origin(phantom_trained.provenance))
+few = some.subset(split.test[:5])
+print(evaluate_model(phantom_trained, few, flip=True, precision=fast_precision()).as_text())
+PredictionViewer(segmented(phantom_trained, [few.load(few.cases[0].case_id)]))
+
+# %% [markdown]
+# On a real case look at three things. Is the whole tumour there? Does the core sit where T1ce shows a rim? And what was taken for tumour that is
+# none: the bright edge of the ventricles, a vessel? No clinic should use this network. But it is a fair starting point: in the privacy lessons a
+# network that has learnt from public phantoms needs far less from real patients.
+#
+# The gallery below needs no data of yours: a few phantom patients with what the shipped networks make of them.
+
+# %%
+from fedlab_utils.course.gallery import open_gallery
+
+PredictionViewer(open_gallery())
+
+# %% [markdown]
+# ## Keep the baseline
+#
+# The score of your own training is written to a small file, with the test cases it belongs to. The federated lessons compare with it, on the same patients.
+
+# %%
+from fedlab_utils.course.baseline import save_baseline
+
+baseline = save_baseline(
+    scores, cohort.description, "laptop", len(split.train), fit.curve[-1]["seconds"]
+)
+print("mean Dice:", {region: round(row["dice"], 3) for region, row in baseline.mean.items()})
+
+# %% [markdown]
+# ## What you have learnt
+#
+# - A U-Net sees closely and from afar; its outputs are three nested yes-or-no questions.
+# - Loss, split, weights and error bars count patients.
+# - One loop trains everything; what follows in the course changes a line of it.
+# - The baseline stands. From now on nobody has all the patients.
+
+# %%
+progress_board()
+
+# %% [markdown]
+# ### References
+#
+# - B. Billot et al., SynthSeg: segmentation of brain MRI scans of any contrast and resolution without retraining. Medical Image Analysis 86:102789, 2023. doi:10.1016/j.media.2023.102789
+# - F. Isensee et al., nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation. Nature Methods 18, 2021. doi:10.1038/s41592-020-01008-z
+# - L. Maier-Hein et al., Metrics reloaded: recommendations for image analysis validation. Nature Methods 21, 2024. doi:10.1038/s41592-023-02151-z
+# - F. Milletari, N. Navab, S.-A. Ahmadi, V-Net: fully convolutional neural networks for volumetric medical image segmentation. 3DV 2016. arXiv:1606.04797
+# - O. Ronneberger, P. Fischer, T. Brox, U-Net: convolutional networks for biomedical image segmentation. MICCAI 2015. arXiv:1505.04597
+# - D. Ulyanov, A. Vedaldi, V. Lempitsky, Instance normalization: the missing ingredient for fast stylization. 2016. arXiv:1607.08022

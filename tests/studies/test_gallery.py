@@ -1,0 +1,71 @@
+"""The gallery can be made again from any weights, and scored by the command line's own means."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fedlab_utils.data import PreprocessSettings, load_case, load_cohort
+from fedlab_utils.errors import StudyError
+from fedlab_utils.segmentation import (
+    UNetSettings,
+    evaluate_predictions,
+    load_model,
+    make_unet,
+    predict_labels,
+    save_model,
+)
+from fedlab_utils.segmentation.evaluation import read_prediction
+from fedlab_utils.segmentation.weights import TrainedModel
+from fedlab_utils.studies import gallery
+from fedlab_utils.studies.runner import Workplace
+
+TINY = {"patients": 2, "seed": 5, "spacing": 6.0, "flip": False}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
+    """A data folder of its own with the weights of one untrained network."""
+    monkeypatch.setattr("fedlab_utils.studies.runner.data_folder", lambda: tmp_path)
+    unet = UNetSettings(width=8)
+    model = TrainedModel(make_unet(unet), unet, PreprocessSettings(spacing=6.0), (32, 32))
+    told = {"device": "a CPU", "commit": "abc", "training_seconds": 90.0}
+    save_model(replace(model, provenance=told), tmp_path / "models" / "toy.safetensors")
+    return Workplace(tmp_path / "work", say=lambda _: None)
+
+
+def test_predictions_are_those_of_the_network_and_scored_by_evaluate(place: Workplace) -> None:
+    result = gallery.measure(TINY, place)
+    folder = gallery.gallery_folder()
+    cohort = load_cohort(folder / "patients")
+    assert len(cohort) == 2
+    model = load_model(gallery.shipped_models()["toy"])
+    for files in cohort:
+        case = load_case(files)
+        stored = read_prediction(
+            folder / "predictions" / "toy" / f"{files.case_id}.nii.gz", "brats2018", case
+        )
+        np.testing.assert_array_equal(stored, predict_labels(model, case))
+    scores = evaluate_predictions(folder / "predictions" / "toy", "brats2018", cohort).as_json()
+    assert result["toy"]["mean"] == scores["mean"]
+    assert result["toy"]["provenance"]["commit"] == "abc"
+    assert json.loads((folder / "gallery.json").read_text())["models"] == result
+
+
+def test_made_again_it_replaces_the_old_one(place: Workplace) -> None:
+    gallery.measure(TINY, place)
+    stray = gallery.gallery_folder() / "stray.txt"
+    stray.write_text("left over")
+    gallery.measure(TINY, place)
+    assert not stray.exists()
+
+
+def test_without_weights_the_way_out_is_named(place: Workplace) -> None:
+    gallery.shipped_models()["toy"].unlink()
+    with pytest.raises(StudyError, match="sim_to_real"):
+        gallery.measure(TINY, place)
+    assert not gallery.gallery_folder().exists()
