@@ -13,7 +13,8 @@ from fedlab_utils.ui import slices
 from fedlab_utils.ui.scan import Scan, starting_point
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
 
-_PANE, _GAP, _HEAD, _FOOT = 313, 10, 28, 30
+_PANE, _GAP = 280, 5
+_PITCH, _HEAD, _FOOT = _PANE + 2 * slices.EDGE + _GAP, 28 + slices.EDGE, 30 + slices.EDGE
 _DIFFERENCE_RANGE = 2.0
 
 
@@ -110,7 +111,7 @@ class AugmentationExplorer(TwinBox):
         shown = self.shown
         window = self._windows[SEQUENCES.index(shown["sequence"])]
         height = round(_PANE * self._image.shape[2] / self._image.shape[1])
-        canvas = Image.new("RGB", (3 * _PANE + 2 * _GAP, _HEAD + height + _FOOT))
+        canvas = Image.new("RGB", (3 * _PITCH - _GAP, _HEAD + height + _FOOT))
         draw = ImageDraw.Draw(canvas)
         panes = [
             (f"{shown['sequence']} before", *self._side("before", window)),
@@ -118,7 +119,7 @@ class AugmentationExplorer(TwinBox):
             ("after minus before", _signed(shown["after"] - shown["before"]), []),
         ]
         for number, (title, grey, layers) in enumerate(panes):
-            left, size = number * (_PANE + _GAP), (_PANE, height)
+            left, size = number * _PITCH + slices.EDGE, (_PANE, height)
             pane = slices.paint(grey, layers, size, opacity=1.0, outline=True)
             canvas.paste(Image.fromarray(pane), (left, _HEAD))
             box = (left, _HEAD, left + _PANE - 1, _HEAD + height - 1)

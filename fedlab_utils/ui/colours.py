@@ -17,6 +17,8 @@ from fedlab_utils.data.conventions import CAVITY, ENHANCING, NECROSIS, OEDEMA
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 
+_ON_PAPER = {YELLOW: "#C8B900"}
+
 
 @dataclass(frozen=True)
 class Style:
@@ -53,6 +55,11 @@ class Style:
         """The colour as three integers from 0 to 255."""
         return tuple(int(self.colour[i : i + 2], 16) for i in (1, 3, 5))
 
+    @property
+    def on_paper(self) -> str:
+        """The colour of lines and marks on white: a darker one for yellow, which is too light."""
+        return _ON_PAPER.get(self.colour, self.colour)
+
 
 _MARKERS = (
     ("o", "circle"),
@@ -85,17 +92,18 @@ def _style(colour: str, marker: int, line: int) -> Style:
 
 REGION_STYLES = {
     "ET": _style(VERMILLION, 2, 0),
-    "TC": _style(BLUE, 1, 1),
-    "WT": _style(SKY, 0, 2),
+    "TC": _style(YELLOW, 1, 1),
+    "WT": _style(SKY, 0, 3),
 }
-"""Region name -> style. Of all triples in the palette that also stand out from white, these three
-lie farthest apart for the three kinds of colour blindness."""
+"""Region name -> style. Of all triples in the palette these three lie farthest apart, for the three
+kinds of colour blindness too; they differ in hue and in lightness, and stand out from every
+grey."""
 
 LABEL_STYLES = {
     NECROSIS: REGION_STYLES["TC"],
     OEDEMA: REGION_STYLES["WT"],
     ENHANCING: REGION_STYLES["ET"],
-    CAVITY: _style(YELLOW, 3, 3),
+    CAVITY: _style(PURPLE, 3, 2),
 }
 """Canonical label -> style: that of the region which the label adds to the next smaller one."""
 

@@ -21,6 +21,7 @@ from fedlab_utils.ui.webgl import SilentProbe
 
 _VIEWS = {"axial": "AXIAL", "coronal": "CORONAL", "sagittal": "SAGITTAL", "3-D": "RENDER"}
 _OPACITY = 0.4
+_PANE = 224
 
 
 class LinkedViewer(TwinBox):
@@ -97,9 +98,10 @@ class LinkedViewer(TwinBox):
             slice_type=SliceType[_VIEWS[self.view.value]],
             is_radiological_convention=True,
             sagittal_nose_left=True,
+            is_corner_orientation_text=True,
             show_legend=False,
             drag_and_drop_enabled=False,
-            crosshair_color=(1.0, 0.93, 0.55, 1.0),
+            crosshair_color=(*(level / 255 for level in slices.CROSS), 1.0),
             crosshair_width=0.5,
             log_level="error",
         )
@@ -166,7 +168,8 @@ class LinkedViewer(TwinBox):
             "reported": dict(self._reported),
         }
         hint = {
-            "yes": "Click or drag in one window: all four follow. The wheel leafs through slices.",
+            "yes": "Click or drag in one window: all four follow. The wheel leafs through slices. "
+            "The letters in a window's corner say which side is left in it, and which is up.",
             "no": "This browser has no WebGL 2, so this is a still picture.",
             "unknown": "Waiting for the browser: the picture becomes a viewer when it can.",
         }[self._probe.available]
@@ -174,14 +177,14 @@ class LinkedViewer(TwinBox):
 
     def draw(self) -> Image.Image:
         """Draw the four axial slices side by side: the static twin."""
-        low, high = self._field[0][0], self._field[0][1]
-        index, gap, head, foot = self._voxel[2], 8, 28, 30
-        size_mm = [(b - a) * s for (a, b), s in zip(self._field, self._scan.spacing, strict=True)]
-        width = (960 - 3 * gap) // 4
+        field, index = self._field, self._voxel[2]
+        head, foot = 28 + slices.EDGE, 30 + slices.EDGE
+        size_mm = [(b - a) * s for (a, b), s in zip(field, self._scan.spacing, strict=True)]
+        width, pitch = _PANE, _PANE + 2 * slices.EDGE
         size = (width, round(width * size_mm[1] / size_mm[0]))
-        canvas = Image.new("RGB", (960, head + size[1] + foot))
+        canvas = Image.new("RGB", (4 * pitch, head + size[1] + foot))
         draw = ImageDraw.Draw(canvas)
-        inside = (slice(low, high), slice(*self._field[1]))
+        inside = (slice(*field[0]), slice(*field[1]))
         layers = []
         if self._scan.labels is not None:
             labels = slices.picture_array(self._scan.labels[..., index][inside], "axial", True)
@@ -190,7 +193,7 @@ class LinkedViewer(TwinBox):
             volume = self._scan.image[channel]
             grey = slices.to_grey(volume[..., index][inside], slices.display_window(volume))
             grey = slices.picture_array(grey, "axial", True)
-            left = channel * (width + gap)
+            left = channel * pitch + slices.EDGE
             pane = slices.paint(grey, layers, size, self.opacity.value, outline=False)
             canvas.paste(Image.fromarray(pane), (left, head))
             box = (left, head, left + width - 1, head + size[1] - 1)

@@ -10,7 +10,8 @@ from fedlab_utils.ui import slices
 from fedlab_utils.ui.scan import Scan, field_of_view, starting_point
 from fedlab_utils.ui.twin import Picture, png_bytes
 
-_SIDE, _GAP, _HEAD, _FOOT = 300, 8, 28, 30
+_SIDE, _GAP = 270, 4
+_PITCH, _HEAD, _FOOT = _SIDE + 2 * slices.EDGE + _GAP, 28 + slices.EDGE, 30 + slices.EDGE
 
 
 def sequence_panel(scan: Scan, title: str = "", outline: bool = True) -> Picture:
@@ -33,12 +34,12 @@ def sequence_panel(scan: Scan, title: str = "", outline: bool = True) -> Picture
     labels = None if scan.labels is None or not outline else scan.labels[x0:x1, y0:y1, index]
     turned = None if labels is None else slices.picture_array(labels, "axial", True)
     layers = slices.overlay_layers(turned, "labels")
-    canvas = Image.new("RGB", (4 * _SIDE + 3 * _GAP, _HEAD + size[1] + _FOOT))
+    canvas = Image.new("RGB", (4 * _PITCH - _GAP, _HEAD + size[1] + _FOOT))
     draw = ImageDraw.Draw(canvas)
     for number, (name, volume) in enumerate(zip(SEQUENCES, scan.image, strict=True)):
         section = slices.picture_array(volume[x0:x1, y0:y1, index], "axial", True)
         grey = slices.to_grey(section, slices.display_window(volume))
-        left = number * (_SIDE + _GAP)
+        left = number * _PITCH + slices.EDGE
         drawn = layers if name == SEQUENCES[-1] else []
         pane = slices.paint(grey, drawn, size, 0.9, outline=True)
         canvas.paste(Image.fromarray(pane), (left, _HEAD))

@@ -16,7 +16,8 @@ from fedlab_utils.ui import slices
 from fedlab_utils.ui.scan import field_of_view, starting_point
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
 
-_SIDE, _GAP, _HEAD, _FOOT = 310, 8, 28, 30
+_SIDE, _GAP = 280, 5
+_PITCH, _HEAD, _FOOT = _SIDE + 2 * slices.EDGE + _GAP, 28 + slices.EDGE, 30 + slices.EDGE
 VIEWS = ("labels", *REGIONS)
 
 
@@ -153,14 +154,14 @@ class PredictionViewer(TwinBox):
         patient, index = self._patients[self.shown["patient"]], self.shown["index"]
         (x0, x1), (y0, y1), _ = self._field
         height = round(_SIDE * (y1 - y0) * patient.spacing[1] / ((x1 - x0) * patient.spacing[0]))
-        canvas = Image.new("RGB", (3 * _SIDE + 2 * _GAP, _HEAD + height + _FOOT))
+        canvas = Image.new("RGB", (3 * _PITCH - _GAP, _HEAD + height + _FOOT))
         draw = ImageDraw.Draw(canvas)
         channel = SEQUENCES.index(self.shown["sequence"])
         section = patient.image[channel][x0:x1, y0:y1, index]
         grey = slices.to_grey(slices.picture_array(section, "axial", True), self._windows[channel])
         panes = (("scan", None), ("expert", patient.labels), ("network", patient.predicted))
         for number, (name, labels) in enumerate(panes):
-            left = number * (_SIDE + _GAP)
+            left = number * _PITCH + slices.EDGE
             missing = name == "expert" and labels is None
             layers = self._layers(labels)
             pane = slices.paint(grey, layers, (_SIDE, height), 0.6, outline=False)

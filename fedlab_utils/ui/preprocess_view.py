@@ -19,7 +19,8 @@ from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
 if TYPE_CHECKING:
     from fedlab_utils.data.case import Case
 
-_PANE, _GAP, _HEAD, _FOOT = 313, 10, 28, 30
+_PANE, _GAP = 280, 5
+_PITCH, _HEAD, _FOOT = _PANE + 2 * slices.EDGE + _GAP, 28 + slices.EDGE, 30 + slices.EDGE
 _SPACINGS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 _WHITE = (255, 255, 255)
 
@@ -135,31 +136,31 @@ class PreprocessingExplorer(TwinBox):
         return int(np.clip(round(index), 0, done.image.shape[3] - 1))
 
     def draw(self) -> Image.Image:
-        """Compose the panes: as read, after preprocessing, and what N4 took away."""
+        """Compose the panes: as read, after preprocessing, and, with N4, what it divided by."""
         shown, done = self.shown, self._done
         channel = SEQUENCES.index(shown["sequence"])
         box = tuple(slice(*edges) for edges in done.box[:2])
         window = slices.display_window(self._case.image[channel])
         before = slices.to_grey(shown["before"][box], window)
         after = slices.to_grey(shown["after"], (-min(shown["clip"], 2.5), min(shown["clip"], 2.5)))
-        field = slices.to_grey(shown["removed"][box], (0.7, 1.3)) * np.uint8(shown["n4"])
         size_mm = [n * s for n, s in zip(before.shape, self._case.spacing[:2], strict=True)]
         height = round(_PANE * size_mm[1] / size_mm[0])
-        canvas = Image.new("RGB", (3 * _PANE + 2 * _GAP, _HEAD + height + _FOOT))
-        draw = ImageDraw.Draw(canvas)
-        panes = (
+        panes = [
             (f"{shown['sequence']} as read", before),
             (f"after, {shown['spacing']:g} mm voxels", after),
-            ("what N4 divides by" if shown["n4"] else "N4 is off", field),
-        )
+        ]
+        if shown["n4"]:
+            field = slices.to_grey(shown["removed"][box], (0.7, 1.3))
+            panes.append(("what N4 divides by", field))
+        canvas = Image.new("RGB", (len(panes) * _PITCH - _GAP, _HEAD + height + _FOOT))
+        draw = ImageDraw.Draw(canvas)
         for number, (title, grey) in enumerate(panes):
-            left = number * (_PANE + _GAP)
+            left = number * _PITCH + slices.EDGE
             picture = slices.picture_array(grey, "axial", True)
             pane = slices.paint(picture, [], (_PANE, height), 0.0, outline=False, smooth=False)
             canvas.paste(Image.fromarray(pane), (left, _HEAD))
             edges = (left, _HEAD, left + _PANE - 1, _HEAD + height - 1)
-            if grey.any():
-                slices.edge_letters(draw, edges, "axial", True)
+            slices.edge_letters(draw, edges, "axial", True)
             draw.text((left + 4, 20), title, _WHITE, slices.font(15), anchor="ls")
         slices.scale_bar(draw, (6, canvas.height - 9), _PANE / size_mm[0])
         note = "N4: black 0.7 to white 1.3 of the median" if shown["n4"] else ""

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fedlab_utils.data.conventions import CAVITY, LABEL_NAMES, REGIONS
 from fedlab_utils.data.labels import to_regions
 from fedlab_utils.ui.colours import LABEL_STYLES, REGION_STYLES
+from fedlab_utils.ui.outlines import outline as outline_of
 
 PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}
 """Plane -> the array axes that run along its width and its height."""
@@ -22,16 +23,23 @@ NORMAL = {"axial": 2, "coronal": 1, "sagittal": 0}
 
 OVERLAYS = ("labels", "regions", "ET", "TC", "WT", "none")
 LETTERS = (("L", "R"), ("P", "A"), ("I", "S"))
-_WHITE, _CROSS = (255, 255, 255), (255, 236, 139)
+EDGE = 18
+"""Pixels to leave free on all sides of a pane, for the letters of :func:`edge_letters`."""
+
+CROSS = (120, 255, 130)
+"""Colour of a cross-hair: that of no label."""
+
+_WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One colour of an overlay: where it lies (bool array), what it is called and its RGB."""
+    """One colour of an overlay: where it lies (bool array), its name, RGB and outline's style."""
 
     mask: np.ndarray
     name: str
     rgb: tuple[int, int, int]
+    line: str = "-"
 
 
 def display_window(volume: np.ndarray) -> tuple[float, float]:
@@ -67,7 +75,7 @@ def overlay_layers(labels: np.ndarray | None, overlay: str) -> list[Layer]:
         return []
     if overlay == "labels":
         return [
-            Layer(labels == value, LABEL_NAMES[value], style.rgb)
+            Layer(labels == value, LABEL_NAMES[value], style.rgb, style.line)
             for value, style in LABEL_STYLES.items()
             if value != CAVITY or (labels == value).any()
         ]
@@ -78,8 +86,8 @@ def overlay_layers(labels: np.ndarray | None, overlay: str) -> list[Layer]:
 def region_layers(target: np.ndarray, wanted: Sequence[str] = REGIONS) -> list[Layer]:
     """Layers of a target ``(3, ...)`` in ET, TC, WT order, the largest region first."""
     return [
-        Layer(target[REGIONS.index(name)], name, REGION_STYLES[name].rgb)
-        for name in reversed(REGIONS)
+        Layer(target[REGIONS.index(name)], name, style.rgb, style.line)
+        for name, style in reversed(REGION_STYLES.items())
         if name in wanted
     ]
 
@@ -117,13 +125,14 @@ def paint(
         ``(rows, columns)`` uint8, already oriented.
     layers
         Masks of the same shape, enlarged by the nearest voxel; later areas cover earlier ones,
-        and where two outlines coincide, the earlier (larger) region's is seen.
+        and where two outlines coincide, the earlier (larger) region's is seen, the other's in
+        its gaps.
     size
         Width and height in pixels.
     opacity
         0 leaves the image, 1 hides it.
     outline
-        Draw only the border of each mask, two pixels wide.
+        Draw only the border of each mask, two pixels wide, in its layer's line style.
     smooth
         Interpolate linearly between voxels; False shows each voxel as the block it is.
 
@@ -142,17 +151,10 @@ def paint(
             Image.fromarray(layer.mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
         ).astype(bool)
         if outline:
-            mask = mask & ~_eroded(mask, 2)
+            mask = outline_of(mask, layer.line)
         mixed = (1 - opacity) * rgb[mask] + opacity * np.asarray(layer.rgb, np.float32)
         rgb[mask] = (mixed + 0.5).astype(np.uint8)
     return rgb
-
-
-def _eroded(mask: np.ndarray, steps: int) -> np.ndarray:
-    for _ in range(steps):
-        padded = np.pad(mask, 1)
-        mask = mask & padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    return mask
 
 
 @cache
@@ -164,22 +166,25 @@ def font(size: int = 14) -> ImageFont.FreeTypeFont:
 def edge_letters(
     draw: ImageDraw.ImageDraw, box: tuple[int, int, int, int], plane: str, radiological: bool
 ) -> None:
-    """Write the patient's directions (L/R, A/P, S/I) at the four edges of a pane."""
+    """Write the patient's directions (L/R, A/P, S/I) beside the four edges of a pane.
+
+    `box` holds the pane's first and last column and row; the letters lie within :data:`EDGE`
+    pixels outside of it, never on the picture.
+    """
     left, top, right, bottom = box
     width_axis, height_axis = PLANES[plane]
     flip_width, flip_height = flips(plane, radiological)
     start, end = LETTERS[width_axis][:: -1 if flip_width else 1]
     high, low = LETTERS[height_axis][:: 1 if flip_height else -1][::-1]
     middle_x, middle_y = (left + right) // 2, (top + bottom) // 2
-    for x, y, letter, anchor in (
-        (left + 4, middle_y, start, "lm"),
-        (right - 4, middle_y, end, "rm"),
-        (middle_x, top + 3, high, "mt"),
-        (middle_x, bottom - 3, low, "mb"),
+    half = EDGE // 2
+    for x, y, letter in (
+        (left - half, middle_y, start),
+        (right + half, middle_y, end),
+        (middle_x, top - half, high),
+        (middle_x, bottom + half, low),
     ):
-        draw.text(
-            (x, y), letter, _WHITE, font(16), anchor=anchor, stroke_width=2, stroke_fill=(0, 0, 0)
-        )
+        draw.text((x, y), letter, _WHITE, font(16), anchor="mm")
 
 
 def scale_bar(draw: ImageDraw.ImageDraw, corner: tuple[int, int], pixels_per_mm: float) -> None:
@@ -201,16 +206,17 @@ def cross_hair(
         (x, top, x, y - gap),
         (x, y + gap, x, bottom),
     ):
-        draw.line(line, fill=_CROSS)
+        draw.line(line, fill=CROSS)
 
 
 def legend(
     draw: ImageDraw.ImageDraw, corner: tuple[int, int], layers: Sequence[Layer], outline: bool
 ) -> None:
-    """Write the names of the layers in one row, each beside a swatch of its colour."""
+    """Write the names of the layers in one row, each beside a swatch of its colour and line."""
     x, y = corner
     for layer in layers:
-        swatch = (x, y - 12, x + 18, y)
-        draw.rectangle(swatch, fill=None if outline else layer.rgb, outline=layer.rgb, width=2)
-        draw.text((x + 24, y + 1), layer.name, _WHITE, font(14), anchor="ls")
-        x += 48 + int(draw.textlength(layer.name, font(14)))
+        swatch = np.ones((13, 27), bool)
+        swatch = outline_of(swatch, layer.line) if outline else swatch
+        draw.bitmap((x, y - 12), Image.fromarray(swatch), fill=layer.rgb)
+        draw.text((x + 33, y + 1), layer.name, _WHITE, font(14), anchor="ls")
+        x += 54 + int(draw.textlength(layer.name, font(14)))

@@ -38,7 +38,7 @@ def more_patients(rows: Sequence[dict]) -> Picture:
             mean,
             [mean - low, high - mean],
             marker=style.marker,
-            color=style.colour,
+            color=style.on_paper,
             capsize=4,
             label=region,
         )
@@ -86,7 +86,7 @@ def which_sequence(rows: Sequence[dict]) -> Picture:
             at,
             xerr=[mean - low, high - mean],
             fmt=style.marker,
-            color=style.colour,
+            color=style.on_paper,
             capsize=3,
             label=region,
         )

@@ -12,7 +12,7 @@ from fedlab_utils.ui import slices
 from fedlab_utils.ui.scan import Scan, field_of_view, starting_point
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
 
-_WIDTH, _GAP, _HEAD, _FOOT = 960, 10, 28, 30
+_WIDTH, _GAP, _HEAD, _FOOT = 960, 6, 28 + slices.EDGE, 30 + slices.EDGE
 
 
 class TriPlanar(TwinBox):
@@ -72,7 +72,10 @@ class TriPlanar(TwinBox):
             layout=short,
         )
         self.style = widgets.ToggleButtons(
-            options=("fill", "outline"), style={"button_width": "80px"}, layout={"margin": "0 20px"}
+            options=("fill", "outline"),
+            tooltip="Overlay as",
+            style={"button_width": "80px"},
+            layout={"margin": "0 20px"},
         )
         self.opacity = widgets.FloatSlider(
             0.45, min=0, max=1, step=0.05, description="Opacity", style=narrow
@@ -139,11 +142,11 @@ class TriPlanar(TwinBox):
         ]
         wide = {plane: extent[w] for plane, (w, _) in slices.PLANES.items()}
         high = {plane: extent[h] for plane, (_, h) in slices.PLANES.items()}
-        scale = (_WIDTH - 2 * _GAP) / sum(wide.values())
+        scale = (_WIDTH - 2 * _GAP - 6 * slices.EDGE) / sum(wide.values())
         height = round(max(high.values()) * scale)
         canvas = Image.new("RGB", (_WIDTH, _HEAD + height + _FOOT))
         draw = ImageDraw.Draw(canvas)
-        shown["pixel"], left = {}, 0
+        shown["pixel"], left = {}, slices.EDGE
         for plane in slices.PLANES:
             size = (round(wide[plane] * scale), round(high[plane] * scale))
             pane = self._pane(plane, size)
@@ -153,7 +156,7 @@ class TriPlanar(TwinBox):
             shown["pixel"][plane] = (x, y)
             slices.cross_hair(draw, box, x, y)
             slices.edge_letters(draw, box, plane, self._radiological)
-            left += size[0] + _GAP
+            left += size[0] + 2 * slices.EDGE + _GAP
         self._write(draw, canvas.size, scale, wide)
         return canvas
 
@@ -190,12 +193,12 @@ class TriPlanar(TwinBox):
         self, draw: ImageDraw.ImageDraw, size: tuple[int, int], scale: float, wide: dict[str, float]
     ) -> None:
         """Write headings above, and scale bar, legend and convention below."""
-        left = 0
+        left = slices.EDGE
         for plane, axis in slices.NORMAL.items():
             last = self._scan.image.shape[1 + axis] - 1
             text = f"{plane}, slice {self.shown['index'][plane]} of 0 to {last}"
             draw.text((left + 4, 20), text, (255, 255, 255), slices.font(15), anchor="ls")
-            left += round(wide[plane] * scale) + _GAP
+            left += round(wide[plane] * scale) + 2 * slices.EDGE + _GAP
         bottom = size[1] - 9
         slices.scale_bar(draw, (6, bottom), scale)
         if self.opacity.value > 0:

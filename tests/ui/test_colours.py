@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -71,10 +72,38 @@ def test_eight_hospitals_are_apart(vision: str) -> None:
     assert _least_distance(list(styles.values()), vision) > DIFFERENT
 
 
-def test_regions_stand_out_from_white_paper_and_black_scan() -> None:
+@every_vision
+def test_regions_differ_in_lightness_too(vision: str) -> None:
+    lightness = sorted(_seen(style, vision)[0] for style in REGION_STYLES.values())
+    assert np.diff(lightness).min() > (15 if vision == "normal" else 9)
+
+
+def test_regions_differ_in_hue() -> None:
+    seen = [_seen(style, "normal") for style in REGION_STYLES.values()]
+    hues = [np.degrees(np.arctan2(b, a)) for _, a, b in seen]
+    for one, other in combinations(hues, 2):
+        assert abs((one - other + 180) % 360 - 180) > 40
+
+
+@every_vision
+def test_regions_stand_out_from_every_grey_of_a_scan(vision: str) -> None:
+    greys = rgb2lab(np.repeat(np.linspace(0, 1, 256)[None, :, None], 3, axis=2))[0]
     for style in REGION_STYLES.values():
-        lightness = _seen(style, "normal")[0]
-        assert 35 < lightness < 75
+        distance = deltaE_ciede2000(greys, np.broadcast_to(_seen(style, vision), greys.shape))
+        assert distance.min() > 15
+
+
+@every_vision
+def test_regions_can_be_read_on_white_paper(vision: str) -> None:
+    printed = [replace(style, colour=style.on_paper) for style in REGION_STYLES.values()]
+    assert all(35 < _seen(style, "normal")[0] < 75 for style in printed)
+    assert _least_distance(printed, vision) > DIFFERENT
+
+
+def test_outlines_are_solid_dashed_and_dotted() -> None:
+    lines = [REGION_STYLES[region].line for region in REGIONS]
+    assert lines == ["-", "--", ":"]
+    assert LABEL_STYLES[4].line not in lines
 
 
 def test_a_label_has_the_colour_of_the_region_that_it_adds() -> None:

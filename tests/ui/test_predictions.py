@@ -67,7 +67,7 @@ def test_the_panes_show_truth_on_the_left_and_prediction_on_the_right() -> None:
         picture = np.asarray(Image.open(io.BytesIO(viewer._picture.value)).convert("RGB")).astype(
             int
         )
-        panes = [picture[28:-30, n * 318 : n * 318 + 310] for n in range(3)]
+        panes = [picture[46:-48, 18 + n * 321 : 298 + n * 321] for n in range(3)]
         colour = [int(np.ptp(pane, axis=2).max() > 40) for pane in panes]
         assert colour == [int(n == coloured) for n in range(3)]
 

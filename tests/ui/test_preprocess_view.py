@@ -57,6 +57,12 @@ def test_every_control_shows_the_numbers_of_its_settings(case: Case) -> None:
 def test_only_n4_divides_by_a_field(case: Case) -> None:
     explorer = PreprocessingExplorer(case)
     assert explorer.shown["removed_percent"] == 0
+    two = explorer.draw()
     explorer.n4.value = True
+    three = explorer.draw()
+    assert two.width < 0.7 * three.width, "a pane for N4, which is off"
+    for picture, panes in ((two, 2), (three, 3)):
+        for pane in np.array_split(np.asarray(picture.convert("L")), panes, axis=1):
+            assert (pane[60:-60] > 20).mean() > 0.3, "a black pane"
     assert explorer.shown["removed_percent"] > 0
     assert "N4" in explorer.twin().alt

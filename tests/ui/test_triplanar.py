@@ -12,7 +12,7 @@ from fedlab_utils.ui.slices import OVERLAYS, display_window, overlay_layers, pai
 from tests.ui.drive import drive
 from tests.ui.scans import small_scan
 
-CROSS = np.array([255, 236, 139])
+CROSS = np.array([120, 255, 130])
 
 
 def _live(viewer: TriPlanar) -> np.ndarray:
