@@ -10,6 +10,7 @@ import numpy as np
 from fedlab_utils.errors import DataError
 from fedlab_utils.ui.colours import hospital_styles, natural_key
 from fedlab_utils.ui.twin import Picture, TwinBox, figure
+from fedlab_utils.ui.width import follow_width
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +75,7 @@ class CohortExplorer(TwinBox):
             control.observe(self.redraw, "value")
         self.redraw()
         controls = widgets.HBox([self.x, self.y, self.group], layout={"flex_flow": "row wrap"})
-        super().__init__([controls, self.plot, self._text])
+        super().__init__([controls, self.plot, self._text, follow_width(self.plot)])
 
     def redraw(self, _change: object = None) -> None:
         """Draw again from the controls."""
@@ -201,12 +202,15 @@ class CohortExplorer(TwinBox):
                 )
         ax.set(xlabel=MEASURES[self.x.value], ylabel=MEASURES.get(self.y.value, COUNT))
         if self._grouped:
-            ax.legend(title=self.group.value, loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
+            ax.legend(title=self.group.value, loc="upper left", bbox_to_anchor=(1, 1))
         return figure(fig, self.describe())
 
 
 def _plotly_layout() -> dict:
-    """White paper under any theme, room for axis names, bars on top of each other."""
+    """White paper under any theme, room for axis names, bars on top of each other.
+
+    The legend stands above the plot, so that a narrow cell is not used up by it.
+    """
     return {
         "template": "plotly_white",
         "paper_bgcolor": "white",
@@ -216,4 +220,5 @@ def _plotly_layout() -> dict:
         "margin": {"l": 70, "r": 20, "t": 20, "b": 60},
         "barmode": "stack",
         "showlegend": True,
+        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     }

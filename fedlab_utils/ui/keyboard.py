@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import anywidget
 
-_SCRIPT = """
-function render({ el }) {
-  el.style.display = "none";
-  const inside = (target) => el.closest(".widget-vbox")?.contains(target);
+from fedlab_utils.ui.companion import companion_script
+
+_BODY = """
   const keep = (event) => {
     const plain = !(event.ctrlKey || event.metaKey || event.altKey || event.shiftKey);
-    if (inside(event.target))
+    if (box.contains(event.target))
       event.target.toggleAttribute("data-lm-suppress-shortcuts", plain);
   };
   const focus = ({ target }) => {
-    const slider = inside(target) && target.closest(".noUi-target");
+    const slider = box.contains(target) && target.closest(".noUi-target");
     if (slider && !slider.contains(document.activeElement))
       slider.querySelector(".noUi-handle").focus();
   };
@@ -30,8 +29,6 @@ function render({ el }) {
     window.removeEventListener("keydown", keep, true);
     window.removeEventListener("click", focus, true);
   };
-}
-export default { render };
 """
 
 
@@ -41,4 +38,4 @@ class KeepKeys(anywidget.AnyWidget):
     A click on a slider's track puts the focus on its handle, as a click on the handle does.
     """
 
-    _esm = _SCRIPT
+    _esm = companion_script(_BODY)

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from fedlab_utils.data.conventions import REGIONS
 from fedlab_utils.ui.colours import REGION_STYLES
 from fedlab_utils.ui.twin import Picture, TwinBox, figure
+from fedlab_utils.ui.width import follow_width
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -47,12 +48,13 @@ class TrainingCurve(TwinBox):
                 y=[],
                 name=f"Dice {region}",
                 mode="lines+markers",
-                line={"color": style.colour},
+                line={"color": style.on_paper},
             )
         self._bar = widgets.IntProgress(0, 0, 1, layout={"width": "50%"})
         self._text = widgets.HTML("Not begun yet.")
         self._shown = None
-        super().__init__([widgets.HBox([self._bar, self._text]), self.plot])
+        progress = widgets.HBox([self._bar, self._text])
+        super().__init__([progress, self.plot, follow_width(self.plot)])
 
     def add(self, row: dict[str, float], epochs: int) -> None:
         """Add an epoch: what ``on_epoch`` of :func:`fedlab_utils.segmentation.fit_unet` gives."""
@@ -98,7 +100,7 @@ class TrainingCurve(TwinBox):
         for region, (epochs, values) in zip(REGIONS, dice, strict=True):
             style = REGION_STYLES[region]
             left.plot(
-                epochs, values, marker=style.marker, color=style.colour, label=f"Dice {region}"
+                epochs, values, marker=style.marker, color=style.on_paper, label=f"Dice {region}"
             )
         left.set(xlabel="epoch", ylabel="Dice on validation patients", ylim=(0, 1))
         right.set_ylabel("training loss")

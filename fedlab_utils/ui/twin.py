@@ -18,6 +18,7 @@ from PIL import Image
 
 from fedlab_utils.errors import CourseError
 from fedlab_utils.ui.keyboard import KeepKeys
+from fedlab_utils.ui.names import NameControls
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -123,13 +124,13 @@ def _shared_label(fig: Figure, ax: object, direction: str) -> str:
 
 
 class TwinBox(widgets.VBox):
-    """A widget that carries a picture of itself, and whose controls keep their keys.
+    """A widget that carries a picture of itself; its controls have names and keep their keys.
 
     Subclasses define `twin`, made by the same drawing code as the live view.
     """
 
     def __init__(self, children: Sequence[widgets.Widget] = ()) -> None:
-        super().__init__([*children, KeepKeys()])
+        super().__init__([*children, KeepKeys(), NameControls()])
 
     def twin(self) -> Picture:
         """Picture of the widget as it stands now."""
