@@ -8,14 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.data.conventions import REGIONS, SEQUENCES
-from fedlab_utils.ui.colours import REGION_STYLES, hospital_styles, natural_key
+from fedlab_utils.ui.colours import REGION_STYLES, Style, hospital_styles, natural_key
 from fedlab_utils.ui.twin import Picture, figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
 
     from fedlab_utils.data.preprocessing import Preprocessed
     from fedlab_utils.ui.scan import Scan
+
+_WIDTH, _SMALL = 9.0, 9.5
+"""Inches that a notebook shows unscaled, and the smallest writing in points, there 9 pt or more."""
 
 
 def volumes_by_institution(table: pd.DataFrame) -> Picture:
@@ -29,7 +33,7 @@ def volumes_by_institution(table: pd.DataFrame) -> Picture:
     from matplotlib import pyplot as plt
 
     institutions = sorted(table["institution"].dropna().astype(str).unique(), key=natural_key)
-    fig, ax = plt.subplots(figsize=(max(6, 1.1 * len(institutions) + 2), 4))
+    fig, ax = plt.subplots(figsize=(_WIDTH, 4), layout="constrained")
     names, medians = [], []
     for place, institution in enumerate(institutions):
         rows = table[table["institution"].astype(str) == institution]
@@ -42,17 +46,19 @@ def volumes_by_institution(table: pd.DataFrame) -> Picture:
             ax.scatter(
                 at + np.asarray(spread),
                 values,
-                s=14,
-                c=style.colour,
+                s=18,
+                c=style.on_paper,
                 marker=style.marker,
                 label=region if place == 0 else None,
             )
             if len(values):
                 ax.hlines(np.median(values), at - 0.11, at + 0.11, colors="black", lw=2)
-    ax.set_xticks(range(len(names)), names, fontsize=8)
+    ax.set_xticks(range(len(names)), names, fontsize=_SMALL)
+    ax.tick_params(labelsize=_SMALL)
     ax.set(xlabel="institution", ylabel="volume (ml)", yscale="symlog", ylim=(-0.2, None))
     ax.yaxis.set_major_formatter("{x:g}")
-    ax.legend(title="bar: median", fontsize=8, loc="upper left", bbox_to_anchor=(1, 1))
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(handles, labels, title="bar: median", fontsize=_SMALL, loc="outside right upper")
     alt = "Tumour volumes of each institution's patients, one mark per patient and region. "
     return figure(fig, f"{alt}Median whole tumour volume: {', '.join(medians)}.")
 
@@ -69,33 +75,47 @@ def intensity_histograms(cases: Sequence[Scan], normalised: Sequence[Preprocesse
     """
     from matplotlib import pyplot as plt
 
-    names = [after.case_id for after in normalised]
-    styles = list(hospital_styles(f"case {n + 1}" for n in range(len(names))).values())
-    fig, axes = plt.subplots(2, len(SEQUENCES), figsize=(12, 5.5), sharey="row")
-    spread = {}
+    names = [f"{n}: {after.case_id}" for n, after in enumerate(normalised, start=1)]
+    styles = hospital_styles(f"case {n + 1}" for n in range(len(names))).values()
+    lines = dict(zip(names, styles, strict=True))
+    fig, axes = plt.subplots(
+        2, len(SEQUENCES), figsize=(_WIDTH, 6), sharey="row", layout="constrained"
+    )
+    spread = []
     for channel, sequence in enumerate(SEQUENCES):
         before = [c.image[channel][c.image[channel] != 0] for c in cases]
         after = [np.asarray(p.image[channel][p.brain], np.float32) for p in normalised]
-        for row, (values, unit) in enumerate(
-            ((before, "intensity (scanner's units)"), (after, "z-score"))
-        ):
-            top = max(float(np.percentile(v, 99.5)) for v in values)
-            low = 0.0 if row == 0 else min(float(np.percentile(v, 0.5)) for v in values)
-            edges = np.linspace(low, top, 65)
-            for number, (v, style) in enumerate(zip(values, styles, strict=True)):
-                share = 100 * np.histogram(v, edges)[0] / v.size
-                label = f"{number + 1}: {names[number]}" if channel == 0 and row == 0 else None
-                middle = (edges[1:] + edges[:-1]) / 2
-                axes[row, channel].plot(middle, share, style.line, color=style.colour, label=label)
-            axes[row, channel].set_xlabel(f"{sequence}: {unit}")
+        top, bottom = axes[:, channel]
+        _histograms(top, before, lines, from_zero=True)
+        _histograms(bottom, after, lines, from_zero=False)
+        top.set_title(sequence)
+        top.set_xlabel("intensity (scanner's units)")
+        bottom.set_xlabel("z-score")
         medians = [float(np.median(v)) for v in before]
-        spread[sequence] = f"{sequence} {min(medians):.4g} to {max(medians):.4g}"
+        spread.append(f"{sequence} {min(medians):.4g} to {max(medians):.4g}")
     axes[0, 0].set_ylabel("before: % of brain voxels")
     axes[1, 0].set_ylabel("after: % of brain voxels")
-    fig.legend(loc="outside upper center", ncols=3, fontsize=8)
-    fig.tight_layout(rect=(0, 0, 1, 0.93))
+    for ax in axes.flat:
+        ax.tick_params(labelsize=_SMALL)
+        ax.xaxis.label.set_size(_SMALL)
+        ax.yaxis.label.set_size(_SMALL)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=_SMALL)
     alt = (
         f"Histograms of the brain's intensities of {len(names)} patients, before (top) and after "
         f"(bottom) normalisation. Medians before normalisation range: "
     )
-    return figure(fig, f"{alt}{', '.join(spread.values())}; after it, the curves overlap.")
+    return figure(fig, f"{alt}{', '.join(spread)}; after it, the curves overlap.")
+
+
+def _histograms(
+    ax: Axes, values: Sequence[np.ndarray], lines: dict[str, Style], from_zero: bool
+) -> None:
+    """Draw one line per patient, in percent of the patient's voxels, over 64 common bins."""
+    top = max(float(np.percentile(v, 99.5)) for v in values)
+    low = 0.0 if from_zero else min(float(np.percentile(v, 0.5)) for v in values)
+    edges = np.linspace(low, top, 65)
+    middle = (edges[1:] + edges[:-1]) / 2
+    for v, (name, style) in zip(values, lines.items(), strict=True):
+        share = 100 * np.histogram(v, edges)[0] / v.size
+        ax.plot(middle, share, style.line, color=style.colour, label=name)
