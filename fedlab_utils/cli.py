@@ -291,10 +291,23 @@ def bench_data(as_json: Json = False) -> None:
     """Phantom against its budget, cold loading against one plain core, warm cache against that."""
     from fedlab_utils.studies.bench_data import run
 
+    _bench(run, as_json)
+
+
+@bench.command("training")
+def bench_training(as_json: Json = False) -> None:
+    """Training steps per second against a plain MONAI loop in fp32, and the Dice both reach."""
+    from fedlab_utils.studies.bench_training import run
+
+    _bench(run, as_json)
+
+
+def _bench(run: Callable[[], dict[str, dict]], as_json: bool) -> None:
     with _reported(as_json):
         result = run()
     if as_json:
         _print(result, indent=1)
-    else:
-        for name, row in result.items():
-            typer.echo(f"{name}: {row}")
+        return
+    for name, row in result.items():
+        parts = (f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items())
+        typer.echo(f"{name}: {', '.join(parts)}")

@@ -18,6 +18,7 @@ import numpy as np
 from fedlab_utils.errors import FedLabError
 from fedlab_utils.segmentation.intensity import bias_field, blur, gamma, low_resolution, noise
 from fedlab_utils.segmentation.spatial import affine, elastic, flip
+from fedlab_utils.segmentation.tensors import untracked
 
 if TYPE_CHECKING:
     import torch
@@ -84,7 +85,8 @@ def augment(
     target = None if target is None else torch.as_tensor(target)
     if strength == 0:
         return image, target
-    return AUGMENTATIONS[name](image, target, float(strength), seed)
+    with untracked():
+        return AUGMENTATIONS[name](image, target, float(strength), seed)
 
 
 @dataclass(frozen=True)

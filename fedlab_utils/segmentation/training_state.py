@@ -69,7 +69,7 @@ class TrainingState:
         self.settings, self.tier, self.validation = settings, tier, validation
         self.device = device or best_device()
         network = make_unet(settings.unet, settings.seed).to(self.device)
-        self.channels_last = channels_last_pays(settings.unet.norm, self.device)
+        self.channels_last = channels_last_pays(settings.unet.norm, self.device, settings.precision)
         if self.channels_last:
             last = torch.channels_last if tier.spatial_dims == 2 else torch.channels_last_3d
             network = network.to(memory_format=last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from fedlab_utils.segmentation.devices import best_device, fast_precision
+from fedlab_utils.segmentation.devices import best_device, channels_last_pays, fast_precision
 
 
 def test_a_machine_without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,3 +35,20 @@ def test_a_gpu_by_its_generation(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
     assert fast_precision("cuda") == expected
+
+
+@pytest.mark.parametrize(
+    ("norm", "device", "precision", "pays"),
+    [
+        ("instance", "cpu", "fp32", False),
+        ("instance", "cpu", "bf16", False),
+        ("group", "cpu", "fp32", True),
+        ("group", "cpu", "bf16", False),
+        ("instance", "cuda", "bf16", True),
+        ("group", "cuda:0", "fp32", True),
+    ],
+)
+def test_the_layout_by_norm_device_and_precision(
+    norm: str, device: str, precision: str, pays: bool
+) -> None:
+    assert channels_last_pays(norm, device, precision) is pays
