@@ -12,6 +12,7 @@ import torch
 
 from fedlab_utils.data import PreprocessSettings, load_case, load_cohort, to_regions
 from fedlab_utils.data.phantom import write_cohort
+from fedlab_utils.errors import DataError
 from fedlab_utils.segmentation.prediction import (
     predict_file,
     predict_labels,
@@ -98,3 +99,23 @@ def test_the_cases_own_segmentation_changes_nothing(phantom_dir: Path) -> None:
     without = predict_labels(model, replace(case, labels=None))
     np.testing.assert_array_equal(with_labels, without)
     assert to_regions(with_labels).any()
+
+
+def test_a_segmentation_that_is_there_is_not_opened(tmp_path: Path) -> None:
+    folder = write_cohort(tmp_path / "cohort", cases=1, seed=3, spacing=8.0, workers=1)
+    (files,) = load_cohort(folder)
+    model = stub(spacing=4.0, size=(64, 64))
+    first = predict_file(model, files, tmp_path / "a.nii.gz").read_bytes()
+    files.label.write_bytes(b"damaged")
+    assert predict_file(model, files, tmp_path / "b.nii.gz").read_bytes() == first
+
+
+@pytest.mark.parametrize("name", ["seg", "seg.gz", "seg.mha", "seg.nii.gz.tmp", "folder.nii"])
+def test_where_no_segmentation_can_be_written(phantom_dir: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.nii").mkdir()
+    files = load_cohort(phantom_dir).cases[0]
+    with pytest.raises(DataError, match=name):
+        predict_file(stub(), files, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.nii"]
+    with pytest.raises(DataError, match=files.case_id):
+        predict_file(stub(), files, files.images["T1"])

@@ -10,8 +10,8 @@ import pytest
 
 from fedlab_utils.data import load_cohort
 from fedlab_utils.data.tiers import Tier
-from fedlab_utils.errors import DataError
-from fedlab_utils.segmentation.run import train_cohort
+from fedlab_utils.errors import DataError, ModelError, TrainingError
+from fedlab_utils.segmentation.run import parse_sequences, train_cohort
 from fedlab_utils.segmentation.weights import load_model
 
 TIER = Tier("test", spacing=8.0, spatial_dims=2, size=(32, 32))
@@ -60,16 +60,75 @@ def test_a_bad_case_is_left_out(tmp_path: Path) -> None:
     folder = write_cohort(tmp_path / "c", cases=4, seed=1, spacing=8.0, workers=1)
     broken = sorted(folder.rglob("*_t1.nii.gz"))[0]
     broken.write_bytes(broken.read_bytes()[:2000])
-    train_cohort(load_cohort(folder), tmp_path / "run", TIER, epochs=1)
-    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    absent = sorted(folder.rglob("*_t2.nii.gz"))[1]
+    absent.unlink()
+    told: list[DataError] = []
+    run = tmp_path / "run"
+    train_cohort(load_cohort(folder), run, TIER, epochs=1, on_left_out=told.append)
+    config = json.loads((run / "config.json").read_text())
     used = config["train"] + config["validation"]
-    assert len(used) == 3
-    assert broken.name.removesuffix("_t1.nii.gz") not in used
+    assert len(used) == 2
+    left_out = {path.parent.name for path in (broken, absent)}
+    assert not left_out & set(used)
+    assert {problem.case for problem in told} == left_out
+    assert config["left_out"] == [str(problem) for problem in told]
 
 
 def test_too_few_patients(tmp_path: Path) -> None:
     from fedlab_utils.data.phantom import write_cohort
 
     folder = write_cohort(tmp_path / "c", cases=1, seed=1, spacing=8.0, workers=1)
-    with pytest.raises(DataError, match="too few"):
+    with pytest.raises(DataError, match="1 of 1 cases can be used: too few"):
         train_cohort(load_cohort(folder), tmp_path / "run", TIER, epochs=1)
+    next(folder.rglob("*_t1.nii.gz")).write_bytes(b"")
+    with pytest.raises(DataError, match="0 of 1 cases can be used: too few"):
+        train_cohort(load_cohort(folder), tmp_path / "run", TIER, epochs=1)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_was_cut_off_goes_on_as_it_began_or_not_at_all(
+    phantom_dir: Path, tmp_path: Path
+) -> None:
+    cohort, out = load_cohort(phantom_dir), tmp_path / "run"
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_cohort(cohort, out, TIER, epochs=2, on_epoch=cut)
+    begun = (out / "config.json").read_bytes()
+    fewer = cohort.subset([files.case_id for files in cohort][:-1])
+    with pytest.raises(TrainingError, match=r"other (train|validation)"):
+        train_cohort(fewer, out, TIER, epochs=2)
+    with pytest.raises(TrainingError, match="other settings"):
+        train_cohort(cohort, out, TIER, ("FLAIR",), epochs=2)
+    assert (out / "config.json").read_bytes() == begun
+    rows: list[dict] = []
+    train_cohort(cohort, out, TIER, epochs=2, on_epoch=lambda row, _: rows.append(row))
+    assert [row["epoch"] for row in rows] == [2]
+    assert not (out / "checkpoint.pt").exists()
+
+
+def test_a_folder_that_cannot_be(phantom_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(DataError, match="no folder"):
+            train_cohort(load_cohort(phantom_dir), out, TIER, epochs=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("flair", ("FLAIR",)),
+        ("FLAIR , t1ce,", ("T1ce", "FLAIR")),
+        ("t2,t1,t1", ("T1", "T2")),
+    ],
+)
+def test_sequences_in_any_order_and_case(text: str, meant: tuple[str, ...]) -> None:
+    assert parse_sequences(text) == meant
+
+
+@pytest.mark.parametrize("text", ["", ",", "t1gd", "t1 flair"])
+def test_sequences_that_there_are_not(text: str) -> None:
+    with pytest.raises(ModelError, match="t1,t1ce,t2,flair"):
+        parse_sequences(text)
