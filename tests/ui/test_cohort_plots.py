@@ -9,7 +9,6 @@ import pytest
 from fedlab_utils.errors import DataError
 from fedlab_utils.ui import CohortExplorer
 from fedlab_utils.ui.cohort_plots import COUNT
-from fedlab_utils.ui.width import FollowWidth
 from tests.ui.drive import drive
 
 
@@ -73,11 +72,3 @@ def test_the_largest_value_lies_inside_the_last_bin(table: pd.DataFrame) -> None
         assert trace.xbins.start <= table["volume_wt_ml"].min()
         assert trace.xbins.end > table["volume_wt_ml"].max()
         assert trace.xbins.size * 12 == pytest.approx(trace.xbins.end - trace.xbins.start)
-
-
-def test_the_plot_has_no_width_of_its_own_and_something_that_follows(table: pd.DataFrame) -> None:
-    explorer = CohortExplorer(table)
-    assert explorer.plot.layout.width is None
-    assert explorer.plot.layout.autosize
-    assert explorer.plot._config["responsive"]
-    assert any(isinstance(child, FollowWidth) for child in explorer.children)
