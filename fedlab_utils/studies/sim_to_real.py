@@ -17,7 +17,7 @@ from fedlab_utils.studies.runner import Study, Workplace
 SETTINGS = {
     "seed": 0,
     "width": 16,
-    "epochs": 16,
+    "epochs": 12,
     "per_patient": 4,
     "batch": 16,
     "learning_rate": 2e-3,
