@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from fedlab_utils.errors import StudyError
-from fedlab_utils.studies.runner import Study, Workplace
+from fedlab_utils.studies.runner import Study, Workplace, load_study, run_study
 
 SETTINGS = {"patients": 3, "seed": 2024, "spacing": 2.0, "flip": True}
 
@@ -38,6 +38,9 @@ def shipped_models() -> dict[str, Path]:
 def measure(settings: dict, place: Workplace) -> dict:
     """Make the patients, let every shipped network segment them, and score it.
 
+    Where a CUDA GPU is at hand, the network of full-resolution volumes is trained first if it is
+    not there yet.
+
     Returns
     -------
     dict
@@ -46,8 +49,15 @@ def measure(settings: dict, place: Workplace) -> dict:
     from fedlab_utils.data import load_cohort
     from fedlab_utils.data.atomic import new_folder
     from fedlab_utils.data.phantom import write_cohort
-    from fedlab_utils.segmentation import evaluate_predictions, load_model, predict_file
+    from fedlab_utils.segmentation import (
+        best_device,
+        evaluate_predictions,
+        load_model,
+        predict_file,
+    )
 
+    if best_device() == "cuda" and "phantom_3d" not in shipped_models():
+        run_study(load_study("sim_to_real_3d"), say=place.say)
     models = shipped_models()
     if not models:
         raise StudyError(

@@ -60,7 +60,7 @@ def measure(settings: dict, place: Workplace) -> dict:
         epochs=epochs,
         per_patient=per_patient,
         batch=batch,
-        validate_every=max(1, epochs // 8),
+        validate_every=max(1, epochs // 4),
         precision=precision,
         seed=seed,
     )

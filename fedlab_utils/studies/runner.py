@@ -18,6 +18,7 @@ from fedlab_utils.errors import FedLabError, StudyError
 
 STUDIES = {
     "sim_to_real": "fedlab_utils.studies.sim_to_real",
+    "sim_to_real_3d": "fedlab_utils.studies.sim_to_real_3d",
     "gallery": "fedlab_utils.studies.gallery",
     "pooled_training": "fedlab_utils.studies.pooled_training",
 }

@@ -12,6 +12,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from fedlab_utils.errors import StudyError
 from fedlab_utils.studies.runner import Study, Workplace
 
 SETTINGS = {
@@ -26,6 +27,18 @@ SETTINGS = {
     "by_own_scanner": 300,
     "held_back": 40,
 }
+
+SETTINGS_3D = SETTINGS | {
+    "tier": "gpu",
+    "width": 8,
+    "epochs": 60,
+    "per_patient": 2,
+    "batch": 4,
+    "anatomies": 300,
+    "by_own_scanner": 100,
+    "held_back": 20,
+}
+"""Whole volumes at 1 mm: for a CUDA GPU."""
 
 COHORT_SEED = 101
 """Of the phantoms that train; those of the course have seed 7."""
@@ -43,13 +56,17 @@ def measure(settings: dict, place: Workplace) -> dict:
     from fedlab_utils.data.conventions import REGIONS
     from fedlab_utils.data.tiers import TIERS
     from fedlab_utils.segmentation import fit_unet, region_dice, save_model
-    from fedlab_utils.segmentation.devices import fast_precision
+    from fedlab_utils.segmentation.devices import best_device, fast_precision
     from fedlab_utils.segmentation.fit import FitSettings
     from fedlab_utils.segmentation.provenance import record_provenance
     from fedlab_utils.segmentation.training import OptimiserSettings
     from fedlab_utils.segmentation.unet import UNetSettings
 
-    started = time.time()
+    started, tier = time.time(), TIERS[settings.get("tier", "laptop")]
+    if tier.spatial_dims == 3 and best_device() == "cpu":
+        raise StudyError(
+            "sim_to_real_3d", "volumes at 1 mm need a CUDA GPU, none is there", "Run it on one"
+        )
     train, validation, test = phantoms(settings, place)
 
     def on_epoch(row: dict, _: int) -> None:
@@ -60,7 +77,7 @@ def measure(settings: dict, place: Workplace) -> dict:
         train,
         validation,
         FitSettings(
-            unet=UNetSettings(width=settings["width"]),
+            unet=UNetSettings(spatial_dims=tier.spatial_dims, width=settings["width"]),
             optimiser=OptimiserSettings(learning_rate=settings["learning_rate"]),
             epochs=settings["epochs"],
             per_patient=settings["per_patient"],
@@ -69,15 +86,15 @@ def measure(settings: dict, place: Workplace) -> dict:
             precision=fast_precision(),
             seed=settings["seed"],
         ),
-        TIERS["laptop"],
-        workers=1,
+        tier,
+        workers=1 if tier.spatial_dims == 2 else 8,
         on_epoch=on_epoch,
         checkpoint=place.folder / "checkpoint.pt",
     )
     about = record_provenance(
         started,
         fit.device,
-        command="python -m fedlab_utils study sim_to_real",
+        command=f"python -m fedlab_utils study {place.folder.name}",
         settings=settings,
         cohort_seed=COHORT_SEED,
         data="phantoms only",
@@ -94,6 +111,7 @@ def measure(settings: dict, place: Workplace) -> dict:
 
 def phantoms(settings: dict, place: Workplace) -> tuple[list, list, dict[str, list]]:
     """Make the patients, or take those that are there: training, validation and two tests."""
+    from fedlab_utils.data.tiers import TIERS
     from fedlab_utils.studies.phantom_patients import phantom_patients
 
     many, own, held = settings["anatomies"], settings["by_own_scanner"], settings["held_back"]
@@ -104,9 +122,15 @@ def phantoms(settings: dict, place: Workplace) -> tuple[list, list, dict[str, li
                 place.say(f"{kind} phantoms: {done} of {total}")
 
         return phantom_patients(
-            place.folder / f"phantoms-{kind}", indices, draws, COHORT_SEED, progress=progress
+            place.folder / f"phantoms-{kind}",
+            indices,
+            draws,
+            COHORT_SEED,
+            spacing,
+            progress=progress,
         )
 
+    spacing = TIERS[settings.get("tier", "laptop")].spacing
     draws = settings["random_renderings"]
     train = make("random", range(many), draws)
     train += make("own", range(many, many + own), 0)
@@ -124,7 +148,7 @@ def _ship(model, save_model) -> None:
     from fedlab_utils.data.atomic import write_text
     from fedlab_utils.data.places import checkout
 
-    path = Path(checkout(), "data", "models", "phantom_2d.safetensors")
+    path = Path(checkout(), "data", "models", f"phantom_{model.unet.spatial_dims}d.safetensors")
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {k: v for k, v in model.provenance.items() if k != "phantom_test"}
     save_model(replace(model, provenance=about), path, half=True)

@@ -72,9 +72,14 @@ def which_sequence(rows: Sequence[dict]) -> Picture:
 
     most = max((row["settings"]["patients"] for row in rows), default=0)
     groups = _grouped(
-        rows, lambda s: s["patients"] == most, lambda s: (len(s["sequences"]), *s["sequences"])
+        rows,
+        lambda s: s["patients"] == most,
+        lambda s: (len(s["sequences"]), *map(SEQUENCES.index, s["sequences"])),
     )
-    names = ["all four" if key[0] == len(SEQUENCES) else " + ".join(key[1:]) for key in groups]
+    names = [
+        "all four" if key[0] == len(SEQUENCES) else " + ".join(SEQUENCES[i] for i in key[1:])
+        for key in groups
+    ]
     fig, ax = plt.subplots(figsize=(9, 0.42 * len(names) + 1.6))
     best = []
     for number, region in enumerate(REGIONS):

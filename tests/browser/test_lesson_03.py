@@ -1,0 +1,108 @@
+"""Lesson 03 in a browser: the live curve against the training's own rows, viewers against files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from tests.browser.lab import REPOSITORY, Lab
+from tests.browser.notebook import OpenNotebook
+from tests.ui import oracles
+
+pytestmark = pytest.mark.browser
+
+GALLERY = REPOSITORY / "data" / "gallery"
+BRATS_2018 = {"ET": (4,), "TC": (1, 4), "WT": (1, 2, 4)}
+
+
+@pytest.fixture(scope="module")
+def lesson_03(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
+    """Notebook 03, run from top to bottom."""
+    page = browser.new_page(viewport={"width": 1300, "height": 1000})
+    notebook = OpenNotebook(page, lab.copy("03_centralized_unet.ipynb", "lesson_03.ipynb"))
+    notebook.run_all()
+    yield notebook
+    page.close()
+
+
+def test_the_curve_in_the_page_holds_the_training_s_own_rows(lesson_03: OpenNotebook) -> None:
+    rows = json.loads(lesson_03.run_code("import json\nprint(json.dumps(fit.curve))"))
+    lines = lesson_03.page.evaluate(
+        """() => Array.from(document.querySelectorAll('.js-plotly-plot'))
+            .map(plot => plot.data.map(t => [t.name, Array.from(t.x), Array.from(t.y)]))
+            .find(lines => lines.some(line => line[0] === 'training loss'))"""
+    )
+    shown = {name: (x, y) for name, x, y in lines}
+    for name, key in (
+        ("training loss", "loss"),
+        *((f"Dice {region}", f"dice_{region.lower()}") for region in BRATS_2018),
+    ):
+        x, y = shown[name]
+        due = [(row["epoch"], row[key]) for row in rows if key in row]
+        assert len(due) >= 2
+        np.testing.assert_allclose(np.transpose(due), [x, y], rtol=1e-6)
+    lesson_03.screenshot("lesson_03_curve")
+
+
+def _files(name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and prediction of a gallery patient, read by nibabel, in RAS."""
+    case, model = name.split(", ")
+    (truth,) = GALLERY.glob(f"patients/**/{case}_seg.nii.gz")
+    prediction = GALLERY / "predictions" / model / f"{case}.nii.gz"
+    return tuple(np.rint(oracles.read_ras(path)) for path in (truth, prediction))
+
+
+def test_the_gallery_s_numbers_are_those_of_its_files(lesson_03: OpenNotebook) -> None:
+    viewer = lesson_03.widget("Patient", "Slice")
+    options = viewer.locator(".widget-dropdown select").first.locator("option").all_inner_texts()
+    assert len(options) >= 3
+    for option in options:
+        lesson_03.choose(viewer, "Patient", option)
+        index = int(lesson_03.slide(viewer, "Slice", "ArrowRight", times=2))
+        words = lesson_03.status(viewer)
+        truth, mine = _files(option)
+        for region, values in BRATS_2018.items():
+            a, b = np.isin(truth, values), np.isin(mine, values)
+            dice = 2 * (a & b).sum() / (a.sum() + b.sum()) if (a | b).any() else 1.0
+            assert float(re.search(rf"{region} (\d\.\d\d)[,.]", words)[1]) == pytest.approx(
+                dice, abs=0.0051
+            )
+            areas = re.search(rf"{region} (\d+\.\d) \(expert (\d+\.\d)\)", words)
+            for said, mask in zip(areas.groups(), (b, a), strict=True):
+                assert float(said) == pytest.approx(mask[..., index].sum() * 0.04, abs=0.051)
+
+
+def test_the_coloured_surfaces_are_as_large_as_the_masks(lesson_03: OpenNotebook) -> None:
+    """Expert and network each in their own pane, the scan without any colour."""
+    viewer = lesson_03.widget("Patient", "Slice")
+    option = viewer.locator(".widget-dropdown select").first.locator("option").first.inner_text()
+    lesson_03.choose(viewer, "Patient", option)
+    lesson_03.choose(viewer, "Show", "WT")
+    index = int(lesson_03.slide(viewer, "Slice", "ArrowLeft"))
+    truth, mine = (np.isin(labels, BRATS_2018["WT"])[..., index] for labels in _files(option))
+    picture = np.asarray(lesson_03.picture(viewer).convert("RGB")).astype(int)[60:-60]
+    lesson_03.screenshot("lesson_03_gallery", viewer)
+    # Panes differ in their place, not in size; the first has no overlay.
+    width = picture.shape[1] / 3
+    panes = [picture[:, round(n * width) : round((n + 1) * width)] for n in range(3)]
+    coloured = [int((np.ptp(pane, axis=2) > 25).sum()) for pane in panes]
+    assert coloured[0] == 0
+    assert coloured[1] / coloured[2] == pytest.approx(truth.sum() / mine.sum(), rel=0.06)
+
+
+def test_answers_are_judged(lesson_03: OpenNotebook) -> None:
+    wrong = "my_soft_dice = lambda p, t: 2 * (p * t).sum((0, 2, 3)) / (p + t).sum((0, 2, 3))"
+    assert "0 / 0" in lesson_03.run_code(wrong + "\ncheck.soft_dice(my_soft_dice)")
+    right = "my_soft_dice = lambda p, t: (2 * (p * t).sum((0, 2, 3)) + 1)"
+    right += " / ((p + t).sum((0, 2, 3)) + 1)"
+    passed = lesson_03.run_code(right + "\ncheck.soft_dice(my_soft_dice)")
+    assert "passed" in passed.lower()
+
+
+def test_nothing_went_wrong_on_the_way(lesson_03: OpenNotebook) -> None:
+    assert lesson_03.error_outputs() == []
+    assert lesson_03.errors == []
