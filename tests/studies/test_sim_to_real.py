@@ -34,7 +34,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     real_make, real_fit = making.phantom_patients, segmentation.fit_unet
 
-    def coarse(folder, indices, draws, seed, progress=None):
+    def coarse(folder, indices, draws, seed, _spacing, progress=None):
         return real_make(folder, indices, draws, seed, spacing=8.0, workers=1, progress=progress)
 
     def here(*given, **named):
