@@ -70,11 +70,11 @@ class Evaluation:
             "problems": [str(problem) for problem in self.problems],
         }
 
-    def as_text(self) -> str:
-        """Return the means as a table: all patients, then each institution."""
+    def as_text(self, institutions: bool = True) -> str:
+        """Return the means as a table: all patients, then, if wanted, each institution."""
         head = f"{'':14}" + "".join(f"{name:>26}" for name in MEASURED)
         lines = [head]
-        for where in (None, *self.institutions()):
+        for where in (None, *(self.institutions() if institutions else ())):
             means = self.mean(where)
             for score, unit in (("dice", ""), ("hd95", " mm")):
                 label = f"{where or 'all'} {score}{unit}"
