@@ -13,6 +13,7 @@ import torch
 from fedlab_utils.data import PreprocessSettings, load_case, load_cohort, to_regions
 from fedlab_utils.data.phantom import write_cohort
 from fedlab_utils.errors import DataError
+from fedlab_utils.segmentation.components import drop_small_pieces
 from fedlab_utils.segmentation.prediction import (
     predict_file,
     predict_labels,
@@ -84,7 +85,8 @@ def test_the_file_written_lies_on_the_cases_own_grid(layout: str, tmp_path: Path
     full = np.zeros((3, *case.image.shape[1:]), bool)
     box = tuple(slice(*edges) for edges in ready.box)
     limits = np.array([2.0, 1.5, 1.0]).reshape(3, 1, 1, 1)
-    full[(slice(None), *box)] = (np.asarray(ready.image)[:3] >= limits) & ready.brain
+    bright = (np.asarray(ready.image)[:3] >= limits) & ready.brain
+    full[(slice(None), *box)] = drop_small_pieces(bright)
     enhancing, core, whole = to_file_grid(full, case)
     necrosis, oedema, et = numbers
     np.testing.assert_array_equal(values == et, enhancing)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from fedlab_utils.errors import StudyError
 from fedlab_utils.segmentation import load_model
 from fedlab_utils.studies import phantom_patients as making
 from fedlab_utils.studies import sim_to_real
@@ -137,6 +138,16 @@ def test_what_is_shipped_says_that_it_saw_phantoms_only(root: Path) -> None:
     for scores in (result["dice_random"], result["dice_own_scanner"]):
         assert set(scores) == {"ET", "TC", "WT"}
         assert all(0 <= value <= 1 for value in scores.values())
+
+
+def test_volumes_are_refused_before_the_work_where_there_is_no_gpu(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(StudyError, match="CUDA GPU"):
+        sim_to_real.measure(sim_to_real.SETTINGS_3D, place(root))
+    assert list((root / "work").iterdir()) == []
+    assert not shipped(root).exists()
 
 
 def test_the_study_of_the_list_is_this_one() -> None:
