@@ -129,7 +129,7 @@ def fit_unet(
         row = run.one_epoch(workers)
         row["seconds"] = round(time.monotonic() - started, 2)
         if minutes is not None and len(run.curve) <= _TIMED:
-            run.epochs = max(_TIMED, int(60 * minutes / row["seconds"] * len(run.curve)))
+            run.epochs = _epochs_in(60 * minutes, [row["seconds"] for row in run.curve])
         if checkpoint is not None:
             run.save(checkpoint)
         if on_epoch is not None:
@@ -141,3 +141,13 @@ def fit_unet(
 
 _TIMED = 2
 """Epochs that are timed before their number is decided."""
+
+
+def _epochs_in(available: float, finished: list[float]) -> int:
+    """Epochs that fit into so many seconds, from when the first ones were finished.
+
+    The first epoch is slow, since libraries are loaded in it; the last one counts for all to come.
+    """
+    last = finished[-1] - (finished[-2] if len(finished) > 1 else 0.0)
+    to_come = int(max(0.0, available - finished[-1]) / max(last, 1e-3))
+    return max(_TIMED, len(finished) + to_come)
