@@ -14,7 +14,7 @@ from fedlab_utils.course.progress import progress_path
 from fedlab_utils.errors import CourseError
 
 if TYPE_CHECKING:
-    from fedlab_utils.segmentation import Evaluation
+    from fedlab_utils.segmentation import Evaluation, FitSettings
 
 _VERSION = 1
 
@@ -35,6 +35,8 @@ class Baseline:
         The cases it is scored on, by id; a comparison must use the same.
     seconds
         Training time.
+    settings
+        How it was trained: network, optimiser, epochs, batch, seed. A fair comparison keeps them.
     mean
         Region -> ``dice``, ``dice_interval``, ``hd95`` (mm), ``hd95_interval``.
     dice
@@ -46,6 +48,7 @@ class Baseline:
     train_patients: int
     test_cases: tuple[str, ...]
     seconds: float
+    settings: dict[str, object]
     mean: dict[str, dict[str, object]]
     dice: dict[str, dict[str, float]]
 
@@ -56,7 +59,12 @@ def baseline_path() -> Path:
 
 
 def save_baseline(
-    evaluation: Evaluation, data: str, tier: str, train_patients: int, seconds: float
+    evaluation: Evaluation,
+    data: str,
+    tier: str,
+    train_patients: int,
+    seconds: float,
+    settings: FitSettings,
 ) -> Baseline:
     """Keep a score as the baseline; an earlier one is replaced.
 
@@ -64,7 +72,7 @@ def save_baseline(
     ----------
     evaluation
         Of the test patients.
-    data, tier, train_patients, seconds
+    data, tier, train_patients, seconds, settings
         See :class:`Baseline`.
 
     Raises
@@ -78,7 +86,10 @@ def save_baseline(
     scores = evaluation.as_json()
     cases = {row["case"]: {r: row[r]["dice"] for r in REGIONS} for row in scores["cases"]}
     mean = {region: scores["mean"][region] for region in REGIONS}
-    baseline = Baseline(data, tier, train_patients, tuple(cases), round(seconds, 1), mean, cases)
+    told = json.loads(json.dumps(asdict(settings)))
+    baseline = Baseline(
+        data, tier, train_patients, tuple(cases), round(seconds, 1), told, mean, cases
+    )
     path = baseline_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

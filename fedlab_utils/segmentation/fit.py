@@ -103,8 +103,9 @@ def fit_unet(
         Default: the current one. Decides the size of slices or patches.
     minutes
         Fit into this time: the first two epochs are timed, and ``epochs`` is set to what fits, so
-        that the learning rate still ends at 0. The curve's length says what it came to; a run of
-        as many epochs without ``minutes`` repeats it bit for bit on the same kind of CPU.
+        that the learning rate still ends at 0. The curve's length says what it came to. The timed
+        epochs follow the schedule of ``settings.epochs``, so that a run of as many epochs without
+        ``minutes`` is similar, not equal.
     device
         ``"cuda"`` or ``"cpu"``; default: a GPU if there is one.
     workers

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import torch
 
 SMOOTH = 1.0
-"""Added to both sides of the fraction, in voxels: an empty region that is predicted empty scores 1,
-and the slope stays finite."""
+"""Added to both sides of the fraction, in voxels: an empty region scores nearly 1 once its summed
+probability is far below 1, and the slope stays finite."""
 
 
 def dice_ce_loss(

@@ -23,7 +23,8 @@ def record_provenance(started: float, device: str = "cpu", **more: object) -> di
     device
         ``"cpu"`` or ``"cuda"``; its model is looked up.
     more
-        Command, seeds, settings: added as they are.
+        Command, seeds, settings: added as they are. Long work passes what :func:`checkout_state`
+        was when it began, since somebody may commit meanwhile.
 
     Returns
     -------
@@ -33,14 +34,14 @@ def record_provenance(started: float, device: str = "cpu", **more: object) -> di
         ``packages``, ``date`` (UTC) and ``wall_seconds``.
     """
     return {
-        **more,
-        **_checkout(),
+        **checkout_state(),
         "device": device_name(device),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
         "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime(started)),
         "wall_seconds": round(time.time() - started, 1),
+        **more,
     }
 
 
@@ -72,8 +73,8 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _checkout() -> dict[str, object]:
-    """Commit of the checkout this package lies in."""
+def checkout_state() -> dict[str, object]:
+    """Return ``commit`` and ``changed`` of the checkout this package lies in, None outside one."""
     root = Path(__file__).resolve().parents[2]
 
     def git(*words: str) -> str | None:

@@ -5,8 +5,8 @@ the way down it pools and gains channels, on the way up it interpolates and take
 scale, what the way down saw there. Three outputs per voxel, one per region, each a yes or no.
 
 Batch normalisation is left out on purpose: its running averages are data of a hospital, averaging
-them over hospitals breaks a federated model, and no privacy guarantee per patient survives a
-statistic taken over a batch.
+them over hospitals can harm a federated model badly, and with it each sample's gradient depends on
+the others, so that the guarantee of DP-SGD does not hold.
 """
 
 from __future__ import annotations
@@ -83,9 +83,9 @@ def make_unet(settings: UNetSettings | None = None, seed: int = 0) -> nn.Module:
     """Build a U-Net with random weights.
 
     Upsampling is interpolation and a 1 x 1 convolution, so that convolutions and normalisation are
-    the only layers with weights: these are the ones whose gradient per sample Opacus knows. The
-    last layer is a plain convolution; MONAI's other ``UNet`` normalises its three output
-    channels, which takes from a slice the freedom to say that it shows no tumour.
+    the only layers with weights: for these Opacus has rules of its own for the gradient per sample.
+    The last layer is a plain convolution; MONAI's ``UNet`` with residual units normalises its three
+    output channels, which takes from a slice the freedom to say that it shows no tumour.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def make_unet(settings: UNetSettings | None = None, seed: int = 0) -> nn.Module:
             features=(*settings.channels, settings.width),
             act=("LeakyReLU", {"negative_slope": 0.1}),
             norm=norm,
-            bias=False,  # each convolution is followed by a shift of its own, the last one apart
+            bias=False,  # of 3 x 3 convolutions, which a learned shift follows; 1 x 1 keep theirs
             upsample="nontrainable",
         )
     for part in network.modules():

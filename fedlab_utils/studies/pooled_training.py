@@ -26,11 +26,10 @@ VALIDATION, TEST = 12, 40
 
 def conditions() -> list[dict]:
     """Return number of patients and sequences of each condition."""
-    pairs = [list(pair) for pair in combinations(SEQUENCES, 2)]
-    alone = [[name] for name in SEQUENCES]
+    some = [list(names) for count in (1, 2, 3) for names in combinations(SEQUENCES, count)]
     return [
         *({"patients": n, "sequences": list(SEQUENCES)} for n in PATIENTS),
-        *({"patients": PATIENTS[-1], "sequences": some} for some in alone + pairs),
+        *({"patients": PATIENTS[-1], "sequences": names} for names in some),
     ]
 
 

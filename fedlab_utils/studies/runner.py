@@ -117,7 +117,7 @@ def run_study(
         The rows recorded so far: ``settings``, ``result``, ``provenance``.
     """
     from fedlab_utils.segmentation.devices import best_device
-    from fedlab_utils.segmentation.provenance import record_provenance
+    from fedlab_utils.segmentation.provenance import checkout_state, record_provenance
 
     file = results_file(study.name, results)
     until = None if hours is None else time.monotonic() + 3600 * hours
@@ -131,10 +131,10 @@ def run_study(
                 continue
             place.pause_if_late()
             say(f"{study.name}: cell {number} of {len(study.cells)}: {settings}")
-            started = time.time()
+            started, code = time.time(), checkout_state()
             result = study.measure(settings, place)
             command = f"python -m fedlab_utils study {study.name}"
-            about = record_provenance(started, best_device(), command=command)
+            about = record_provenance(started, best_device(), command=command, **code)
             rows.append({"settings": settings, "result": result, "provenance": about})
             rows.sort(key=lambda row: study.cells.index(row["settings"]))
             _write(file, study, rows)

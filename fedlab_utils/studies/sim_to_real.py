@@ -58,11 +58,12 @@ def measure(settings: dict, place: Workplace) -> dict:
     from fedlab_utils.segmentation import fit_unet, region_dice, save_model
     from fedlab_utils.segmentation.devices import best_device, fast_precision
     from fedlab_utils.segmentation.fit import FitSettings
-    from fedlab_utils.segmentation.provenance import record_provenance
+    from fedlab_utils.segmentation.provenance import checkout_state, record_provenance
     from fedlab_utils.segmentation.training import OptimiserSettings
     from fedlab_utils.segmentation.unet import UNetSettings
 
-    started, tier = time.time(), TIERS[settings.get("tier", "laptop")]
+    started, code = time.time(), checkout_state()
+    tier = TIERS[settings.get("tier", "laptop")]
     if tier.spatial_dims == 3 and best_device() == "cpu":
         raise StudyError(
             "sim_to_real_3d", "volumes at 1 mm need a CUDA GPU, none is there", "Run it on one"
@@ -100,6 +101,7 @@ def measure(settings: dict, place: Workplace) -> dict:
         data="phantoms only",
         best_epoch=fit.best_epoch,
         training_seconds=fit.curve[-1]["seconds"],
+        **code,
     )
     result = {"curve": fit.curve, "best_epoch": fit.best_epoch}
     for name, patients in test.items():
@@ -157,7 +159,7 @@ def _ship(model, save_model) -> None:
 
 STUDY = Study(
     name="sim_to_real",
-    question="How well does a network that saw nothing but phantoms segment real scans?",
+    question="How well does a network of randomised phantoms segment phantoms it never saw?",
     cells=(SETTINGS,),
     measure=measure,
     hours=3.0,

@@ -34,7 +34,7 @@ class Segmented:
     predicted
         ``(X, Y, Z)`` canonical labels, the network's.
     labels
-        The same, the expert's, or None.
+        The same, the reference (an expert's, or the phantom's own), or None.
     spacing
         Voxel edges, mm.
     about
@@ -50,7 +50,7 @@ class Segmented:
 
 
 class PredictionViewer(TwinBox):
-    """Leaf through patients and slices: the scan, the expert's outline, the network's.
+    """Leaf through patients and slices: the scan, the reference, the network's answer.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ class PredictionViewer(TwinBox):
         self._text.value = f"<div role='status'>{self.describe()}</div>"
 
     def draw(self) -> Image.Image:
-        """Compose the picture: scan, expert, network."""
+        """Compose the picture: scan, reference, network."""
         patient, index = self._patients[self.shown["patient"]], self.shown["index"]
         (x0, x1), (y0, y1), _ = self._field
         height = round(_SIDE * (y1 - y0) * patient.spacing[1] / ((x1 - x0) * patient.spacing[0]))
@@ -159,10 +159,10 @@ class PredictionViewer(TwinBox):
         channel = SEQUENCES.index(self.shown["sequence"])
         section = patient.image[channel][x0:x1, y0:y1, index]
         grey = slices.to_grey(slices.picture_array(section, "axial", True), self._windows[channel])
-        panes = (("scan", None), ("expert", patient.labels), ("network", patient.predicted))
+        panes = (("scan", None), ("reference", patient.labels), ("network", patient.predicted))
         for number, (name, labels) in enumerate(panes):
             left = number * _PITCH + slices.EDGE
-            missing = name == "expert" and labels is None
+            missing = name == "reference" and labels is None
             layers = self._layers(labels)
             pane = slices.paint(grey, layers, (_SIDE, height), 0.6, outline=False)
             canvas.paste(Image.fromarray(pane), (left, _HEAD))
@@ -185,15 +185,15 @@ class PredictionViewer(TwinBox):
     def describe(self) -> str:
         """Say in words what the picture shows; also its alt text."""
         shown, patient = self.shown, self._patients[self.shown["patient"]]
-        text = f"{patient.name}, {shown['sequence']}, axial slice {shown['index']}: scan, expert's"
-        text += " segmentation and the network's side by side. "
+        text = f"{patient.name}, {shown['sequence']}, axial slice {shown['index']}: scan, reference"
+        text += " and the network's segmentation side by side. "
         if shown["dice"]:
             text += "Dice of the whole patient: "
             text += ", ".join(f"{region} {value:.2f}" for region, value in shown["dice"].items())
             text += ". "
         parts = []
         for region, (mine, due) in shown["area_cm2"].items():
-            true = "" if due is None else f" (expert {due:.1f})"
+            true = "" if due is None else f" (reference {due:.1f})"
             parts.append(f"{region} {mine:.1f}{true}")
         text += f"Area in this slice, square centimetres: {', '.join(parts)}."
         return f"{text} {patient.about}".strip()

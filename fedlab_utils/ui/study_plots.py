@@ -45,10 +45,10 @@ def more_patients(rows: Sequence[dict]) -> Picture:
         told.append(f"{region} {mean[0]:.2f} to {mean[-1]:.2f}")
     ax.set_xscale("log", base=2)
     ax.set_xticks(list(groups), [str(n) for n in groups])
-    ax.set(xlabel="training patients", ylabel="Dice on test patients", ylim=(0, 1))
+    ax.set(xlabel="training phantoms", ylabel="mean Dice on test phantoms, 2 mm grid", ylim=(0, 1))
     ax.legend()
-    note = provenance_note(rows)
-    ax.set_title(note, fontsize=9)
+    note = provenance_note([row for group in groups.values() for row in group])
+    ax.set_title(note, fontsize=9, wrap=True)
     alt = (
         f"Dice against {min(groups)} to {max(groups)} training patients: {', '.join(told)}. {note}."
     )
@@ -100,21 +100,29 @@ def which_sequence(rows: Sequence[dict]) -> Picture:
             best.append(f"{region}: best alone is {max(alone)[1]} ({max(alone)[0]:.2f})")
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
-    ax.set(xlabel="Dice on test patients", ylabel="input sequences", xlim=(0, 1))
+    ax.set(xlabel="mean Dice on test phantoms, 2 mm grid", ylabel="input sequences", xlim=(0, 1))
     ax.grid(axis="x", alpha=0.3)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    note = provenance_note(rows)
-    ax.set_title(note, fontsize=9)
+    note = provenance_note([row for group in groups.values() for row in group])
+    ax.set_title(f"{most} training phantoms; {note}", fontsize=9, wrap=True)
     return figure(fig, f"Dice per region for each choice of sequences. {'; '.join(best)}. {note}.")
 
 
 def provenance_note(rows: Sequence[dict]) -> str:
     """Say in a line that a figure is recorded, on how many seeds, when, where, at which commit."""
-    seeds = len({row["settings"]["seed"] for row in rows})
-    last = max((row["provenance"] for row in rows), key=lambda p: p["date"])
+    points: dict[tuple, int] = {}
+    for row in rows:
+        told = row["settings"]
+        key = (told["patients"], *told["sequences"])
+        points[key] = points.get(key, 0) + 1
+    few, many = min(points.values()), max(points.values())
+    seeds = f"{few}" if few == many else f"{few} to {many}"
+    told = [row["provenance"] for row in rows]
+    devices, commits = (", ".join(sorted({str(p[k]) for p in told})) for k in ("device", "commit"))
     return (
-        f"recorded, {seeds} seed{'s' * (seeds > 1)}, {last['date'][:10]}, {last['device']}, "
-        f"commit {last['commit']}; 95 % intervals over seeds and patients"
+        f"recorded until {max(p['date'] for p in told)[:10]}, {seeds} seed"
+        f"{'s' * (many > 1)} a point, {devices}, commit {commits}; "
+        "95 % intervals over seeds and patients"
     )
 
 

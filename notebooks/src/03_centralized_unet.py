@@ -7,17 +7,17 @@
 # %% [markdown]
 # # How well does a network do when it may see every patient?
 #
-# Before patients are divided over hospitals, they should be in one place once. A network trained on all of them together is the
-# **baseline**: whatever federation, privacy or a bad connection cost later is measured against it. And a method that falls short of a poor
+# Before we divide patients over hospitals, we train once as if they were in one place. A network trained on all of them together is the
+# **baseline**: whatever federation, privacy or a bad connection cost later is measured against it. A method that comes close to a poor
 # baseline has shown nothing, so the baseline deserves care.
 #
 # When you are done you can
 #
 # - say what each part of a U-Net is for, and what shape the image has there,
 # - write the loss that segmentation is trained with, and say why it counts patients and not slices,
-# - write a training step, the line that every later method changes,
+# - write a training step, which the later methods change,
 # - read Dice and HD95 per region, and not be fooled by a mean,
-# - judge what a network that has never seen a real patient makes of one.
+# - judge what a network that has never seen a real patient makes of one (with your own data).
 
 # %%
 import numpy as np
@@ -46,13 +46,14 @@ cohort, _ = open_patients(at_most=1)
 # ## The patients
 #
 # Training, validation and test patients are three different groups, and each has one job. The network learns from the first. The second decides
-# which epoch's weights to keep. The third is looked at once, at the end. A score on patients that took part in a choice is too good.
+# which epoch's weights to keep. The third is looked at once, at the end. A score on patients that took part in a choice tends to be too good.
 #
-# This lesson takes at most 60 patients, so that it stays within a minute and a half.
+# This lesson takes at most 60 scans, drawn at random, so that all computing takes about a minute and a half.
 
 # %% tags=["check-output"]
 laptop = PreprocessSettings(spacing=2.0)
-some = cohort.subset(sorted(case.case_id for case in cohort)[:60])
+ids = sorted(case.case_id for case in cohort)
+some = cohort.subset(np.random.default_rng(3).permutation(ids)[:60].tolist())
 unusable = {problem.case for problem in build_cache(some.cases, laptop)}
 some = some.subset(case.case_id for case in some if case.case_id not in unusable)
 split = split_patients(some, (0.6, 0.15, 0.25), seed=3)
@@ -66,7 +67,7 @@ print(f"{len(train)} scans to train on, {len(validation)} to validate, {len(test
 # ## The U-Net, block by block
 #
 # To say whether a voxel is tumour, one must see it closely (where exactly is the edge?) and from afar (is this bright spot the ventricle?). A
-# **U-Net** (Ronneberger et al., 2015) does both. On the way down it halves the resolution four times, and each time looks for more kinds
+# **U-Net** (Ronneberger et al., 2015) does both. On the way down it halves the resolution four times, and the first three times looks for more kinds
 # of things: more *channels*. On the way up it doubles the resolution again, and at each scale takes back what the way down saw there (the
 # *skip connections*), so that fine detail need not squeeze through the narrow bottom.
 #
@@ -76,11 +77,11 @@ print(f"{len(train)} scans to train on, {len(validation)} to validate, {len(test
 from fedlab_utils.segmentation import make_unet
 
 network = make_unet(seed=0)
-middle = int(np.argmax((train[0].labels > 0).sum((0, 1))))
-size = (64, 80)
+fullest = int(np.argmax((train[0].labels > 0).sum((0, 1))))
+size = (64, 80)  # unequal edges, so that no axis is mistaken for the other; training uses 96 x 96
 from fedlab_utils.data.datasets import centred
 
-image = torch.from_numpy(centred(np.asarray(train[0].image[..., middle], np.float32), size))[None]
+image = torch.from_numpy(centred(np.asarray(train[0].image[..., fullest], np.float32), size))[None]
 seen = {}
 for name, block in network.named_children():
     block.register_forward_hook(lambda _, __, out, name=name: seen.update({name: out.detach()}))
@@ -93,12 +94,13 @@ for name, out in seen.items():
     print(f"{name:12} {out.shape[1]:8} {out.shape[2]:>5} x {out.shape[3]:<3} {weights:10,}")
 
 # %% [markdown]
-# `conv_0` to `down_4` is the way down, `upcat_4` to `upcat_1` the way up, and `final_conv` makes three numbers of each pixel. Most weights sit at the
-# bottom, where the image is smallest: they decide *what* is there, while the cheap blocks at the top decide *where*.
+# `conv_0` to `down_4` is the way down, `upcat_4` to `upcat_1` the way up, and `final_conv` makes three numbers of each pixel. Four fifths of the weights are
+# in the three coarsest blocks (`down_3`, `down_4`, `upcat_4`), which see far around each pixel. The blocks at the top have few weights but many pixels, so
+# most of the computing is done there.
 #
-# Each convolution is followed by **instance normalisation**: each channel of each image is brought to mean 0 and deviation 1. Many networks
-# normalise over the whole batch instead and keep running averages. We do not, for a reason that will matter in lesson 04: those averages are
-# data of a hospital, and averaging them over hospitals breaks the network.
+# Each 3 x 3 convolution is followed by **instance normalisation** (Ulyanov et al., 2016): each channel of each image is brought to mean 0 and deviation 1,
+# then scaled and shifted by two learned numbers. Many networks normalise over the whole batch instead and keep running averages. We do not, for a reason that will
+# matter in lesson 04: those averages are data of a hospital, and averaging them over hospitals can harm the network badly where their images differ.
 #
 # ### Three outputs, not four classes
 #
@@ -172,15 +174,15 @@ def my_regions_to_labels(probability):
 # %% [markdown]
 # ## What to minimise
 #
-# Dice counts voxels that are in or out; a network says 0.7. **Soft Dice** (Milletari et al., 2016) puts the probabilities in the place of the masks:
+# Dice counts voxels that are in or out; a network says 0.7. **Soft Dice** puts the probabilities in the place of the masks (after Milletari et al., 2016, who square below the line and add nothing):
 #
 # $$D = \frac{2\sum p\,t + 1}{\sum p + \sum t + 1}$$
 #
-# with $p$ the probability and $t$ the truth (0 or 1) of each pixel. The 1 above and below lets a region that is empty in both count as a
-# perfect 1 rather than 0 / 0. Unlike the Dice of masks it has a slope: a little more probability in the right place makes it a little better.
+# with $p$ the probability and $t$ the truth (0 or 1) of each pixel. The 1 above and below avoids
+# 0 / 0: where the truth is empty, $D$ nears 1 once the *sum* of all probabilities is far below 1. Unlike the Dice of masks it has a slope: a little more probability in the right place makes it a little better.
 #
-# Over what should the sum run? Over all slices **of one patient**, and not beyond. A Dice of each slice by itself would punish a single wrong
-# pixel in a slice without tumour as harshly as missing a whole tumour. A Dice over the whole batch would mix patients: what patient A's
+# Over what should the sum run? Over all slices **of one patient** that are in the batch (here four, half of them drawn among those with tumour), and not
+# beyond. With a Dice of each slice by itself, one wrong pixel in a slice without tumour would already cost 1/2, half as much as missing a whole tumour. A Dice over the whole batch would mix patients: what patient A's
 # gradient is would depend on who else is in the batch. In lesson 08 we promise each patient privacy, and that promise needs a gradient of their own.
 
 
@@ -237,7 +239,8 @@ def my_soft_dice(probability, target):
 
 
 # %% [markdown]
-# The package's loss is 1 minus this, plus the *cross entropy*, which keeps a slope for each single voxel where the Dice is nearly flat. Read it:
+# The network's raw outputs, *logits*, become probabilities by $p = 1/(1+e^{-z})$, the *sigmoid*. The package's loss is 1 minus the soft Dice, plus the *cross entropy*
+# $-t\log p-(1-t)\log(1-p)$, averaged over pixels, which keeps a slope for each single pixel where the Dice is nearly flat. The sum of the two is the field's usual choice (Isensee et al., 2021). Read it:
 
 # %%
 from fedlab_utils.segmentation import dice_ce_loss
@@ -247,8 +250,8 @@ show_source(dice_ce_loss)
 # %% [markdown]
 # ## One step
 #
-# Training is one small thing done a thousand times. Take a batch; let the network answer; measure how wrong it is; find out for each weight
-# in which direction the error falls (`backward`); move all weights a little that way (`optimiser.step`). The gradients of a
+# A *batch* is the few slices of one step, an *epoch* one pass over the patients. Training is one small thing done some hundred times. Take a batch; let the network answer; measure how wrong it is; find out for each weight
+# in which direction the error falls (`backward`); move all weights a little that way (`optimiser.step`; AdamW, the optimiser here, chooses the stride for each weight). The gradients of a
 # step are *added* to what is stored, so the store must be emptied first.
 
 
@@ -258,7 +261,7 @@ def my_training_step(model, optimiser, batch):
 
     batch: dict with image (B, 4, X, Y), target (B, 3, X, Y) and patient (B,), the number of each slice's patient.
     The error is the mean over patients of dice_ce_loss(logits, target, patient), which gives one number per patient.
-    The model must be in training mode. Return the error as a plain number.
+    The model must be in training mode (networks with dropout or batch statistics behave differently in it). Return the error as a plain number.
     """
     # BEGIN SOLUTION: training mode, empty gradients, forward, loss, backward, step
     model.train()
@@ -287,7 +290,7 @@ def my_training_step(model, optimiser, batch):
     return loss.item()
 
 
-# %% wrong="training_step" diagnosis="did not change"
+# %% wrong="training_step" diagnosis="missing or out of place"
 def my_training_step(model, optimiser, batch):
     model.train()
     optimiser.zero_grad()
@@ -316,8 +319,8 @@ def my_training_step(model, optimiser, batch):
 
 
 # %% [markdown]
-# The package does these same lines in `local_update`, with one addition: *corrections*. FedProx adds a term to the loss, SCAFFOLD changes
-# the gradient, and neither copies the loop.
+# The package does these same lines in `local_update`, with the learning rate's schedule, the device and the precision taken care of, and with
+# *corrections*: FedProx adds a term to the loss, SCAFFOLD changes the gradient, and neither copies the loop.
 
 # %%
 from fedlab_utils.segmentation import local_update
@@ -327,8 +330,8 @@ show_source(local_update)
 # %% [markdown]
 # ## Train
 #
-# Half a minute on two cores, with a network of half the width (8 channels at the top), so that it goes through enough batches. The learning rate rises for a moment and then falls to 0 along half a cosine, so that the weights come to rest. The epoch
-# with the best mean Dice on the validation patients is kept. Watch how WT, large and bright, comes first, and ET, a thin rim, last.
+# Half a minute on two cores, with a network of half the width (8 channels at the top), so that 288 steps fit; augmentation is off, since it pays only in longer training. The learning rate rises for a moment and then falls to 0 along half a cosine, so that the weights come to rest. The epoch
+# with the best mean Dice on the validation patients is kept. Which region comes first?
 
 # %%
 from fedlab_utils.data import TIERS
@@ -358,25 +361,30 @@ with TrainingCurve() as curve:
 # ## How good is it?
 #
 # Now the test patients, at the resolution of their files. **Dice** says how much of the volume is right. **HD95** says how far the outline is off, in
-# millimetres: of the distances from each surface to the other, the 95th percentile (the larger of the two directions, as MONAI defines it). A
-# stray speck far away hardly touches the Dice and ruins the HD95. Where a region is missed altogether, HD95 counts the diagonal of the scan,
-# 373 mm; where it is rightly absent, Dice counts 1 and HD95 0.
+# millimetres: of the distances from each surface voxel to the other surface, the 95th percentile (the larger of the two directions, as MONAI defines it), not the maximum, so that a
+# lone speck does not show. A stray piece that makes up more than 5 % of a region's surface ruins it, though the Dice hardly falls. Where a region is missed or invented altogether, HD95 counts
+# the diagonal of a BraTS scan, 373 mm; where it is rightly absent, Dice counts 1 and HD95 0.
+#
+# Before scoring, connected pieces smaller than a tenth of the largest are left out. The curve above did not do so, and it was measured on the network's own grid.
 
 # %%
 from fedlab_utils.segmentation import evaluate_model
 
 scores = evaluate_model(fit.model, some.subset(split.test), precision=fast_precision())
 print(scores.as_text(institutions=False))
-print("\nDice by hospital        ET     TC     WT")
+if scores.institutions():
+    print("\nDice by hospital        ET     TC     WT")
 for hospital in scores.institutions():
-    dice = [scores.mean(hospital)[region]["dice"] for region in ("ET", "TC", "WT")]
+    means = scores.mean(hospital)
+    dice = [means[region]["dice"] for region in ("ET", "TC", "WT")]
     print(
         f"{hospital}, {dice[0].patients:2} patients   ", "  ".join(f"{d.mean:5.2f}" for d in dice)
     )
 
 # %% [markdown]
-# The numbers in brackets are 95 % bootstrap intervals: how much the mean would move had other patients of the same kind come. With so few test patients they are wide.
-# Do not believe a method that is better by less than that, unless both were compared on the same patients, in pairs.
+# The numbers in brackets are 95 % bootstrap intervals: how much the mean would move had other patients of the same kind come. They leave out the luck of training: another seed
+# gives another network. With so few patients they are wide, and still a little too narrow. Compare two methods on the same patients, in pairs, with several seeds, and ask whether the interval of the *difference*
+# leaves out 0. Mind the mean of HD95: one missed patient in 15 adds 25 mm to it. And with a few patients in each hospital, the second table ranks nobody.
 #
 # A mean hides people. Here are the patients with the best and the worst mean Dice. *Before you read on, leaf through the worst one: what did the network take for tumour, or miss?*
 
@@ -393,8 +401,8 @@ PredictionViewer(
 )
 
 # %% [markdown]
-# Two things usually stand behind the worst case. Either the tumour is small, so that a few voxels decide, or the patient has no enhancing
-# tumour at all: then a single voxel of predicted ET turns a Dice of 1 into 0. That is a property of the measure as much as of the network, and the
+# Look for two things in the worst case. Either the tumour is small, so that a few voxels decide, or the patient has no enhancing
+# tumour at all: then a single voxel of predicted ET turns a Dice of 1 into 0. (If neither holds, look for an artefact, a tumour of low contrast or an unusual scanner.) That is a property of the measure as much as of the network, and the
 # reason to read cases and not only means (Maier-Hein et al., 2024).
 
 # %% [markdown] quiz="empty-region"
@@ -410,7 +418,7 @@ PredictionViewer(
 # %% [markdown]
 # ## Which sequence carries which region?
 #
-# A hospital may lack a sequence. What does it lose? The next figure takes many trainings, so it is **recorded**: each point is the mean over
+# A hospital may lack a sequence. What does each sequence tell alone, and in pairs? The next figure takes many trainings, so it is **recorded**: each point is the mean over
 # seeds and test phantoms, trained by `python -m fedlab_utils study pooled_training`.
 
 # %%
@@ -421,8 +429,8 @@ recorded = read_rows("pooled_training")
 which_sequence(recorded)
 
 # %% [markdown]
-# Without T1ce, ET has little to go by: contrast agent is the only thing that tells enhancing tumour from the rest. FLAIR, where fluid is dark and oedema
-# bright, carries the whole tumour. A federation in which one hospital has no T1ce therefore cannot simply average: lesson 05 comes back to that.
+# Enhancement is defined on T1 before and after contrast agent: without T1ce a network can only guess ET from place and shape. FLAIR shows free fluid such as CSF dark and
+# oedema bright; read off the figure whether it leads for WT, or T2 does as well. What one network for all should do when a hospital has no T1ce is a question of lesson 05.
 #
 # And what do more patients bring? All trainings below took the same number of steps.
 
@@ -430,29 +438,28 @@ which_sequence(recorded)
 more_patients(recorded)
 
 # %% [markdown]
-# This curve is the whole case for federation. A hospital with eight patients stands at its left end; all hospitals together stand at the
-# right. The difference is what is to be gained *if* they could train together without giving the patients away.
+# The curve shows one part of the case for federation: numbers. Its patients are drawn from all hospitals, even where there are only eight. A single hospital also has only its own
+# scanner and its own kind of patients; lesson 04 measures what that costs.
 #
 # ## From phantoms to a real patient
 #
 # The course ships a network, `data/models/phantom_2d.safetensors`, that was trained on phantoms alone. Its training set did not try to look
-# like one scanner; it was drawn so wildly (contrast, resolution, noise, shading) that a real scan is, with luck, just one more draw.
-# This is called *domain randomisation* (Billot et al., 2023). Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on your own.
+# like one scanner: contrast, resolution, noise and shading were varied far beyond one hospital, around physically plausible values, so that a real scan is, with luck, just one more draw.
+# This is called *domain randomisation* (Tobin et al., 2017; SynthSeg, Billot et al., 2023, goes further and draws contrasts freely). Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on your own. Without it the cell shows phantoms, and its numbers say nothing about real scans; no score on real patients is recorded here.
 
 # %%
 from fedlab_utils.course.gallery import origin, shipped_model
 
 phantom_trained = shipped_model()
 print(origin(phantom_trained.provenance))
-few = some.subset(split.test[:5])
-about = evaluate_model(phantom_trained, few, flip=True, precision=fast_precision())
+about = evaluate_model(phantom_trained, some.subset(split.test), precision=fast_precision())
 print(about.as_text(institutions=False))
-PredictionViewer(segmented(phantom_trained, [few.load(few.cases[0].case_id)]))
+PredictionViewer(segmented(phantom_trained, [some.load(split.test[0])]))
 
 # %% [markdown]
 # On a real case look at three things. Is the whole tumour there? Does the core sit where T1ce shows a rim? And what was taken for tumour that is
-# none: the bright edge of the ventricles, a vessel? No clinic should use this network. But it is a fair starting point: in the privacy lessons a
-# network that has learnt from public phantoms needs far less from real patients.
+# none: the bright edge of the ventricles, a vessel? No clinic should use this network. But it is a fair starting point: a
+# network that has learnt from public phantoms may need less from real patients; the privacy lessons measure how much.
 #
 # The gallery below needs no data of yours: a few phantom patients with what the shipped networks make of them.
 
@@ -465,12 +472,13 @@ PredictionViewer(open_gallery())
 # ## Keep the baseline
 #
 # The score of your own training is written to a small file, with the test cases it belongs to. The federated lessons compare with it, on the same patients.
+# It is the baseline of a half-minute training, not the best that is possible: a federated method must be given the same network, data and number of steps.
 
 # %%
 from fedlab_utils.course.baseline import save_baseline
 
 baseline = save_baseline(
-    scores, cohort.description, "laptop", len(split.train), fit.curve[-1]["seconds"]
+    scores, cohort.description, "laptop", len(split.train), fit.curve[-1]["seconds"], settings
 )
 print("mean Dice:", {region: round(row["dice"], 3) for region, row in baseline.mean.items()})
 
@@ -478,8 +486,8 @@ print("mean Dice:", {region: round(row["dice"], 3) for region, row in baseline.m
 # ## What you have learnt
 #
 # - A U-Net sees closely and from afar; its outputs are three nested yes-or-no questions.
-# - Loss, split, weights and error bars count patients.
-# - One loop trains everything; what follows in the course changes a line of it.
+# - Loss, split and error bars count patients.
+# - What follows in the course is mostly small changes to this one training step.
 # - The baseline stands. From now on nobody has all the patients.
 
 # %%
@@ -493,4 +501,5 @@ progress_board()
 # - L. Maier-Hein et al., Metrics reloaded: recommendations for image analysis validation. Nature Methods 21, 2024. doi:10.1038/s41592-023-02151-z
 # - F. Milletari, N. Navab, S.-A. Ahmadi, V-Net: fully convolutional neural networks for volumetric medical image segmentation. 3DV 2016. arXiv:1606.04797
 # - O. Ronneberger, P. Fischer, T. Brox, U-Net: convolutional networks for biomedical image segmentation. MICCAI 2015. arXiv:1505.04597
+# - J. Tobin et al., Domain randomization for transferring deep neural networks from simulation to the real world. IROS 2017. arXiv:1703.06907
 # - D. Ulyanov, A. Vedaldi, V. Lempitsky, Instance normalization: the missing ingredient for fast stylization. 2016. arXiv:1607.08022

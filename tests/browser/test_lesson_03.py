@@ -71,13 +71,13 @@ def test_the_gallery_s_numbers_are_those_of_its_files(lesson_03: OpenNotebook) -
             assert float(re.search(rf"{region} (\d\.\d\d)[,.]", words)[1]) == pytest.approx(
                 dice, abs=0.0051
             )
-            areas = re.search(rf"{region} (\d+\.\d) \(expert (\d+\.\d)\)", words)
+            areas = re.search(rf"{region} (\d+\.\d) \(reference (\d+\.\d)\)", words)
             for said, mask in zip(areas.groups(), (b, a), strict=True):
                 assert float(said) == pytest.approx(mask[..., index].sum() * 0.04, abs=0.051)
 
 
 def test_the_coloured_surfaces_are_as_large_as_the_masks(lesson_03: OpenNotebook) -> None:
-    """Expert and network each in their own pane, the scan without any colour."""
+    """Reference and network each in their own pane, the scan without any colour."""
     viewer = lesson_03.widget("Patient", "Slice")
     option = viewer.locator(".widget-dropdown select").first.locator("option").first.inner_text()
     lesson_03.choose(viewer, "Patient", option)

@@ -8,7 +8,7 @@ import pytest
 
 from fedlab_utils.course.baseline import baseline_path, load_baseline, save_baseline
 from fedlab_utils.errors import CourseError
-from fedlab_utils.segmentation import Evaluation
+from fedlab_utils.segmentation import Evaluation, FitSettings
 
 
 def evaluation() -> Evaluation:
@@ -22,18 +22,20 @@ def evaluation() -> Evaluation:
 
 def test_what_was_kept_is_read_back() -> None:
     assert load_baseline() is None
-    kept = save_baseline(evaluation(), "two phantoms", "laptop", 36, 30.04)
+    kept = save_baseline(evaluation(), "two phantoms", "laptop", 36, 30.04, FitSettings(epochs=3))
     assert load_baseline() == kept
     assert kept.test_cases == ("a", "b")
     assert kept.dice["b"] == {"ET": 0.9, "TC": 0.9, "WT": 0.9}
     assert kept.mean["WT"]["dice"] == pytest.approx(0.7)
     assert kept.mean["WT"]["hd95"] == pytest.approx(3.0)
     assert (kept.train_patients, kept.seconds) == (36, 30.0)
+    assert kept.settings["epochs"] == 3
+    assert kept.settings["unet"]["width"] == 16
 
 
 def test_a_later_one_replaces_an_earlier_one() -> None:
-    save_baseline(evaluation(), "first", "laptop", 1, 1.0)
-    save_baseline(evaluation(), "second", "laptop", 1, 1.0)
+    save_baseline(evaluation(), "first", "laptop", 1, 1.0, FitSettings())
+    save_baseline(evaluation(), "second", "laptop", 1, 1.0, FitSettings())
     assert load_baseline().data == "second"
 
 
@@ -50,4 +52,4 @@ def test_a_damaged_file_names_itself_and_the_way_out(content: str) -> None:
 def test_a_folder_in_its_place_is_reported() -> None:
     baseline_path().mkdir(parents=True)
     with pytest.raises(CourseError, match="cannot be written"):
-        save_baseline(evaluation(), "x", "laptop", 1, 1.0)
+        save_baseline(evaluation(), "x", "laptop", 1, 1.0, FitSettings())

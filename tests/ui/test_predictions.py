@@ -93,7 +93,7 @@ def test_the_overlay_lies_where_the_label_lies() -> None:
 def test_without_truth_nothing_is_scored_and_the_pane_says_so() -> None:
     viewer = PredictionViewer([patient("p", labelled=False)])
     assert viewer.shown["dice"] == {}
-    assert "expert" not in viewer.describe().split("Area", 1)[1]
+    assert "reference" not in viewer.describe().split("Area", 1)[1]
 
 
 def test_it_opens_on_the_slice_with_the_most_tumour() -> None:

@@ -73,6 +73,8 @@ def soft_dice(answer: Answer) -> str:
             target[:, 0] = 0
         given = torch.tensor(probability, requires_grad=True), torch.tensor(target)
         got = answer.given(*given)
+        if not np.array_equal(given[1].numpy(), target):
+            raise Wrong("You change `target`, which the caller still needs: make new tensors.")
         _judge_soft_dice(got, probability, target)
         _judge_gradient(got, given[0], target)
     return "Its slope does not vanish where prediction and truth do not meet yet: that is its use."
@@ -103,10 +105,16 @@ def _judge_soft_dice(got: object, p: np.ndarray, t: np.ndarray) -> None:
         "The 1 is missing above and below: a region that is empty in both would give 0 / 0": (
             2 * shared / total
         ),
-        "The shared part counts twice": ratio(shared / 2, total),
+        "The 2 before the shared sum is missing": ratio(shared / 2, total),
         "You divide by the union; Dice divides by the sum of both": (shared + 1)
         / (total - shared + 1),
         "That is the loss, 1 - Dice; the Dice itself is due": 1 - ratio(shared, total),
+        "The input is a probability already; you apply the sigmoid again": ratio(
+            (_sigmoid(p) * t).sum(every), (_sigmoid(p) + t).sum(every)
+        ),
+        "You take means; with a 1 above and below only sums are right": ratio(
+            shared / p[:, 0].size, total / p[:, 0].size
+        ),
         "You square the probabilities below, as Milletari's paper does; here they are summed as "
         "they are": ratio(shared, (p**2 + t**2).sum(every)),
     }
@@ -114,6 +122,10 @@ def _judge_soft_dice(got: object, p: np.ndarray, t: np.ndarray) -> None:
         raise Wrong("Return three numbers, one for each region, not their mean.")
     value = as_array(got.detach().numpy(), (3,))
     judge(value, ratio(shared, total), mistakes, case=f"a patient of {len(p)} slices", **_NEAR)
+
+
+def _sigmoid(values: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-values))
 
 
 def _judge_gradient(got: torch.Tensor, probability: torch.Tensor, target: np.ndarray) -> None:
@@ -139,17 +151,25 @@ def training_step(answer: Answer) -> str:
     if not got["training"]:
         raise Wrong(
             "The model is in evaluation mode during your step: call `model.train()` first. Dropout "
-            "and batch statistics would behave differently."
+            "and batch statistics behave differently in it. This network has neither; your step "
+            "should serve any."
         )
     if np.array_equal(got["weights"][0], got["before"]):
-        raise Wrong("The weights did not change. Call `optimiser.step()` after the backward pass.")
+        raise Wrong(
+            "The weights did not change. In this order: `optimiser.zero_grad()`, "
+            "`loss.backward()`, `optimiser.step()`; one is missing or out of place."
+        )
     for number, (mine, due) in enumerate(zip(got["weights"], want["weights"], strict=True)):
         named = {text: slip["weights"][number] for text, slip in mistakes.items()}
         judge(mine, due, named, case=f"the weights after step {number + 1}", **_NEAR)
     for number, (mine, due) in enumerate(zip(got["losses"], want["losses"], strict=True)):
+        if type(mine).__module__ == "torch":
+            raise Wrong(
+                "You return a tensor, which keeps the whole graph in memory: `return loss.item()`."
+            )
         loss = as_number(mine, "Your function")
         judge(loss, due, {}, case=f"the loss that step {number + 1} returns", **_NEAR)
-    return "Six lines, and FedProx, SCAFFOLD or privacy change one of them each."
+    return "FedProx and SCAFFOLD each add to one of these lines; privacy takes `backward` apart."
 
 
 def _three_steps(step) -> dict:

@@ -22,7 +22,7 @@ _CSF_T1_MS = 4250.0
 
 
 def random_scanner(rng: np.random.Generator) -> Scanner:
-    """Draw a scanner: any sequence, resolution, noise and shading that a hospital might use."""
+    """Draw a scanner from a wide range of sequences, resolutions, noise and shading."""
 
     def shape() -> dict[str, float]:
         thin = rng.random() < 0.4

@@ -92,3 +92,39 @@ def test_slips_of_the_step_get_their_name() -> None:
     assert "mean" in message_to("training_step", summed)
     assert "one number" in message_to("training_step", returns_nothing)
     assert "twice" in message_to("training_step", two_steps)
+
+
+def test_a_tensor_a_missing_backward_and_a_changed_target_are_told_apart() -> None:
+    def a_tensor(model, optimiser, batch):
+        model.train()
+        optimiser.zero_grad()
+        loss = dice_ce_loss(model(batch["image"]), batch["target"], batch["patient"]).mean()
+        loss.backward()
+        optimiser.step()
+        return loss
+
+    def emptied_too_late(model, optimiser, batch):
+        model.train()
+        loss = dice_ce_loss(model(batch["image"]), batch["target"], batch["patient"]).mean()
+        loss.backward()
+        optimiser.zero_grad()
+        optimiser.step()
+        return loss.item()
+
+    def changes_target(p, t):
+        result = dice_by_flattening(p, t.clone())
+        t *= 0
+        return result
+
+    def twice_squashed(p, t):
+        return dice_by_flattening(torch.sigmoid(p), t)
+
+    def means(p, t):
+        shared, total = ((x).mean((0, 2, 3)) for x in (p * t, p + t))
+        return (2 * shared + 1) / (total + 1)
+
+    assert "loss.item()" in message_to("training_step", a_tensor)
+    assert "out of place" in message_to("training_step", emptied_too_late)
+    assert "change `target`" in message_to("soft_dice", changes_target)
+    assert "sigmoid again" in message_to("soft_dice", twice_squashed)
+    assert "only sums" in message_to("soft_dice", means)
