@@ -432,14 +432,15 @@ which_sequence(recorded)
 # Enhancement is defined on T1 before and after contrast agent: without T1ce a network can only guess ET from place and shape. FLAIR shows free fluid such as CSF dark and
 # oedema bright; read off the figure whether it leads for WT, or T2 does as well. What one network for all should do when a hospital has no T1ce is a question of lesson 05.
 #
-# And what do more patients bring? All trainings below took the same number of steps.
+# And what do more patients bring? All trainings below took the same number of steps, with patients drawn from all hospitals.
 
 # %%
 more_patients(recorded)
 
 # %% [markdown]
-# The curve shows one part of the case for federation: numbers. Its patients are drawn from all hospitals, even where there are only eight. A single hospital also has only its own
-# scanner and its own kind of patients; lesson 04 measures what that costs.
+# Look before you believe: at this number of steps the curve is flat. Eight phantoms, augmented, teach the network as much as sixty-four. Phantoms are made by
+# one recipe, and a short training uses up what a few of them can tell; of real tumours no eight hold all kinds. So numbers alone are no reason to federate *here*.
+# What a single hospital lacks besides numbers is other hospitals: its patients all come from its own scanner. Lesson 04 measures what that costs.
 #
 # ## From phantoms to a real patient
 #
