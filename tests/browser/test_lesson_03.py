@@ -50,7 +50,7 @@ def test_the_curve_in_the_page_holds_the_training_s_own_rows(lesson_03: OpenNote
 
 def _files(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Truth and prediction of a gallery patient, read by nibabel, in RAS."""
-    case, model = name.split(", ")
+    case, model = name.replace("\xa0", " ").split(", ")  # ipywidgets keeps spaces from breaking
     (truth,) = GALLERY.glob(f"patients/**/{case}_seg.nii.gz")
     prediction = GALLERY / "predictions" / model / f"{case}.nii.gz"
     return tuple(np.rint(oracles.read_ras(path)) for path in (truth, prediction))
