@@ -32,6 +32,8 @@ from fedlab_utils.course import (
     show_source,
     solution,
 )
+from fedlab_utils.data.cohort import open_phantom
+
 from fedlab_utils.data import (
     PreprocessSettings,
     build_cache,
@@ -40,7 +42,11 @@ from fedlab_utils.data import (
     to_regions,
 )
 
-cohort, _ = open_patients(at_most=1)
+own, _ = open_patients(at_most=1)
+cohort = own
+if len(own.patients) < 20:
+    print("Too few patients to train on: the phantoms train, yours are segmented further below.")
+    cohort = open_phantom()
 
 # %% [markdown]
 # ## The patients
@@ -453,9 +459,10 @@ from fedlab_utils.course.gallery import origin, shipped_model
 
 phantom_trained = shipped_model()
 print(origin(phantom_trained.provenance))
-about = evaluate_model(phantom_trained, some.subset(split.test), precision=fast_precision())
+shown = some.subset(split.test) if cohort is own else own
+about = evaluate_model(phantom_trained, shown, precision=fast_precision())
 print(about.as_text(institutions=False))
-PredictionViewer(segmented(phantom_trained, [some.load(split.test[0])]))
+PredictionViewer(segmented(phantom_trained, [shown.load(shown.cases[0].case_id)]))
 
 # %% [markdown]
 # On a real case look at three things. Is the whole tumour there? Does the core sit where T1ce shows a rim? And what was taken for tumour that is
