@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlab_utils.data.case_files import CaseFiles
-from fedlab_utils.data.clinical_rows import index_by_case, key_of, take_out_ages
+from fedlab_utils.data.clinical_rows import add_row, index_by_case, key_of, take_out_ages
 from fedlab_utils.data.clinical_values import MAX_AGE, grade, number, resection, survival
 from fedlab_utils.data.csv_table import read_table
 from fedlab_utils.data.folders import open_root, walk
@@ -68,8 +68,9 @@ def read_clinical(
     -------
     One row per case, indexed by ``case_id``. ``grade`` (HGG or LGG; WHO grades 3 and 4 count as
     HGG), ``age`` in years, ``survival_days`` (until death, or until last seen alive where
-    ``survival_censored``), ``resection`` (GTR, STR, ...), ``institution``, ``sex`` (F or M), then
-    whatever else the tables hold. Where no table names the institution, the site in the case id.
+    ``survival_censored``; where that is empty, the table has a column of the status and does not
+    say it), ``resection`` (GTR, STR, ...), ``institution``, ``sex`` (F or M), then whatever else
+    the tables hold. Where no table names the institution, the site in the case id.
 
     Raises
     ------
@@ -96,8 +97,7 @@ def read_clinical(
         }
         problems_found += take_out_ages(path, found)
         for case_id, row in found.items():
-            for name, value in row.items():
-                collected[case_id].setdefault(name, value)
+            add_row(collected[case_id], row)
     if problems is None and problems_found:
         raise problems_found[0]
     if problems is not None:

@@ -65,8 +65,9 @@ def index_by_case(
 ) -> dict[str, dict[str, str]]:
     """Return the rows by case or patient, under common column names.
 
-    Rows that name no case are added to ``strange``, as long as the folder's own cases have ids
-    that can be told from such ones.
+    A row that gives days of survival in a table with a column for the status has a
+    ``survival_status``, empty where that cell is. Rows that name no case are added to ``strange``,
+    as long as the folder's own cases have ids that can be told from such ones.
     """
     wanted = {key_of(name) for case in cases for name in (case.case_id, case.patient_id)}
     matches = {name: sum(key_of(row.get(name, "")) in wanted for row in rows) for name in header}
@@ -91,9 +92,25 @@ def index_by_case(
         remedy = f"Correct what stands in the column {identifier}, or take these rows out"
         strange.append(ClinicalTableError(path.name, cause, remedy))
     by_key: dict[str, dict[str, str]] = {}
+    says_status = not set(ALIASES["survival_status"]).isdisjoint(header)
     for row in rows:
-        by_key.setdefault(key_of(row.pop(identifier, "")), _common_names(row, path))
+        known = by_key.setdefault(key_of(row.pop(identifier, "")), _common_names(row, path))
+        if says_status and "survival_days" in known:
+            known.setdefault("survival_status", "")
     return by_key
+
+
+def add_row(known: dict[str, str], row: dict[str, str]) -> None:
+    """Add to ``known`` what a table says of a case and no table before it said.
+
+    A status that is left open belongs to the days in its own row: it does not unsettle those of
+    another table, and another table may fill it.
+    """
+    other_days = "survival_days" in known
+    for name, value in row.items():
+        if name == "survival_status" and not value and other_days:
+            continue
+        known[name] = known.get(name) or value
 
 
 def _refuse_swallowed_rows(path: Path, rows: list[dict[str, str]], wanted: set[str]) -> None:

@@ -48,8 +48,10 @@ def survival(text: str | None, status: str | None) -> tuple[float | None, bool |
     text
         Days, or as BraTS 2020 has it ``ALIVE (361 days later)``.
     status
-        ``Deceased``, ``Lost to Follow-up``, 1 for dead and 0 for alive; None where the tables have
-        no such column, as those of BraTS, which then give days until death.
+        ``Deceased``, ``Lost to Follow-up``, 1 for dead and 0 for alive; empty where the table has
+        a column for it that does not say. None where the table has no such column, as those of
+        BraTS: their days are until death, unless the text says ALIVE (Bakas et al. 2018,
+        arXiv:1811.02629).
     """
     days = number(text)
     if days is None:

@@ -238,6 +238,36 @@ def test_a_status_that_nobody_knows_is_not_alive(tmp_path):
     assert table.survival_censored.tolist() == [False, pd.NA]
 
 
+@pytest.mark.parametrize("column", ["Survival_Status", "1-dead 0-alive"])
+def test_a_status_that_is_left_empty_is_not_dead(tmp_path, column):
+    names = [f"Brats18_2013_{number}_1" for number in range(2, 8)]
+    cells = ["1", "0", "", "Not Available", None, "NA"]
+    days = ["300", "300", "300", "300", "300", "ALIVE (300 days later)"]
+    rows = [
+        ",".join(filter(lambda cell: cell is not None, row))  # a row may end before the column
+        for row in zip(names, days, cells, strict=True)
+    ]
+    (tmp_path / "clinical.csv").write_text("\n".join([f"ID,Survival,{column}", *rows]) + "\n")
+    table = read_clinical(tmp_path, cases(*names))
+    assert table.survival_days.tolist() == [300] * 6
+    assert table.survival_censored.tolist() == [False, True, pd.NA, pd.NA, pd.NA, True]
+
+
+def test_a_status_counts_for_days_of_another_table_where_it_is_filled(tmp_path):
+    """BraTS's own table has no status and gives days until death."""
+    (tmp_path / "survival_data.csv").write_text(
+        "BraTS18ID,Age,Survival\nBrats18_2013_2_1,50,300\nBrats18_2013_3_1,51,300\n"
+    )
+    (tmp_path / "clinical.csv").write_text(
+        "ID,OS,Survival_Status\nBrats18_2013_2_1,310,\nBrats18_2013_3_1,310,Alive\n"
+        "Brats18_2013_4_1,310,\n"
+    )
+    names = ("Brats18_2013_2_1", "Brats18_2013_3_1", "Brats18_2013_4_1")
+    table = read_clinical(tmp_path, cases(*names))
+    assert table.survival_days.tolist() == [300, 300, 310]
+    assert table.survival_censored.tolist() == [False, True, pd.NA]
+
+
 @pytest.mark.parametrize("place", ["first", "last"])
 def test_a_quote_that_is_not_closed_hides_no_row_in_silence(tmp_path, place):
     rows = ["Brats18_2013_2_1,50", "Brats18_2013_3_1,51", "Brats18_2013_4_1,52"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fedlab_utils.data.case_files import CaseFiles
-from fedlab_utils.data.clinical_rows import index_by_case, key_of, take_out_ages
+from fedlab_utils.data.clinical_rows import add_row, index_by_case, key_of, take_out_ages
 from fedlab_utils.errors import ClinicalTableError
 
 TABLE = Path("survival_data.csv")
@@ -41,6 +41,45 @@ def test_the_column_of_ids_is_the_one_that_holds_the_cases():
     )
     assert rows["brats18_2013_2_1"]["age"] == "50"
     assert strange == []
+
+
+def test_a_status_is_empty_where_the_table_has_a_column_for_it_and_days_alone():
+    days = {"id": "Brats18_2013_2_1", "os": "300"}
+    without, _ = index(["Brats18_2013_2_1"], days)
+    assert without == {"brats18_2013_2_1": {"survival_days": "300"}}
+    rows, _ = index(
+        ["Brats18_2013_2_1", "Brats18_2013_3_1", "Brats18_2013_4_1"],
+        {"id": "Brats18_2013_3_1", "os": "200", "1_dead_0_alive": "1"},
+        days,
+        {"id": "Brats18_2013_4_1"},
+    )
+    assert rows == {
+        "brats18_2013_2_1": {"survival_days": "300", "survival_status": ""},
+        "brats18_2013_3_1": {"survival_days": "200", "survival_status": "1"},
+        "brats18_2013_4_1": {},
+    }
+
+
+OPEN = {"survival_days": "310", "survival_status": ""}
+DEAD = {"survival_days": "300", "survival_status": "dead"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "known"),
+    [
+        ([{"age": "50"}, {"age": "60", "sex": "F"}], {"age": "50", "sex": "F"}),
+        ([OPEN], OPEN),
+        ([OPEN, DEAD], {"survival_days": "310", "survival_status": "dead"}),
+        ([DEAD, OPEN], DEAD),
+        ([{"survival_days": "300"}, OPEN], {"survival_days": "300"}),
+        ([OPEN, {"survival_days": "300"}], OPEN),
+    ],
+)
+def test_what_a_table_says_first_counts(rows, known):
+    joined = {}
+    for row in rows:
+        add_row(joined, row)
+    assert joined == known
 
 
 def test_rows_about_other_cases_or_without_any_are_no_problem():
