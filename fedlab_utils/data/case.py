@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fedlab_utils.data.brain import foreground
 from fedlab_utils.data.case_files import CaseFiles
+from fedlab_utils.data.case_warnings import case_warnings
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.labels import decode_labels
 from fedlab_utils.data.naming import MSD_ORDER
@@ -20,9 +20,6 @@ from fedlab_utils.errors import GeometryError
 
 AFFINE_TOLERANCE = 0.1
 """How far two files may place the same voxel apart, in voxels: headers are rounded."""
-
-LEAST_COVERAGE = 0.8
-"""A sequence that covers less of the brain than this share of the widest one is warned about."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +107,7 @@ def load_case(files: CaseFiles) -> Case:
         decoded = decode_labels(stored.voxels, files.scheme, files.case_id)
         labels = np.asfortranarray(_turn(decoded, orientation))
     spacing = tuple(float(size) for size in voxel_sizes(affine))
-    warnings = (*_form_warnings(volumes, spacing), *_warnings(image, labels))
+    warnings = (*_form_warnings(volumes, spacing), *case_warnings(image, labels))
     return Case(files, image, labels, affine, spacing, grid, warnings)
 
 
@@ -247,24 +244,3 @@ def _form_warnings(
         f"sform and qform of {worst.name} place the same voxel up to {worst.qform_apart:.2f} mm "
         "apart; here the sform counts, in another program perhaps the other",
     )
-
-
-def _warnings(image: NDArray[np.float32], labels: NDArray[np.uint8] | None) -> tuple[str, ...]:
-    found = []
-    signals = [foreground(volume) for volume in image]
-    covered = np.array([np.count_nonzero(signal) for signal in signals])
-    for name, share in zip(SEQUENCES, covered / covered.max(initial=1), strict=True):
-        if share < LEAST_COVERAGE:
-            found.append(f"{name} covers only {share:.0%} of the brain that other sequences show")
-    if labels is not None:
-        tumour = np.flatnonzero(labels.ravel("F"))  # views: image and labels lie in this order
-        inside = np.zeros(tumour.size, bool)
-        for signal in signals:
-            inside |= signal.ravel("F")[tumour]
-        if not tumour.size:
-            found.append("the segmentation marks no tumour")
-        elif outside := int(np.count_nonzero(~inside)):
-            found.append(
-                f"{outside} tumour voxels lie outside the brain, where every scan is background"
-            )
-    return tuple(found)

@@ -296,50 +296,6 @@ def test_float_labels_far_from_integers(folder):
         load_case(only_case(folder))
 
 
-@pytest.mark.parametrize("background", [0, -1000, 40])
-def test_tumour_outside_the_brain_is_warned_about(folder, background):
-    labels = segmentation()
-    labels[0, 0, :3] = 2
-    replace_file(folder, "label", labels)
-    for role in MEAN:
-        replace_file(folder, role, scan(role) + np.int16(background))
-    assert load_case(only_case(folder)).warnings == (
-        "3 tumour voxels lie outside the brain, where every scan is background",
-    )
-
-
-def test_a_tumour_is_inside_where_one_scan_shows_signal(folder):
-    labels = segmentation()
-    labels[0, 0, :3] = 2
-    replace_file(folder, "label", labels)
-    flair = scan("FLAIR")
-    flair[0, 0, :2] = 400
-    replace_file(folder, "FLAIR", flair)
-    [warning] = load_case(only_case(folder)).warnings
-    assert warning.startswith("1 tumour voxels lie outside")
-
-
-def test_noise_in_one_background_does_not_count_as_brain(folder):
-    noise = np.random.default_rng(0).integers(1, 9, SHAPE)
-    replace_file(folder, "T2", np.where(brain(), scan("T2"), noise).astype(np.int16))
-    assert load_case(only_case(folder)).warnings == ()
-
-
-def test_a_sequence_that_misses_a_third_of_the_brain_is_warned_about(folder):
-    volume = scan("FLAIR")
-    volume[:, :, 6:] = 0
-    replace_file(folder, "FLAIR", volume)
-    [warning] = load_case(only_case(folder)).warnings
-    assert warning == "FLAIR covers only 62% of the brain that other sequences show"
-
-
-def test_a_segmentation_without_tumour_is_warned_about(folder):
-    replace_file(folder, "label", np.zeros(SHAPE, np.uint8))
-    case = load_case(only_case(folder))
-    assert not case.labels.any()
-    assert case.warnings == ("the segmentation marks no tumour",)
-
-
 def test_a_file_that_vanished_since(folder):
     files = only_case(folder)
     (folder / f"{CASE}_t2.nii.gz").unlink()
