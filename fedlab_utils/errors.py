@@ -46,7 +46,7 @@ class GeometryError(DataError):
 
 
 class IntensityError(DataError):
-    """Voxel values that no scanner makes: NaN, infinity, or nothing but zeros."""
+    """Voxel values that cannot be used: NaN, infinity, one value everywhere, or no brain."""
 
 
 class LabelError(DataError):

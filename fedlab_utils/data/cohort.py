@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -49,7 +49,10 @@ class Cohort:
         One row per case, indexed by ``case_id``: ``patient_id``, ``visit``, ``layout``,
         ``labelled`` and the columns of :func:`fedlab_utils.data.clinical.read_clinical`.
     warnings
-        What was left aside though it may matter: spreadsheets, which are not read.
+        A :class:`ClinicalTableError` for each table with rows that name no case in any data set's
+        way, and for each spreadsheet that is not read, as
+        :func:`fedlab_utils.data.clinical.read_clinical` gives them. They concern the folder, so a
+        subset keeps them; what is odd about one case stands in its ``Case.warnings``.
     """
 
     root: Path
@@ -168,9 +171,7 @@ class Cohort:
             else:
                 cases.append(case)
         if skipped and not cases:
-            first = skipped[0]
-            cause = f"none of {len(skipped)} cases can be used; {first.case}: {first.cause}"
-            raise type(first)(self.root, cause, first.remedy)
+            raise _none_usable(self.root, skipped)
         return cases, skipped
 
     def with_volumes(self) -> pd.DataFrame:
@@ -204,12 +205,7 @@ def load_cohort(
     """
     found = find_cases(root, layout, scheme)
     if not found.cases:
-        first = found.problems[0]
-        raise type(first)(
-            root,
-            f"none of {len(found.problems)} cases can be used; {first.case}: {first.cause}",
-            first.remedy,
-        )
+        raise _none_usable(root, found.problems)
     problems = list(found.problems)
     warnings: list[DataError] = []
     clinical = read_clinical(root, found.cases, problems, warnings)
@@ -230,6 +226,13 @@ def load_cohort(
         table=table,
         warnings=tuple(warnings),
     )
+
+
+def _none_usable(root: object, problems: Sequence[DataError]) -> DataError:
+    """Return the error of a folder without one usable case: type and cause are the first one's."""
+    first = problems[0]
+    cause = f"none of {len(problems)} cases can be used; {first.case}: {first.cause}"
+    return type(first)(root, cause, first.remedy)
 
 
 def open_cohort(root: str | os.PathLike[str] | None = None) -> Cohort:
