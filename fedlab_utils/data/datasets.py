@@ -66,15 +66,19 @@ class _PatientPieces(Dataset):
         }
 
 
+AXIAL = 2
+"""The axis that axial slices are perpendicular to; that of coronal ones is 1."""
+
+
 class SliceDataset(_PatientPieces):
-    """Axial slices, cropped or padded to one size around the brain's centre.
+    """Slices, cropped or padded to one size around the brain's centre.
 
     Parameters
     ----------
     patients
         From :func:`fedlab_utils.data.load_preprocessed`, each with labels.
     size
-        ``(X, Y)`` voxels of a slice, such as a tier's.
+        ``(X, Y)`` voxels of a slice, such as a tier's. A coronal slice ``(X, Z)`` gets it too.
     per_patient
         Slices that an epoch draws from each patient, so that a tall brain counts no more than a
         short one. None gives every slice with brain once, in order, as evaluation needs it.
@@ -84,6 +88,9 @@ class SliceDataset(_PatientPieces):
         Together with the epoch and the index it decides what is drawn.
     transform
         Called as ``transform(image, target, (epoch, index))``.
+    views
+        Axes that slices are perpendicular to: 2 axial, 1 coronal. Each drawn slice has one of them
+        at random.
 
     Raises
     ------
@@ -93,7 +100,8 @@ class SliceDataset(_PatientPieces):
     Notes
     -----
     An item holds ``image`` float32 ``(4, X, Y)``, ``target`` float32 ``(3, X, Y)`` of 0 and 1,
-    ``patient`` and ``case`` (ids) and ``slice`` (index along z in the preprocessed patient).
+    ``patient`` and ``case`` (ids), ``view`` and ``slice`` (index along that axis in the
+    preprocessed patient).
     """
 
     def __init__(
@@ -104,11 +112,20 @@ class SliceDataset(_PatientPieces):
         foreground: float = 0.5,
         seed: int = 0,
         transform: Transform | None = None,
+        views: tuple[int, ...] = (AXIAL,),
     ) -> None:
         super().__init__(patients, size, 2, per_patient, foreground, seed, transform)
-        self._brain = [np.flatnonzero(p.brain.any(axis=(0, 1))) for p in self.patients]
-        self._tumour = [np.flatnonzero((p.labels > 0).any(axis=(0, 1))) for p in self.patients]
-        self._all = [(n, int(z)) for n, slices in enumerate(self._brain) for z in slices]
+        if not views or not set(views) <= {1, AXIAL}:
+            raise DataError("SliceDataset", f"views are {views}", "Pass 2 (axial), 1 (coronal)")
+        self.views = tuple(views)
+        self._brain = [_filled(p.brain, self.views) for p in self.patients]
+        self._tumour = [_filled(p.labels, self.views) for p in self.patients]
+        self._all = [
+            (n, view, int(at))
+            for n, slices in enumerate(self._brain)
+            for view in self.views
+            for at in slices[view]
+        ]
 
     def __len__(self) -> int:
         """Slices in an epoch."""
@@ -118,23 +135,33 @@ class SliceDataset(_PatientPieces):
         """Return one slice."""
         if not 0 <= index < len(self):
             raise IndexError(index)
-        number, z = self._all[index] if self.per_patient is None else self._draw(index)
+        number, view, at = self._all[index] if self.per_patient is None else self._draw(index)
         patient = self.patients[number]
-        image = centred(np.asarray(patient.image[..., z]), self.size)
-        labels = centred(np.asarray(patient.labels[..., z]), self.size)
-        return {**self._item(patient, image, labels, index), "slice": z}
+        image = centred(patient.image.take(at, axis=1 + view), self.size)
+        labels = centred(patient.labels.take(at, axis=view), self.size)
+        return {**self._item(patient, image, labels, index), "view": view, "slice": at}
 
     def _drawn_length(self) -> int:
         return len(self.patients) * self.per_patient
 
-    def _draw(self, index: int) -> tuple[int, int]:
-        """Patient and slice of a drawn item: patients take turns, slices are drawn."""
+    def _draw(self, index: int) -> tuple[int, int, int]:
+        """Patient, view and slice of a drawn item: patients take turns, the rest is drawn."""
         number, turn = index % len(self.patients), index // len(self.patients)
-        brain, tumour = self._brain[number], self._tumour[number]
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        several = len(self.views) > 1
+        view = self.views[rng.integers(len(self.views)) if several else 0]
+        brain, tumour = self._brain[number][view], self._tumour[number][view]
         wants_tumour = turn < round(self.foreground * self.per_patient)
         choice = tumour if wants_tumour and tumour.size else brain
-        rng = np.random.default_rng((self.seed, self.epoch, index))
-        return number, int(choice[rng.integers(len(choice))])
+        return number, view, int(choice[rng.integers(len(choice))])
+
+
+def _filled(mask: np.ndarray, views: tuple[int, ...]) -> dict[int, np.ndarray]:
+    """Slices of each view that hold anything."""
+    return {
+        view: np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != view)))
+        for view in views
+    }
 
 
 class PatchDataset(_PatientPieces):

@@ -40,6 +40,9 @@ class FitSettings:
         Epochs between two looks at the validation patients; the last epoch is always looked at.
     precision
         ``"fp32"`` or ``"bf16"``.
+    views
+        In 2-D, the axes that slices are perpendicular to: 2 axial, 1 coronal. A network of both
+        sees a place from two sides, and its answers are averaged.
     seed
         Decides initial weights, draws and augmentation.
     """
@@ -52,6 +55,7 @@ class FitSettings:
     augment: bool = True
     validate_every: int = 10
     precision: str = "fp32"
+    views: tuple[int, ...] = (2,)
     seed: int = 0
 
 
@@ -89,6 +93,7 @@ def fit_unet(
     workers: int = 0,
     on_epoch: Callable[[dict[str, float], int], None] | None = None,
     checkpoint: Path | None = None,
+    begin_with: TrainedModel | None = None,
 ) -> Fit:
     """Train a U-Net on patients in one place.
 
@@ -114,6 +119,8 @@ def fit_unet(
         Called with each new row of the curve and the number of epochs that there will be.
     checkpoint
         A file to go on from if it is there, written after every epoch and removed at the end.
+    begin_with
+        A trained model whose weights the training begins with; default: random ones.
 
     Raises
     ------
@@ -123,6 +130,8 @@ def fit_unet(
     run = TrainingState(
         train, validation, settings or FitSettings(), tier or current_tier(), device
     )
+    if begin_with is not None:
+        run.begin_with(begin_with)
     if checkpoint is not None and checkpoint.exists():
         run.resume(checkpoint)
     started = time.monotonic() - (run.curve[-1]["seconds"] if run.curve else 0.0)

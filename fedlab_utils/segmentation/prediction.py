@@ -33,9 +33,9 @@ def predict_probabilities(
 ) -> np.ndarray:
     """Return the probability of each region in each voxel of a preprocessed patient.
 
-    In 2-D every axial slice goes through the network, padded or cropped to one size about its
-    middle; in 3-D a window slides over the volume, and overlapping answers are blended
-    (``monai.inferers.sliding_window_inference``).
+    In 2-D every slice of each of the model's views goes through the network, padded or cropped to
+    one size about its middle, and the views' answers are averaged; in 3-D a window slides over the
+    volume, and overlapping answers are blended (``monai.inferers.sliding_window_inference``).
 
     Parameters
     ----------
@@ -70,28 +70,36 @@ def predict_probabilities(
         return answer / (2 if flip else 1)
 
     with torch.inference_mode(), cast:
-        by_slice = model.unet.spatial_dims == 2
-        answer = (_slices if by_slice else _volume)(network, image, model.size, batch, device)
+        if model.unet.spatial_dims == 2:
+            answers = [
+                _slices(network, image, view, model.size, batch, device) for view in model.views
+            ]
+            answer = sum(answers) / len(answers)
+        else:
+            answer = _volume(network, image, model.size, batch, device)
     return answer * np.asarray(patient.brain)
 
 
-def _slices(network, image: np.ndarray, size: tuple[int, ...], batch: int, device) -> np.ndarray:
-    """Send axial slices through a 2-D network: (C, X, Y, Z) -> (3, X, Y, Z)."""
+def _slices(
+    network, image: np.ndarray, view: int, size: tuple[int, ...], batch: int, device
+) -> np.ndarray:
+    """Send the slices of a view through a 2-D network: (C, X, Y, Z) -> (3, X, Y, Z)."""
     import torch
 
     from fedlab_utils.data.datasets import centred
 
-    shape = image.shape[1:]
+    slices = np.moveaxis(image, 1 + view, 0)  # (slices, C, edge, edge)
+    shape = slices.shape[2:]
     edges = [
         max(edge, -(-length // STRIDE) * STRIDE) for edge, length in zip(size, shape, strict=False)
     ]
-    padded = centred(np.moveaxis(image, -1, 0).astype(np.float32), edges)  # (Z, C, X, Y)
-    answer = np.empty((shape[2], len(REGIONS), *shape[:2]), np.float32)
-    for first in range(0, shape[2], batch):
+    padded = centred(slices.astype(np.float32), edges)
+    answer = np.empty((len(slices), len(REGIONS), *shape), np.float32)
+    for first in range(0, len(slices), batch):
         part = slice(first, first + batch)
         inputs = torch.from_numpy(np.ascontiguousarray(padded[part])).to(device)
-        answer[part] = centred(network(inputs).cpu().numpy(), shape[:2])
-    return np.moveaxis(answer, 0, -1)
+        answer[part] = centred(network(inputs).cpu().numpy(), shape)
+    return np.moveaxis(answer, 0, 1 + view)
 
 
 def _volume(network, image: np.ndarray, size: tuple[int, ...], batch: int, device) -> np.ndarray:

@@ -74,12 +74,32 @@ class TrainingState:
             last = torch.channels_last if tier.spatial_dims == 2 else torch.channels_last_3d
             network = network.to(memory_format=last)
         self.model = TrainedModel(
-            network, settings.unet, PreprocessSettings(spacing=tier.spacing), tier.size
+            network,
+            settings.unet,
+            PreprocessSettings(spacing=tier.spacing),
+            tier.size,
+            views=settings.views,
         )
         self.optimiser = make_optimiser(network, settings.optimiser)
         self.dataset = _dataset(train, settings, tier)
         self.epochs, self.curve = settings.epochs, []
         self.best, self.best_epoch, self.best_dice = None, 0, -1.0
+
+    def begin_with(self, model: TrainedModel) -> None:
+        """Take the weights of another model.
+
+        Raises
+        ------
+        TrainingError
+            If it is built otherwise.
+        """
+        if model.unet != self.model.unet:
+            raise TrainingError(
+                "begin_with",
+                f"that network is {model.unet}, this one {self.model.unet}",
+                "Begin with a network of the same settings",
+            )
+        self.model.network.load_state_dict(model.network.state_dict())
 
     def one_epoch(self, workers: int) -> dict[str, float]:
         """Train for an epoch, look at the validation patients if it is time, add to the curve."""
@@ -179,11 +199,11 @@ def _dataset(
     from fedlab_utils.data.datasets import PatchDataset, SliceDataset
     from fedlab_utils.segmentation.augmentation import training_augmentation
 
-    kind = SliceDataset if tier.spatial_dims == 2 else PatchDataset
-    return kind(
-        train,
-        tier.size,
-        per_patient=settings.per_patient,
-        seed=settings.seed,
-        transform=training_augmentation(tier, settings.seed) if settings.augment else None,
-    )
+    common = {
+        "per_patient": settings.per_patient,
+        "seed": settings.seed,
+        "transform": training_augmentation(tier, settings.seed) if settings.augment else None,
+    }
+    if tier.spatial_dims == 2:
+        return SliceDataset(train, tier.size, views=settings.views, **common)
+    return PatchDataset(train, tier.size, **common)

@@ -40,6 +40,8 @@ class TrainedModel:
         Voxels per axis of what it was trained on, ``(X, Y)`` or ``(X, Y, Z)``.
     provenance
         Where it came from: seed, data, device, versions, time. Text and numbers.
+    views
+        Of a 2-D network: axes that its slices are perpendicular to, 2 axial, 1 coronal.
     """
 
     network: nn.Module = field(repr=False)
@@ -47,6 +49,7 @@ class TrainedModel:
     preprocessing: PreprocessSettings
     size: tuple[int, ...]
     provenance: dict[str, object] = field(default_factory=dict)
+    views: tuple[int, ...] = (2,)
 
 
 def save_model(model: TrainedModel, path: Path, half: bool = False) -> Path:
@@ -69,6 +72,7 @@ def save_model(model: TrainedModel, path: Path, half: bool = False) -> Path:
         "unet": asdict(model.unet),
         "preprocessing": asdict(model.preprocessing),
         "size": model.size,
+        "views": model.views,
         "provenance": model.provenance,
     }
     tensors = {
@@ -135,7 +139,11 @@ def _rebuild(path: Path, metadata: dict[str, str], tensors: dict) -> TrainedMode
             raise ModelError(path, "the weights do not fit the settings", "Copy it again")
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
         size = tuple(int(edge) for edge in about["size"])
-        return TrainedModel(network.eval(), unet, preprocessing, size, about["provenance"])
+        views = tuple(int(axis) for axis in about.get("views", [2]))
+        if not views or not set(views) <= {1, 2}:
+            raise ValueError(f"views {views}")
+        provenance = about["provenance"]
+        return TrainedModel(network.eval(), unet, preprocessing, size, provenance, views)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(
             path, f"its metadata cannot be used ({error!r})", "Copy or train it again"

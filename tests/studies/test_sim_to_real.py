@@ -16,6 +16,10 @@ from fedlab_utils.studies.runner import OutOfTimeError, Study, Workplace, run_st
 
 TINY = {
     "seed": 0,
+    "begin_with": None,
+    "cohort_seed": 101,
+    "views": [2, 1],
+    "validate_every": 2,
     "width": 8,
     "epochs": 2,
     "per_patient": 2,
@@ -76,7 +80,7 @@ def test_nobody_is_in_two_parts(root: Path) -> None:
 def test_these_are_not_the_patients_of_the_course() -> None:
     from fedlab_utils.data.cohort import PHANTOM
 
-    assert PHANTOM["seed"] != sim_to_real.COHORT_SEED
+    assert PHANTOM["seed"] != sim_to_real.SETTINGS["cohort_seed"]
 
 
 def test_a_pause_goes_on_to_what_one_go_would_have_given(root: Path) -> None:
@@ -129,7 +133,6 @@ def test_what_is_shipped_says_that_it_saw_phantoms_only(root: Path) -> None:
     for about in (model.provenance, told):
         assert about["data"] == "phantoms only"
         assert about["settings"] == TINY
-        assert about["cohort_seed"] == sim_to_real.COHORT_SEED
         assert about["best_epoch"] == result["best_epoch"]
         assert {"command", "commit", "device", "packages", "training_seconds"} <= set(about)
     assert told["phantom_test"]["dice_random"] == result["dice_random"]

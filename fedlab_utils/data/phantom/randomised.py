@@ -11,14 +11,18 @@ from __future__ import annotations
 import numpy as np
 
 from fedlab_utils.data.phantom.anatomy import Anatomy
-from fedlab_utils.data.phantom.brain import REGION
+from fedlab_utils.data.phantom.brain import REGION, grid_axes
 from fedlab_utils.data.phantom.fields import smooth_field
 from fedlab_utils.data.phantom.plan import stream
+from fedlab_utils.data.phantom.remains import distort_base, leave_remains
 from fedlab_utils.data.phantom.rendering import scan
 from fedlab_utils.data.phantom.scanner import Scanner, Sequence, tissue_signals
 from fedlab_utils.data.phantom.tissue import HEALTHY, NAMES
 
 _CSF_T1_MS = 4250.0
+
+KINDS = 4
+"""Kinds of place, in which tissues differ."""
 
 
 def random_scanner(rng: np.random.Generator) -> Scanner:
@@ -78,7 +82,7 @@ def render_randomised(anatomy: Anatomy, draw: int = 0) -> np.ndarray:
     -------
     np.ndarray
         ``(4, X, Y, Z)`` float32, order of ``conventions.SEQUENCES``, whole numbers, exactly 0
-        outside the brain.
+        outside what skull stripping left: the brain and, in some draws, patches around it.
     """
     plan = anatomy.plan
     rng = stream(plan.seed, plan.index, f"randomised {draw}")
@@ -89,29 +93,35 @@ def render_randomised(anatomy: Anatomy, draw: int = 0) -> np.ndarray:
         top = float(np.percentile(image[anatomy.mask][::17], 99))
         image /= max(top, 1e-3)
         np.power(image, np.float32(np.exp(rng.normal(0, 0.22))), out=image)
-    return scan(rng, images, anatomy, scanner)
+    distort_base(rng, images, anatomy.mask, anatomy.axes)
+    images = scan(rng, images, anatomy, scanner)
+    leave_remains(rng, images, anatomy.whole(anatomy.mask), grid_axes(anatomy.spacing))
+    return images
 
 
 def _random_signals(rng: np.random.Generator, scanner: Scanner) -> np.ndarray:
-    """Return ``(4, tissues)`` signals around those of the scanner; tumour varies more.
+    """Return ``(4, 4, tissues)``: signals in each kind of place and sequence, tumour varies more.
 
     Real tumours often differ less from the brain around them than pure tissue would: cells
     infiltrate, water spreads thin. So each tumour tissue is mixed with normal brain, to a degree
-    that all of them share and one of its own.
+    that all of them share and one of its own. Kinds of place differ in water content: oedema that
+    is wetter here than there stays oedema, however much it looks like another tissue.
     """
-    spread = np.where(np.arange(len(NAMES)) < HEALTHY, 0.08, 0.25)
-    signals = tissue_signals(scanner, np.exp(rng.normal(0, spread)), np.exp(rng.normal(0, 0.4)))
-    loose = np.where(np.arange(len(NAMES)) < HEALTHY, 0.06, 0.14)
-    signals *= np.exp(rng.normal(0, loose, signals.shape))
-    normal = signals[:, [NAMES.index("white"), NAMES.index("grey")]] @ rng.dirichlet((3, 2))
-    tumours = signals.shape[1] - HEALTHY
+    healthy = np.arange(len(NAMES)) < HEALTHY
+    water = rng.normal(0, np.where(healthy, 0.08, 0.25))
+    wetter = rng.normal(0, np.where(healthy, 0.02, rng.uniform(0.03, 0.25)), (KINDS, len(NAMES)))
+    uptake = np.exp(rng.normal(0, 0.4))
+    signals = np.array([tissue_signals(scanner, np.exp(water + w), uptake) for w in wetter])
+    signals *= np.exp(rng.normal(0, np.where(healthy, 0.06, 0.14), signals.shape[1:]))
+    normal = signals[..., [NAMES.index("white"), NAMES.index("grey")]] @ rng.dirichlet((3, 2))
+    tumours = signals.shape[-1] - HEALTHY
     pure = rng.uniform(0.45, 1.0) ** 0.5 * rng.uniform(0.45, 1.0, tumours) ** 0.5
-    signals[:, HEALTHY:] = normal[:, None] + pure * (signals[:, HEALTHY:] - normal[:, None])
+    signals[..., HEALTHY:] = normal[..., None] + pure * (signals[..., HEALTHY:] - normal[..., None])
     return signals
 
 
 def _clustered(rng: np.random.Generator, anatomy: Anatomy, signals: np.ndarray) -> np.ndarray:
-    """Mix tissues whose brightness differs between clusters, and from voxel to voxel.
+    """Mix tissues whose brightness differs between kinds of place, and from voxel to voxel.
 
     Two smooth fields cut space into four kinds of place; in each, every tissue has its own mean and
     its own texture. Together a tissue's histogram is a mixture of Gaussians.
@@ -122,16 +132,17 @@ def _clustered(rng: np.random.Generator, anatomy: Anatomy, signals: np.ndarray) 
     first, second = (smooth_field(rng, anatomy.axes, REGION, rng.uniform(2.0, 12.0)) for _ in "ab")
     cluster = (first > 0).astype(np.int8) + 2 * (second > 0)
     texture = smooth_field(rng, anatomy.axes, REGION, rng.uniform(1.3, 3.5))
-    offsets = rng.normal(0, np.where(kind, 0.025, 0.08), (4, 4, tissues))
-    grain = np.abs(rng.normal(0, np.where(kind, 0.02, 0.07), (4, tissues)))
+    wild = np.exp(rng.normal(0, 0.4))
+    offsets = rng.normal(0, wild * np.where(kind, 0.025, 0.08), (KINDS, 4, tissues))
+    grain = np.abs(rng.normal(0, wild * np.where(kind, 0.02, 0.07), (4, tissues)))
     grain *= rng.choice([-1.0, 1.0], (4, 1))
-    means = (signals * (1 + offsets)).astype(np.float32)  # cluster, sequence, tissue
-    change = (signals * grain).astype(np.float32)
+    means = (signals * (1 + offsets)).astype(np.float32)  # kind of place, sequence, tissue
+    change = (signals.mean(0) * grain).astype(np.float32)
     images = np.zeros((4, *mask.shape), np.float32)
     healthy = anatomy.fractions[:HEALTHY].reshape(HEALTHY, -1)
     tumour = anatomy.fractions[HEALTHY:, *box]
     flat = tumour.reshape(len(tumour), -1)
-    for number in range(4):
+    for number in range(KINDS):
         here = cluster == number
         part = (means[number, :, :HEALTHY] @ healthy).reshape(images.shape)
         part[:, *box] += (means[number, :, HEALTHY:] @ flat).reshape(4, *tumour.shape[1:])
