@@ -26,15 +26,15 @@ SETTINGS = {
     "cohort_seed": 102,
     "views": [2, 1],
     "width": 16,
-    "epochs": 16,
+    "epochs": 20,
     "per_patient": 4,
     "batch": 16,
     "learning_rate": 2e-3,
-    "anatomies": 600,
+    "anatomies": 400,
     "random_renderings": 2,
-    "by_own_scanner": 150,
-    "held_back": 20,
-    "validate_every": 8,
+    "by_own_scanner": 100,
+    "held_back": 16,
+    "validate_every": 10,
 }
 """``begin_with`` is the first stage's weights, as git names the file's content; phantoms of another
 cohort than the first stage's train and judge the second. None: random weights."""

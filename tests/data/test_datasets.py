@@ -57,6 +57,34 @@ def test_a_slice_is_the_patients_slice(patients: list[Preprocessed]) -> None:
     assert item["target"].dtype == item["image"].dtype == torch.float32
 
 
+def test_coronal_slices_are_perpendicular_to_y(patients: list[Preprocessed]) -> None:
+    patient = patients[1]
+    slices = SliceDataset([patient], (64, 60), views=(2, 1))
+    item = slices[len(SliceDataset([patient], (64, 60))) + 3]
+    assert item["view"] == 1
+    x, _, z = patient.brain.shape
+    at = (slice(None), slice((64 - x + 1) // 2, None), slice((60 - z + 1) // 2, None))
+    assert np.array_equal(item["image"][at][:, :x, :z], patient.image[:, :, item["slice"]])
+    labels = patient.labels[:, item["slice"]]
+    regions = np.stack([labels == 3, np.isin(labels, (1, 3)), labels > 0])
+    assert np.array_equal(item["target"][at][:, :x, :z], regions)
+
+
+def test_views_are_drawn_evenly_and_half_show_tumour(patients: list[Preprocessed]) -> None:
+    slices = SliceDataset(patients, (32, 32), per_patient=200, views=(2, 1))
+    items = list(slices)
+    axial = np.mean([item["view"] == 2 for item in items])
+    assert 0.4 < axial < 0.6
+    first_half = items[: len(items) // 2]
+    assert all(item["target"][2].any() for item in first_half)
+
+
+@pytest.mark.parametrize("views", [(), (0,), (2, 3)])
+def test_a_view_that_is_none_is_refused(patients: list[Preprocessed], views: tuple) -> None:
+    with pytest.raises(DataError, match=r"views.*axial"):
+        SliceDataset(patients, (32, 32), views=views)
+
+
 def test_drawn_slices_are_the_same_for_a_seed_and_others_for_another_epoch(
     patients: list[Preprocessed],
 ) -> None:

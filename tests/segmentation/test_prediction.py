@@ -52,6 +52,32 @@ def test_a_voxelwise_network_answers_voxel_by_voxel(dims: int, size: tuple, flip
     np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
+class Column(torch.nn.Module):
+    """Answers with the mean of each channel along the second edge of a slice."""
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return image[:, :3].mean(3, keepdim=True).expand(-1, -1, -1, image.shape[3])
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.here = torch.nn.Parameter(torch.zeros(1))
+
+
+def test_the_answers_of_both_views_are_averaged() -> None:
+    """A network that smears along a slice's second edge: Y in axial, Z in coronal slices."""
+    someone = patient(1)
+    size = (32, 32)
+    model = replace(stub(size=size), network=Column(), views=(2, 1))
+    got = predict_probabilities(model, someone, batch=5)
+    image = np.asarray(someone.image, np.float64)[:3]
+    edges = [max(32, -(-length // 16) * 16) for length in image.shape[2:]]
+    expected = 0
+    for axis, edge in zip((2, 3), edges, strict=True):
+        smeared = image.sum(axis, keepdims=True) / edge
+        expected = expected + 0.5 / (1 + np.exp(-smeared))
+    np.testing.assert_allclose(got, expected * someone.brain, atol=1e-5)
+
+
 def test_channels_are_taken_by_name() -> None:
     someone = patient(2)
     only = replace(stub(), unet=UNetSettings(sequences=("T1ce", "T2", "FLAIR")))
