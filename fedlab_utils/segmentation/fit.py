@@ -70,7 +70,7 @@ class Fit:
     curve
         One row per epoch: ``epoch``, ``loss``, ``learning_rate``, ``seconds`` since the start and,
         where validation was looked at, ``dice_et``, ``dice_tc``, ``dice_wt`` and ``dice`` (their
-        mean).
+        mean), from :func:`region_dice`: on the network's grid, small pieces left in.
     best_epoch
         Whose weights ``model`` has; epochs count from 1.
     device
@@ -93,6 +93,7 @@ def fit_unet(
     workers: int = 0,
     on_epoch: Callable[[dict[str, float], int], None] | None = None,
     checkpoint: Path | None = None,
+    keep_checkpoint: bool = False,
     begin_with: TrainedModel | None = None,
 ) -> Fit:
     """Train a U-Net on patients in one place.
@@ -119,6 +120,9 @@ def fit_unet(
         Called with each new row of the curve and the number of epochs that there will be.
     checkpoint
         A file to go on from if it is there, written after every epoch and removed at the end.
+    keep_checkpoint
+        Leave the file there at the end: for callers that remove it once the model is saved, so that
+        being killed in between loses nothing. Called again, the finished training comes back.
     begin_with
         A trained model whose weights the training begins with; default: random ones.
 
@@ -144,7 +148,7 @@ def fit_unet(
             run.save(checkpoint)
         if on_epoch is not None:
             on_epoch(row, run.epochs)
-    if checkpoint is not None:
+    if checkpoint is not None and not keep_checkpoint:
         checkpoint.unlink(missing_ok=True)
     return Fit(run.best_model(), run.curve, run.best_epoch, run.device)
 

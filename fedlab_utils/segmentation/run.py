@@ -29,7 +29,7 @@ MODEL, CURVE, CONFIG, ENVIRONMENT = (
     "environment.json",
 )
 CHECKPOINT = "checkpoint.pt"
-"""There while a run is not finished."""
+"""There until the model of a run is saved."""
 
 VALIDATION = 0.15
 """Share of the patients on whom the best epoch is chosen."""
@@ -113,6 +113,7 @@ def train_cohort(
         minutes=minutes,
         on_epoch=on_epoch,
         checkpoint=out / CHECKPOINT,
+        keep_checkpoint=True,
     )
     about = record_provenance(started, fit.device, command=command, seed=seed)
     about |= {"tier": tier.name, "patients": len({p.patient_id for p in train})}
@@ -120,6 +121,7 @@ def train_cohort(
     write_text(out / CURVE, _table(fit.curve))
     write_text(out / ENVIRONMENT, json.dumps(about, indent=1))
     save_model(replace(fit.model, provenance=about), out / MODEL)
+    (out / CHECKPOINT).unlink(missing_ok=True)
     return fit
 
 

@@ -7,12 +7,14 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from fedlab_utils.data import load_cohort
 from fedlab_utils.data.tiers import Tier
 from fedlab_utils.errors import DataError, ModelError, TrainingError
 from fedlab_utils.segmentation.run import parse_sequences, train_cohort
 from fedlab_utils.segmentation.weights import load_model
+from tests.segmentation.test_fit import state
 
 TIER = Tier("test", spacing=8.0, spatial_dims=2, size=(32, 32))
 
@@ -106,6 +108,30 @@ def test_a_run_that_was_cut_off_goes_on_as_it_began_or_not_at_all(
     rows: list[dict] = []
     train_cohort(cohort, out, TIER, epochs=2, on_epoch=lambda row, _: rows.append(row))
     assert [row["epoch"] for row in rows] == [2]
+    assert not (out / "checkpoint.pt").exists()
+
+
+def test_a_run_that_is_killed_before_its_model_is_saved_is_not_lost(
+    phantom_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort, out = load_cohort(phantom_dir), tmp_path / "run"
+    whole = train_cohort(cohort, tmp_path / "whole", TIER, epochs=2)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("fedlab_utils.segmentation.run.save_model", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train_cohort(cohort, out, TIER, epochs=2)
+    assert (out / "checkpoint.pt").exists()
+    rows: list[dict] = []
+    again = train_cohort(cohort, out, TIER, epochs=2, on_epoch=lambda row, _: rows.append(row))
+    assert rows == [], "no epoch is trained again"
+    assert torch.equal(state(again), state(whole))
+    assert again.best_epoch == whole.best_epoch
+    assert [row["loss"] for row in again.curve] == [row["loss"] for row in whole.curve]
+    assert (out / "model.safetensors").exists()
     assert not (out / "checkpoint.pt").exists()
 
 
