@@ -1,4 +1,8 @@
-"""Fixtures: one JupyterLab and one Chromium for the whole session, one page per test."""
+"""Fixtures: one JupyterLab and one Chromium for the whole session, a page per test or lesson.
+
+Tests that look closer at a lesson share its page, since running a lesson takes long. Each gets it
+with the controls as the lesson set them, whatever ran before.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +76,7 @@ def _page(browser: object, address: str) -> OpenNotebook:
 
 
 @pytest.fixture(scope="session")
-def lesson_01(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
+def shared_lesson_01(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
     """Notebook 01, run from top to bottom, in one page for all tests that look closer."""
     notebook = _page(browser, lab.copy("01_brats_data.ipynb", "lesson_01.ipynb"))
     yield notebook
@@ -80,11 +84,25 @@ def lesson_01(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
 
 
 @pytest.fixture(scope="session")
-def lesson_02(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
+def shared_lesson_02(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
     """Notebook 02, likewise."""
     notebook = _page(browser, lab.copy("02_preprocess_and_augment.ipynb", "lesson_02.ipynb"))
     yield notebook
     notebook.page.close()
+
+
+@pytest.fixture
+def lesson_01(shared_lesson_01: OpenNotebook) -> Iterator[OpenNotebook]:
+    """The page of notebook 01, whose controls are put back after the test."""
+    with shared_lesson_01.controls_kept():
+        yield shared_lesson_01
+
+
+@pytest.fixture
+def lesson_02(shared_lesson_02: OpenNotebook) -> Iterator[OpenNotebook]:
+    """The page of notebook 02, likewise."""
+    with shared_lesson_02.controls_kept():
+        yield shared_lesson_02
 
 
 @pytest.fixture

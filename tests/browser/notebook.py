@@ -6,6 +6,8 @@ import base64
 import io
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -27,6 +29,32 @@ HARMLESS = (
 
 _READY = """() => window.jupyterapp?.shell?.currentWidget?.context?.isReady
     && window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'"""
+
+LISTS, BOXES, CHOICES, SLIDERS = (
+    f".jp-OutputArea-output {selector}"
+    for selector in (
+        ".widget-dropdown select",
+        ".widget-checkbox input",
+        ".widget-toggle-buttons button",
+        ".noUi-target",
+    )
+)
+
+# A slider's aria-valuenow has one decimal only, which is too coarse for some.
+_CONTROLS = """([lists, boxes, choices, sliders]) => {
+    const all = (selector, look) => [...document.querySelectorAll(selector)].map(look);
+    return {
+        [lists]: all(lists, list => list.selectedIndex),
+        [boxes]: all(boxes, box => box.checked),
+        [choices]: all(choices, button => button.classList.contains('mod-active')),
+        [sliders]: all(sliders, slider => +slider.noUiSlider.get(true).toFixed(6)),
+    };
+}"""
+
+_GRID = """slider => {
+    const { range, step } = slider.noUiSlider.options;
+    return [slider.noUiSlider.get(true), range.min, range.max, step];
+}"""
 
 
 class OpenNotebook:
@@ -138,6 +166,56 @@ class OpenNotebook:
             has=self.page.locator(f".widget-label:text-is('{label}')")
         ).locator("select").select_option(label=option)
         self.settle()
+
+    def controls(self) -> dict[str, list]:
+        """Where each list, checkbox, choice and slider in the page stands, by selector."""
+        return self.page.evaluate(_CONTROLS, [LISTS, BOXES, CHOICES, SLIDERS])
+
+    @contextmanager
+    def controls_kept(self) -> Iterator[None]:
+        """Put every control of :meth:`controls` back at the end, whatever happens in between.
+
+        Controls that are added in the meantime stay as they are. A quiz has no way back.
+        """
+        before = self.controls()
+        try:
+            yield
+        finally:
+            for _ in range(3):  # one control may move another
+                if not self._put_back(before):
+                    break
+                self.settle()
+            else:
+                raise AssertionError(f"controls do not go back: {self._put_back(before)}")
+
+    def _put_back(self, before: dict[str, list]) -> list[str]:
+        """Move each control that is not where it was; return which ones were not."""
+        moved = []
+        for selector, values in before.items():
+            now = self.controls()[selector]
+            for number, value in enumerate(values):
+                if now[number] == value:
+                    continue
+                moved.append(f"{selector} {number} at {now[number]}, was {value}")
+                control = self.page.locator(selector).nth(number)
+                if selector == SLIDERS:
+                    self._press_to(control, value)
+                elif selector == LISTS:
+                    control.select_option(index=value)
+                elif selector == BOXES or value:  # the choice that was made undoes the other
+                    control.click()
+            self.settle(quiet=0.1)
+        return moved
+
+    def _press_to(self, slider: Locator, value: float) -> None:
+        handle = slider.locator(".noUi-handle")
+        now, low, high, step = slider.evaluate(_GRID)
+        for key, end in (("Home", low), ("End", high)):
+            if abs(value - end) < abs(value - now):
+                handle.press(key)
+                now = end
+        for _ in range(round(abs(value - now) / step)):
+            handle.press("ArrowRight" if value > now else "ArrowLeft")
 
     def move_everything(self) -> dict[str, int]:
         """Move each control in the page through its range; return how many of each kind."""

@@ -66,7 +66,6 @@ def test_the_plot_is_as_wide_as_its_cell(narrow: OpenNotebook) -> None:
         _expect_to_fit(plot)
         narrow.screenshot("cohort_640_side_bar", widget)
     finally:
-        narrow.choose(widget, "Colour by", "grade")
         narrow.page.evaluate(toggle)
 
 
