@@ -315,6 +315,8 @@ def test_an_empty_prediction_is_counted_and_a_missing_one_is_reported(
         "dice_interval": [0.0, 0.0],
         "hd95": pytest.approx(MISSED_MM),
         "hd95_interval": [pytest.approx(MISSED_MM)] * 2,
+        "hd95_median": pytest.approx(MISSED_MM),
+        "missed": 2,
     }
     (problem,) = told["problems"]
     assert problem.startswith(second)

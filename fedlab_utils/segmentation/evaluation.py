@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.errors import DataError, MissingFileError
-from fedlab_utils.segmentation.metrics import MEASURED, measure
+from fedlab_utils.segmentation.metrics import MEASURED, MISSED_MM, is_missed, measure
 from fedlab_utils.segmentation.prediction_files import (
     find_prediction,
     read_prediction,
@@ -47,11 +47,27 @@ class Evaluation:
 
         A patient's visits are averaged first, so that each patient counts once.
         """
-        rows = [c for c in self.cases if institution in (None, c["institution"])]
+        rows = self._rows(institution)
         return {
             name: {score: bootstrap_mean(_per_patient(rows, name, score)) for score in SCORES}
             for name in MEASURED
         }
+
+    def median_hd95(self, institution: str | None = None) -> dict[str, float]:
+        """Return the median HD95 (mm) over patients: what is usual, whatever a missed one costs.
+
+        Patients whose region is missed, or rightly absent, count among them.
+        """
+        rows = self._rows(institution)
+        return {name: float(np.median(_per_patient(rows, name, "hd95"))) for name in MEASURED}
+
+    def missed(self, institution: str | None = None) -> dict[str, int]:
+        """Return in how many cases a region is in one of the masks alone: missed or invented."""
+        rows = self._rows(institution)
+        return {name: sum(is_missed(row[name]) for row in rows) for name in MEASURED}
+
+    def _rows(self, institution: str | None) -> list[dict]:
+        return [c for c in self.cases if institution in (None, c["institution"])]
 
     def institutions(self) -> tuple[str, ...]:
         """Names of the institutions, sorted; empty where the cohort knows none."""
@@ -61,28 +77,49 @@ class Evaluation:
         """Return the plain form that ``evaluate --json`` prints; every number is finite.
 
         A region that is in one of the masks alone has no distance: its ``hd95`` is
-        :data:`fedlab_utils.segmentation.metrics.MISSED_MM`, as the BraTS challenges count it.
+        :data:`fedlab_utils.segmentation.metrics.MISSED_MM`, the diagonal of a BraTS volume. Since
+        a few of these decide the mean, ``hd95_median`` and ``missed`` (cases) stand beside it.
         """
         return {
             "cases": list(self.cases),
-            "mean": _plain(self.mean()),
-            "institutions": {name: _plain(self.mean(name)) for name in self.institutions()},
+            "mean": self._plain(),
+            "institutions": {name: self._plain(name) for name in self.institutions()},
             "problems": [str(problem) for problem in self.problems],
         }
 
     def as_text(self, institutions: bool = True) -> str:
-        """Return the means as a table: all patients, then, if wanted, each institution."""
-        head = f"{'':14}" + "".join(f"{name:>26}" for name in MEASURED)
-        lines = [head]
-        for where in (None, *(self.institutions() if institutions else ())):
-            means = self.mean(where)
-            for score, unit in (("dice", ""), ("hd95", " mm")):
-                label = f"{where or 'all'} {score}{unit}"
-                cells = "".join(f"{means[name][score]!s:>26}" for name in MEASURED)
-                lines.append(f"{label:14}{cells}")
+        """Return the scores as a table: all patients, then, if wanted, each institution."""
+        places = (None, *(self.institutions() if institutions else ()))
+        rows = [("", list(MEASURED)), *(row for where in places for row in self._lines(where))]
+        width = 2 + max(len(label) for label, _ in rows)
+        lines = [f"{label:{width}}" + "".join(f"{c:>22}" for c in cells) for label, cells in rows]
         patients = next(iter(self.mean().values()))["dice"].patients
-        lines.append(f"means over {patients} patients, 95 % bootstrap intervals")
+        lines.append(
+            f"means over {patients} patients, 95 % bootstrap intervals; missed: cases with the "
+            f"region in one mask alone, HD95 {MISSED_MM:.0f} mm"
+        )
         return "\n".join(lines)
+
+    def _lines(self, where: str | None) -> list[tuple[str, list[str]]]:
+        """Rows of the table for one place: label, and a cell per name in ``MEASURED``."""
+        who, means, cases = where or "all", self.mean(where), len(self._rows(where))
+        medians, missed = self.median_hd95(where), self.missed(where)
+        return [
+            (f"{who} dice", [f"{means[name]['dice']:.3f}" for name in MEASURED]),
+            (f"{who} hd95 mm", [f"{means[name]['hd95']:.1f}" for name in MEASURED]),
+            (f"{who} median hd95 mm", [f"{medians[name]:.1f}" for name in MEASURED]),
+            (f"{who} missed", [f"{missed[name]} of {cases}" for name in MEASURED]),
+        ]
+
+    def _plain(self, institution: str | None = None) -> dict[str, dict]:
+        medians, missed = self.median_hd95(institution), self.missed(institution)
+        plain: dict[str, dict] = {}
+        for name, scores in self.mean(institution).items():
+            plain[name] = {"hd95_median": medians[name], "missed": missed[name]}
+            for score, estimate in scores.items():
+                plain[name][score] = estimate.mean
+                plain[name][f"{score}_interval"] = [estimate.low, estimate.high]
+        return plain
 
 
 def evaluate_model(
@@ -208,17 +245,3 @@ def _per_patient(rows: list[dict], name: str, score: str) -> list[float]:
     for row in rows:
         patients.setdefault(row["patient"], []).append(row[name][score])
     return [float(np.mean(values)) for values in patients.values()]
-
-
-def _plain(means: dict[str, dict[str, Estimate]]) -> dict:
-    return {
-        name: {
-            key: value
-            for score, estimate in scores.items()
-            for key, value in (
-                (score, estimate.mean),
-                (f"{score}_interval", [estimate.low, estimate.high]),
-            )
-        }
-        for name, scores in means.items()
-    }

@@ -24,7 +24,9 @@ MEASURED = (*REGIONS, "oedema", "necrosis")
 
 MISSED_MM = 373.12866
 """HD95 where one mask is empty and the other is not: the diagonal of a BraTS volume of
-240 x 240 x 155 mm, as the BraTS challenges count it (Bakas et al. 2018, arXiv:1811.02629)."""
+240 x 240 x 155 mm. nnU-Net's re-implementation of the BraTS evaluation counts the same number
+(``nnunet/dataset_conversion/Task082_BraTS_2020.py`` in github.com/MIC-DKFZ/nnUNet); BraTS 2023
+counts 374 for each lesion that is missed or invented (synapse.org/Synapse:syn51156910)."""
 
 
 def masks(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -78,6 +80,11 @@ def hd95(
         return 0.0 if prediction.any() == truth.any() else MISSED_MM
     there, back = _surface(prediction, spacing), _surface(truth, spacing)
     return max(_percentile_distance(there, back), _percentile_distance(back, there))
+
+
+def is_missed(scores: dict[str, float]) -> bool:
+    """Whether a region is in one of the masks alone, from its ``dice`` and ``hd95``."""
+    return scores["dice"] == 0 and scores["hd95"] == MISSED_MM
 
 
 def _surface(mask: NDArray[np.bool_], spacing: Sequence[float]) -> NDArray[np.float64]:

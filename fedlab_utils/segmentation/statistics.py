@@ -31,7 +31,12 @@ class Estimate:
     patients: int
 
     def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return format(self, ".3f")
+
+    def __format__(self, spec: str) -> str:
+        """Write the three numbers as a number's format says, ``".3f"`` without one."""
+        mean, low, high = (format(x, spec or ".3f") for x in (self.mean, self.low, self.high))
+        return f"{mean} [{low}, {high}]"
 
 
 def bootstrap_mean(values: ArrayLike, seed: int = 0, resamples: int = RESAMPLES) -> Estimate:

@@ -12,8 +12,8 @@ import pytest
 from fedlab_utils.data import PreprocessSettings, load_cohort
 from fedlab_utils.data.phantom import write_cohort
 from fedlab_utils.errors import DataError, ForeignLabelsError, LabelError, MissingFileError
-from fedlab_utils.segmentation.evaluation import evaluate_model, evaluate_predictions
-from fedlab_utils.segmentation.metrics import MEASURED
+from fedlab_utils.segmentation.evaluation import Evaluation, evaluate_model, evaluate_predictions
+from fedlab_utils.segmentation.metrics import MEASURED, MISSED_MM, is_missed
 from fedlab_utils.segmentation.unet import UNetSettings
 from fedlab_utils.segmentation.weights import TrainedModel
 from tests.segmentation.test_prediction import Bright
@@ -75,14 +75,73 @@ def test_scores_are_those_of_the_voxels(cohort, tmp_path: Path) -> None:
     assert json.loads(json.dumps(told)) == told
 
 
+def row(case: str, patient: str, institution: str, dice: float, hd95: float = 1.0) -> dict:
+    scores = {name: {"dice": dice, "hd95": hd95} for name in MEASURED}
+    return {"case": case, "patient": patient, "institution": institution, **scores}
+
+
+def test_a_missed_region_is_counted_and_does_not_move_the_median(cohort, tmp_path: Path) -> None:
+    """Of three patients one is missed altogether; the other two are found but for their oedema."""
+    first = cohort.cases[0].case_id
+    folder = write(cohort, tmp_path / "p", lambda v: np.where(v == 2, 0, v).astype(np.uint8))
+    image = nibabel.load(folder / f"{first}.nii.gz")
+    empty = np.zeros(image.shape, np.uint8)
+    nibabel.Nifti1Image(empty, image.affine).to_filename(folder / f"{first}.nii.gz")
+    result = evaluate_predictions(folder, "brats2017", cohort)
+    told = result.as_json()["mean"]
+    found = sorted(row["WT"]["hd95"] for row in result.cases)
+    assert 0 < found[1] < 100 < found[2] == MISSED_MM
+    assert told["WT"]["hd95_median"] == found[1]
+    assert told["WT"]["hd95"] > 100
+    truth = np.asarray(nibabel.load(cohort.cases[0].label).dataobj)
+    assert {name: told[name]["missed"] for name in MEASURED} == {
+        "ET": int((truth == 4).any()),
+        "TC": 1,
+        "WT": 1,
+        "oedema": 3,
+        "necrosis": int((truth == 1).any()),
+    }
+    lines = {line[:20].strip(): line for line in result.as_text().splitlines()}
+    assert "1 of 3" in lines["all missed"]
+    assert f"{found[1]:.1f}" in lines["all median hd95 mm"]
+    assert "in one mask alone, HD95 373 mm" in lines["means over 3 patient"]
+
+
+def test_two_outlines_that_never_meet_are_far_apart_but_not_missed() -> None:
+    assert not is_missed({"dice": 0.0, "hd95": 120.0})
+    assert not is_missed({"dice": 1.0, "hd95": 0.0}), "rightly absent"
+    assert is_missed({"dice": 0.0, "hd95": MISSED_MM})
+
+
+def test_medians_and_misses_of_visits_and_of_an_institution() -> None:
+    """Visits of a patient are averaged before the median; a miss is counted per case."""
+    result = Evaluation(
+        (
+            row("a0", "a", "01", 0.0, MISSED_MM),
+            row("a1", "a", "01", 0.8, 3.0),
+            row("b", "b", "02", 0.8, 5.0),
+            row("c", "c", "02", 0.8, 7.0),
+        )
+    )
+    assert result.median_hd95()["ET"] == 7.0
+    assert result.median_hd95("01")["ET"] == pytest.approx((MISSED_MM + 3) / 2)
+    assert (result.missed()["ET"], result.missed("02")["ET"]) == (1, 0)
+    told = result.as_json()["institutions"]
+    assert (told["02"]["WT"]["hd95_median"], told["02"]["WT"]["missed"]) == (6.0, 0)
+    assert told["01"]["WT"]["missed"] == 1
+
+
+def test_the_table_keeps_its_columns_apart_whatever_the_numbers() -> None:
+    """All missed: the widest numbers there are; names of institutions may be long."""
+    result = Evaluation((row("a", "a", "a hospital of a long name", 0.0, MISSED_MM),))
+    *lines, _ = result.as_text().splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[2].count(" 373.1 [373.1, 373.1]") == len(MEASURED)
+    assert "a hospital of a long name median hd95 mm " in lines[7]
+
+
 def test_institutions_and_visits() -> None:
     """A patient with two visits counts once; an institution's mean is of its own patients."""
-    from fedlab_utils.segmentation.evaluation import Evaluation
-
-    def row(case: str, patient: str, institution: str, value: float) -> dict:
-        scores = {name: {"dice": value, "hd95": 1.0} for name in MEASURED}
-        return {"case": case, "patient": patient, "institution": institution, **scores}
-
     result = Evaluation(
         (row("a0", "a", "01", 0.2), row("a1", "a", "01", 0.4), row("b", "b", "02", 0.9))
     )

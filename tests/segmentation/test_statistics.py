@@ -44,3 +44,8 @@ def test_pairing_removes_what_patients_share() -> None:
 def test_one_value_has_an_interval_of_no_width() -> None:
     got = bootstrap_mean([0.5])
     assert (got.mean, got.low, got.high, got.patients) == (0.5, 0.5, 0.5, 1)
+    assert (str(got), f"{got}", f"{got:.1f}") == (
+        "0.500 [0.500, 0.500]",
+        "0.500 [0.500, 0.500]",
+        "0.5 [0.5, 0.5]",
+    )
