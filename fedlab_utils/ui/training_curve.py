@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 _LOSS_COLOUR = "#000000"
+_KEPT_COLOUR = "#767676"
 
 
 class TrainingCurve(TwinBox):
-    """A curve that grows while a network is trained.
+    """A curve that grows while a network is trained, with a line at the epoch that is kept.
+
+    Kept are the weights of the epoch with the best mean Dice on validation patients so far; of
+    equal ones the first. Without validation patients there is no line.
 
     Used as ``with TrainingCurve() as curve: fit_unet(..., on_epoch=curve.add)``: it is shown at
     the beginning, and its picture is stored in the notebook at the end.
@@ -50,6 +54,13 @@ class TrainingCurve(TwinBox):
                 mode="lines+markers",
                 line={"color": style.on_paper},
             )
+        self.plot.add_scatter(
+            x=[],
+            y=[],
+            name="kept epoch",
+            mode="lines",
+            line={"color": _KEPT_COLOUR, "dash": "dash"},
+        )
         self._bar = widgets.IntProgress(0, 0, 1, layout={"width": "50%"})
         self._text = widgets.HTML("Not begun yet.")
         self._shown = None
@@ -76,17 +87,29 @@ class TrainingCurve(TwinBox):
         if seen:
             dice = ", ".join(f"{r} {seen[-1][f'dice_{r.lower()}']:.2f}" for r in REGIONS)
             text += f"; validation Dice in epoch {int(seen[-1]['epoch'])}: {dice}"
+        kept = self.kept_epoch()
+        if kept is not None:
+            text += f"; best so far and kept: epoch {kept}"
         return text + "."
 
+    def kept_epoch(self) -> int | None:
+        """Return the epoch whose weights are kept as it stands, None before any validation."""
+        looked = [row for row in self.rows if "dice" in row]
+        return int(max(looked, key=lambda row: row["dice"])["epoch"]) if looked else None
+
     def _series(self) -> list[tuple[list[float], list[float]]]:
-        """Epochs and values of each line: loss, then Dice of ET, TC, WT."""
+        """Epochs and values of each line: loss, Dice of ET, TC, WT, then that at the kept epoch."""
         names = ["loss", *(f"dice_{region.lower()}" for region in REGIONS)]
+        kept = self.kept_epoch()
         return [
-            (
-                [row["epoch"] for row in self.rows if name in row],
-                [row[name] for row in self.rows if name in row],
-            )
-            for name in names
+            *(
+                (
+                    [row["epoch"] for row in self.rows if name in row],
+                    [row[name] for row in self.rows if name in row],
+                )
+                for name in names
+            ),
+            ([], []) if kept is None else ([kept, kept], [0, 1]),
         ]
 
     def twin(self) -> Picture:
@@ -95,16 +118,17 @@ class TrainingCurve(TwinBox):
 
         fig, left = plt.subplots(figsize=(9, 3.8))
         right = left.twinx()
-        loss, *dice = self._series()
+        loss, *dice, kept = self._series()
         right.plot(*loss, ":", color=_LOSS_COLOUR, label="training loss")
         for region, (epochs, values) in zip(REGIONS, dice, strict=True):
             style = REGION_STYLES[region]
             left.plot(
                 epochs, values, marker=style.marker, color=style.on_paper, label=f"Dice {region}"
             )
+        left.plot(*kept, "--", color=_KEPT_COLOUR, label="kept epoch", zorder=1)
         left.set(xlabel="epoch", ylabel="Dice on validation patients", ylim=(0, 1))
         right.set_ylabel("training loss")
-        fig.legend(loc="outside upper center", ncols=4, fontsize=9)
+        fig.legend(loc="outside upper center", ncols=5, fontsize=9)
         return figure(fig, self.describe())
 
     def __enter__(self) -> TrainingCurve:
