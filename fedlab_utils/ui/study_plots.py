@@ -11,6 +11,9 @@ from fedlab_utils.errors import CourseError
 from fedlab_utils.ui.colours import REGION_STYLES
 from fedlab_utils.ui.twin import Picture, figure
 
+_DICE = "mean Dice on test phantoms, 2 mm grid"
+_MEASURE = "Dice on the network's grid of 2 mm, small pieces left in, no mirror image"
+
 
 def more_patients(rows: Sequence[dict]) -> Picture:
     """Plot Dice against the number of training patients, all four sequences.
@@ -45,7 +48,7 @@ def more_patients(rows: Sequence[dict]) -> Picture:
         told.append(f"{region} {mean[0]:.2f} to {mean[-1]:.2f}")
     ax.set_xscale("log", base=2)
     ax.set_xticks(list(groups), [str(n) for n in groups])
-    ax.set(xlabel="training phantoms", ylabel="mean Dice on test phantoms, 2 mm grid", ylim=(0, 1))
+    ax.set(xlabel="training phantoms", ylabel=_DICE, ylim=(0, 1))
     ax.legend()
     note = provenance_note([row for group in groups.values() for row in group])
     ax.set_title(note, fontsize=9, wrap=True)
@@ -100,7 +103,7 @@ def which_sequence(rows: Sequence[dict]) -> Picture:
             best.append(f"{region}: best alone is {max(alone)[1]} ({max(alone)[0]:.2f})")
     ax.set_yticks(range(len(names)), names)
     ax.invert_yaxis()
-    ax.set(xlabel="mean Dice on test phantoms, 2 mm grid", ylabel="input sequences", xlim=(0, 1))
+    ax.set(xlabel=_DICE, ylabel="input sequences", xlim=(0, 1))
     ax.grid(axis="x", alpha=0.3)
     ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
     note = provenance_note([row for group in groups.values() for row in group])
@@ -122,7 +125,7 @@ def provenance_note(rows: Sequence[dict]) -> str:
     return (
         f"recorded until {max(p['date'] for p in told)[:10]}, {seeds} seed"
         f"{'s' * (many > 1)} a point, {devices}, commit {commits}; "
-        "95 % intervals over seeds and patients"
+        f"95 % intervals over seeds and patients; {_MEASURE}"
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fedlab_utils.data.conventions import REGIONS, SEQUENCES
@@ -54,6 +56,32 @@ def test_every_control_shows_what_the_arrays_say() -> None:
         assert "Made by hand." in viewer._text.value
 
     assert drive(viewer, check) > 10
+
+
+def test_the_dice_beside_a_picture_is_that_of_the_evaluation(phantom_dir: Path) -> None:
+    """What lesson 03 shows of a patient and what its table counts: same grid, same setting."""
+    from fedlab_utils.course.gallery import segmented
+    from fedlab_utils.data import PreprocessSettings, load_cohort
+    from fedlab_utils.segmentation import TrainedModel, UNetSettings, evaluate_model, fast_precision
+    from tests.segmentation.test_prediction import Bright
+
+    class Slanted(Bright):
+        """Believes in tumours on one side more than on the other."""
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            slope = torch.linspace(-20, 20, image.shape[2]).view(-1, 1)
+            return super().forward(image) + slope
+
+    cohort = load_cohort(phantom_dir)
+    cohort = cohort.subset(case.case_id for case in cohort.cases[:2])
+    model = TrainedModel(Slanted(), UNetSettings(), PreprocessSettings(spacing=8.0), (32, 32))
+    scores = evaluate_model(model, cohort, flip=False, precision=fast_precision())
+    viewer = PredictionViewer(segmented(model, [cohort.load(case.case_id) for case in cohort]))
+    for row in scores.cases:
+        viewer.patient.value = row["case"]
+        assert viewer.shown["dice"] == {region: row[region]["dice"] for region in REGIONS}
+    mirrored = evaluate_model(model, cohort, flip=True, precision=fast_precision())
+    assert mirrored.cases[-1]["WT"]["dice"] != viewer.shown["dice"]["WT"] > 0
 
 
 def test_the_panes_show_truth_on_the_left_and_prediction_on_the_right() -> None:

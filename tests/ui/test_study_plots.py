@@ -48,6 +48,7 @@ def test_which_sequence_names_the_best_single_one() -> None:
 @pytest.mark.parametrize("plot", [more_patients, which_sequence])
 def test_a_recorded_figure_says_so(plot) -> None:
     assert "recorded until 2026-01-02, 2 seeds a point, a CPU, commit abc" in plot(ROWS).alt
+    assert "Dice on the network's grid of 2 mm, small pieces left in" in plot(ROWS).alt
     assert "1 seed a point" in plot([r for r in ROWS if r["settings"]["seed"] == 0]).alt
     assert "1 to 2 seeds a point" in plot(ROWS[:-1] if plot is which_sequence else ROWS[1:]).alt
 
