@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from fedlab_utils.data import open_cohort
 from fedlab_utils.errors import DataError
 
@@ -56,6 +58,49 @@ def open_patients(
         return _opened(phantom, at_most, must_pass)
     except DataError as error:
         raise type(error)(error.case, error.cause, _MADE_AGAIN) from None
+
+
+def draw_patients(cohort: Cohort, at_most: int, seed: int) -> Cohort:
+    """Draw patients of a large cohort at random, with all their scans, for a lesson to work on.
+
+    Each institution has its share among the patients drawn, to about one patient, and a patient of
+    a small one is as likely to be drawn as one of a large one: its patients are placed at even
+    distances between 0 and 1, in a random order and from a random start, and of all institutions'
+    patients those placed lowest are drawn. An unknown institution counts as one more.
+
+    Parameters
+    ----------
+    cohort
+        Its order does not matter.
+    at_most
+        Scans. One patient is drawn even if they have more.
+    seed
+        Same patients and seed, same sample.
+
+    Returns
+    -------
+    Cohort
+        The patients drawn, in the cohort's order.
+    """
+    rng = np.random.default_rng(seed)
+    known = cohort.table.get("institution")
+    scans: dict[str, list[str]] = {}
+    strata: dict[str, list[str]] = {}
+    for case in sorted(cohort, key=lambda case: case.case_id):
+        if case.patient_id not in scans:
+            value = None if known is None else known[case.case_id]
+            strata.setdefault(value if isinstance(value, str) else "", []).append(case.patient_id)
+        scans.setdefault(case.patient_id, []).append(case.case_id)
+    places = {}
+    for _, patients in sorted(strata.items()):
+        order = rng.permutation(len(patients)) + rng.random()
+        places |= dict(zip(patients, order / len(patients), strict=True))
+    drawn: set[str] = set()
+    for patient in sorted(places, key=places.get):
+        if drawn and len(drawn) + len(scans[patient]) > at_most:
+            break
+        drawn.update(scans[patient])
+    return cohort.subset(case.case_id for case in cohort if case.case_id in drawn)
 
 
 def _opened(

@@ -1,19 +1,23 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
 import nibabel
 import numpy as np
+import pandas as pd
 import pytest
 
 from fedlab_utils.course import open_patients
 from fedlab_utils.course.execute import execute
 from fedlab_utils.course.notebook import solved_notebook
+from fedlab_utils.course.patients import draw_patients
 from fedlab_utils.course.source import lessons
-from fedlab_utils.data import Case
+from fedlab_utils.data import Case, Cohort
 from fedlab_utils.data import cohort as module
+from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.errors import IntensityError, LayoutError, UnreadableFileError
 
 every_lesson = pytest.mark.parametrize("lesson", lessons()[:3], ids=lambda lesson: lesson.stem)
@@ -136,6 +140,76 @@ def test_a_phantom_folder_that_is_no_data_set_is_named(tmp_path, monkeypatch) ->
     monkeypatch.setattr(module, "phantom_folder", lambda: tmp_path)
     with pytest.raises(LayoutError, match="empty"):
         open_patients()
+
+
+def large_cohort(institutions: dict[str | None, int], visits: int = 1) -> Cohort:
+    """A cohort of files that nobody opens: so many patients of each institution."""
+    cases, values = [], []
+    for name, patients in institutions.items():
+        for number in range(patients):
+            for visit in range(visits):
+                patient = f"{name}-{number:04}"
+                cases.append(CaseFiles(f"{patient}-{visit}", patient, str(visit), "x", "y", {}))
+                values.append(name)
+    index = [case.case_id for case in cases]
+    table = pd.DataFrame({"institution": pd.array(values, "string")}, index=index)
+    return Cohort(Path("there"), "x", "a large folder", tuple(cases), (), table)
+
+
+def counted(cohort: Cohort) -> dict:
+    return cohort.table["institution"].value_counts(dropna=False).to_dict()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_sample_has_each_institutions_share(seed: int) -> None:
+    sizes = {"big": 300, "middle": 90, "small": 7, None: 203}
+    cohort = large_cohort(sizes)
+    drawn = draw_patients(cohort, 60, seed)
+    assert len(drawn) == 60
+    found = {str(name): count for name, count in counted(drawn).items()}
+    for name, patients in sizes.items():
+        share = 60 * patients / 600
+        count = found.get("<NA>" if name is None else name, 0)
+        assert abs(count - share) < 1.5, (name, count, share)
+
+
+def test_a_sample_depends_on_the_seed_and_not_on_the_order() -> None:
+    cohort = large_cohort({"a": 100, "b": 100})
+    backwards = cohort.subset(cohort.table.index[::-1])
+    ids = [set(draw_patients(c, 60, s).table.index) for c, s in ((cohort, 3), (backwards, 3))]
+    assert ids[0] == ids[1]
+    assert ids[0] != set(draw_patients(cohort, 60, 4).table.index)
+    drawn = draw_patients(cohort, 60, 3)
+    assert list(drawn.table.index) == sorted(drawn.table.index), "in the cohort's order"
+
+
+def test_every_patient_is_as_likely_in_a_small_institution_as_in_a_large_one() -> None:
+    cohort = large_cohort({"large": 95, "small": 5})
+    counts = dict.fromkeys(cohort.table.index, 0)
+    draws = 600
+    for seed in range(draws):
+        for case_id in draw_patients(cohort, 20, seed).table.index:
+            counts[case_id] += 1
+    by_place = {
+        name: np.mean([n for c, n in counts.items() if c[:5] == name[:5]]) / draws
+        for name in ("large", "small")
+    }
+    assert by_place["large"] == pytest.approx(0.2, abs=0.02)
+    assert by_place["small"] == pytest.approx(0.2, abs=0.03)
+
+
+def test_visits_of_a_patient_are_drawn_together_and_count_as_scans() -> None:
+    drawn = draw_patients(large_cohort({"a": 40, "b": 40}, visits=3), 61, seed=1)
+    assert len(drawn) == 60
+    assert len(drawn.patients) == 20
+    assert len(draw_patients(large_cohort({"a": 4}, visits=3), 2, seed=1).patients) == 1
+
+
+def test_a_cohort_that_is_small_enough_is_taken_whole_and_institutions_may_be_unknown() -> None:
+    cohort = large_cohort({"a": 30, "b": 20})
+    assert list(draw_patients(cohort, 60, 0).table.index) == list(cohort.table.index)
+    nameless = replace(large_cohort({None: 200}), table=large_cohort({None: 200}).table[[]])
+    assert len(draw_patients(nameless, 60, 0)) == 60
 
 
 @pytest.mark.notebooks
