@@ -2,67 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
 from fedlab_utils.segmentation.unet import UNetSettings
+from fedlab_utils.studies.bench_loops import PLAIN, RATE, Mode, modes, our_loop, plain_loop
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
     from fedlab_utils.data.preprocessing import Preprocessed
+    from fedlab_utils.studies.bench_loops import Batch, Train
 
-    Batch = dict[str, torch.Tensor]
-    Train = Callable[[list[Batch], Callable[[int], float] | None], None]
-
-PLAIN = "plain fp32"
 BATCH = 16
 PER_PATIENT = 4
-RATE = 2e-3
 SIZE = (96, 96)
 SPACING = 2.0
-
-
-@dataclass(frozen=True)
-class Mode:
-    """One way to run the same steps."""
-
-    precision: str = "fp32"
-    channels_last: bool = False
-    compiled: bool = False
-
-    @property
-    def name(self) -> str:
-        """Row name, such as ``"ours bf16, channels_last"``."""
-        extra = ["channels_last"] * self.channels_last + ["compiled"] * self.compiled
-        return ", ".join([f"ours {self.precision}", *extra])
-
-
-def modes(device: str) -> tuple[list[Mode], dict[str, str]]:
-    """Return what is measured on a device, and what is not, with the reason."""
-    from fedlab_utils.segmentation.devices import fast_precision
-
-    wanted = [Mode(), Mode(channels_last=True)]
-    missing = {}
-    fast = fast_precision(device)
-    if fast == "bf16":
-        wanted += [Mode("bf16"), Mode("bf16", channels_last=True)]
-    else:
-        missing[Mode("bf16").name] = "this device emulates bfloat16, many times slower"
-    compiled = Mode(fast, compiled=True)
-    if any(shutil.which(os.environ.get("CXX", name)) for name in ("g++", "clang++", "cl")):
-        wanted.append(compiled)
-    else:
-        missing[compiled.name] = "torch.compile needs a C++ compiler, and there is none"
-    return wanted, missing
 
 
 def run(
@@ -77,15 +33,15 @@ def run(
 ) -> dict[str, dict[str, float | str]]:
     """Measure training steps on this machine, and what the fastest kind comes to.
 
-    The plain loop is what one writes without this package: MONAI's ``BasicUNet`` with the same
-    layers and ``DiceCELoss``, torch's AdamW, float32, contiguous. Ours is
+    The plain loop is what one writes without this package, see
+    :func:`fedlab_utils.studies.bench_loops.plain_loop`. Ours is
     :func:`fedlab_utils.segmentation.local_update`. All rows get the same batches of 16 slices of
     96 x 96 voxels from phantom patients, and take turns in rounds, so that a machine that is busy
     for a while slows all of them; the median round counts, and of the ratios that of the rounds.
 
-    Dice after equal steps differs between the loops for the loss: MONAI's weighs the regions'
-    cross entropy as classes that exclude each other, which nested regions do not, and takes the
-    Dice of each slice by itself. Ours in float32 stands beside it to show what precision costs.
+    Dice after equal steps may differ between the loops: ours takes the Dice of a patient's slices
+    together, the plain one of each slice by itself. Ours in float32 stands beside it to show what
+    precision costs.
 
     Parameters
     ----------
@@ -126,63 +82,6 @@ def run(
         fastest = min(usable, key=lambda mode: result[mode.name]["seconds_per_step"])
         result["Dice"] = _dice_row(unet, device, fastest, train, held, dice_steps)
     return result
-
-
-def plain_loop(unet: UNetSettings, device: str) -> tuple[nn.Module, Train]:
-    """Build the network and the loop that one would write with MONAI and torch alone."""
-    import torch
-    from monai.losses import DiceCELoss
-    from monai.networks.nets import BasicUNet
-
-    from fedlab_utils.segmentation.unet import make_unet
-
-    network = BasicUNet(
-        spatial_dims=unet.spatial_dims,
-        in_channels=len(unet.sequences),
-        out_channels=3,
-        features=(*unet.channels, unet.width),
-        norm=("instance", {"affine": True}),
-        bias=False,
-        upsample="nontrainable",
-    )
-    network.load_state_dict(make_unet(unet).state_dict())  # equal weights to begin with
-    network = network.to(device).train()
-    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE)
-    criterion = DiceCELoss(sigmoid=True)
-
-    def train(batches: list[Batch], rate: Callable[[int], float] | None = None) -> None:
-        network.train()
-        for step, batch in enumerate(batches):
-            if rate is not None:
-                optimiser.param_groups[0]["lr"] = rate(step)
-            optimiser.zero_grad()
-            image, target = batch["image"].to(device), batch["target"].to(device)
-            loss = criterion(network(image), target)
-            loss.backward()
-            optimiser.step()
-
-    return network, train
-
-
-def our_loop(unet: UNetSettings, device: str, mode: Mode) -> tuple[nn.Module, Train]:
-    """Build our network and our loop in one of its modes."""
-    import torch
-
-    from fedlab_utils.segmentation import local_update, make_optimiser, make_unet
-
-    last = torch.channels_last if unet.spatial_dims == 2 else torch.channels_last_3d
-    network = make_unet(unet).to(device)
-    if mode.channels_last:
-        network = network.to(memory_format=last)
-    optimiser = make_optimiser(network)
-    stepped = torch.compile(network) if mode.compiled else network
-
-    def train(batches: list[Batch], rate: Callable[[int], float] | None = None) -> None:
-        if mode.channels_last:
-            batches = [b | {"image": b["image"].contiguous(memory_format=last)} for b in batches]
-        local_update(stepped, batches, optimiser, learning_rate=rate, precision=mode.precision)
-
-    return network, train
 
 
 def race(

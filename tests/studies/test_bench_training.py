@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from fedlab_utils.segmentation import UNetSettings
 from fedlab_utils.studies import bench_training
-from fedlab_utils.studies.bench_training import PLAIN, Mode, modes, our_loop, plain_loop, race
+from fedlab_utils.studies.bench_loops import PLAIN, modes
+from fedlab_utils.studies.bench_training import race
 from tests.segmentation.patients import patients
 
 SMALL = UNetSettings(width=8)
@@ -63,35 +64,6 @@ def test_a_ratio_is_the_median_of_rounds_side_by_side() -> None:
     assert (rows[PLAIN]["ratio"], rows["other"]) == (1.0, {"missing": "why"})
 
 
-def test_both_loops_begin_with_equal_weights_and_are_equal_networks() -> None:
-    """The plain network has MONAI's own layers; with equal weights it gives the same answer."""
-    plain, _ = plain_loop(SMALL, "cpu")
-    image = torch.randn(2, 4, 32, 32, generator=torch.Generator().manual_seed(1))
-    for mode in (Mode(), Mode(channels_last=True), Mode("bf16")):
-        ours, _ = our_loop(SMALL, "cpu", mode)
-        torch.testing.assert_close(ours(image), plain(image), rtol=1e-4, atol=1e-5)
-
-
-def test_the_plain_loop_is_what_one_would_write() -> None:
-    from monai.losses import DiceCELoss
-
-    generator = torch.Generator().manual_seed(2)
-    batch = {
-        "image": torch.randn(2, 4, 32, 32, generator=generator),
-        "target": (torch.rand(2, 3, 32, 32, generator=generator) < 0.3).float(),
-    }
-    network, train = plain_loop(SMALL, "cpu")
-    other, _ = plain_loop(SMALL, "cpu")
-    train([batch, batch], None)
-    optimiser = torch.optim.AdamW(other.parameters(), lr=bench_training.RATE)
-    for _ in range(2):
-        optimiser.zero_grad()
-        DiceCELoss(sigmoid=True)(other(batch["image"]), batch["target"]).backward()
-        optimiser.step()
-    for mine, theirs in zip(network.parameters(), other.parameters(), strict=True):
-        assert torch.equal(mine, theirs)
-
-
 def test_rows_take_turns_and_a_row_that_cannot_compile_says_so() -> None:
     order: list[str] = []
 
@@ -109,15 +81,6 @@ def test_rows_take_turns_and_a_row_that_cannot_compile_says_so() -> None:
     assert missing == {"c, compiled": "torch.compile failed (RuntimeError)"}
     with pytest.raises(RuntimeError, match="no compiler"):
         race({"a": broken}, [{}], 1, {})
-
-
-def test_what_this_machine_lacks_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedlab_utils.segmentation.devices.fast_precision", lambda _: "fp32")
-    monkeypatch.setattr(bench_training.shutil, "which", lambda _: None)
-    wanted, missing = modes("cpu")
-    assert [mode.name for mode in wanted] == ["ours fp32", "ours fp32, channels_last"]
-    assert "emulates" in missing["ours bf16"]
-    assert "C++ compiler" in missing["ours fp32, compiled"]
 
 
 def test_every_batch_is_full_and_the_same_for_each_row(tiny: None) -> None:  # noqa: ARG001
