@@ -26,27 +26,30 @@ SETTINGS = {
     "cohort_seed": 102,
     "views": [2, 1],
     "width": 16,
-    "epochs": 20,
+    "size": [80, 96],
+    "epochs": 10,
     "per_patient": 4,
     "batch": 16,
-    "learning_rate": 2e-3,
+    "learning_rate": 1e-3,
     "anatomies": 400,
     "random_renderings": 2,
     "by_own_scanner": 100,
     "held_back": 16,
     "validate_every": 10,
 }
-"""``begin_with`` is the first stage's weights, as git names the file's content; phantoms of another
+"""``size`` is that of a slice in voxels, as large as a head. ``begin_with`` is the first stage's weights, as git names the file's content; phantoms of another
 cohort than the first stage's train and judge the second. None: random weights."""
 
 SETTINGS_3D = SETTINGS | {
     "begin_with": None,
     "tier": "gpu",
     "views": [2],
+    "size": [128, 128, 128],
     "width": 8,
     "epochs": 60,
     "per_patient": 2,
     "batch": 4,
+    "learning_rate": 2e-3,
     "anatomies": 300,
     "by_own_scanner": 100,
     "held_back": 20,
@@ -79,6 +82,7 @@ def measure(settings: dict, place: Workplace) -> dict:
             "sim_to_real_3d", "volumes at 1 mm need a CUDA GPU, none is there", "Run it on one"
         )
     train, validation, test = phantoms(settings, place)
+    tier = replace(tier, size=tuple(settings["size"]))
 
     def on_epoch(row: dict, _: int) -> None:
         place.say(json.dumps(row))

@@ -19,6 +19,7 @@ TINY = {
     "begin_with": None,
     "cohort_seed": 101,
     "views": [2, 1],
+    "size": [32, 32],
     "validate_every": 2,
     "width": 8,
     "epochs": 2,
