@@ -37,8 +37,9 @@ SETTINGS = {
     "held_back": 16,
     "validate_every": 10,
 }
-"""``size`` is that of a slice in voxels, as large as a head. ``begin_with`` is the first stage's weights, as git names the file's content; phantoms of another
-cohort than the first stage's train and judge the second. None: random weights."""
+"""``size`` is that of a slice in voxels, as large as a head. ``begin_with`` is the first stage's
+weights, as git names the file's content; phantoms of another cohort than the first stage's train
+and judge the second. None: random weights."""
 
 SETTINGS_3D = SETTINGS | {
     "begin_with": None,
