@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fedlab_utils import cli_training
-from fedlab_utils.cli_output import Json, print_json, progress_bar, reported
+from fedlab_utils.cli_output import Json, Layout, Scheme, print_json, progress_bar, reported
 
 app = typer.Typer(
     help="Federated, privacy-preserving brain-tumour segmentation: the workbook's tools.",
@@ -75,8 +76,8 @@ def phantom(
 @app.command()
 def validate(
     folder: Annotated[Path, typer.Argument(help="A data set, unpacked as published.")],
-    layout: Annotated[str | None, typer.Option(help="Only where it cannot be told.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="Label scheme, where it is asked for.")] = None,
+    layout: Layout = None,
+    scheme: Scheme = None,
     as_json: Json = False,
 ) -> None:
     """Read every case and report what is wrong with it. Exit code 1 if any case is faulty."""
@@ -97,11 +98,17 @@ def validate(
         print_json(rows, indent=1)
     else:
         for report in reports:
-            typer.echo(f"{report.case}\t{report.layout}\t{'; '.join(report.problems) or 'ok'}")
+            if report.is_case or report.problems:
+                said = "; ".join(report.problems) or "ok"
+                typer.echo(f"{report.case}\t{report.layout}\t{said}")
             for warning in report.warnings:
                 typer.echo(f"{report.case}\t{report.layout}\twarning: {warning}")
-        faulty = sum(bool(report.problems) for report in reports)
-        typer.echo(f"{len(reports)} cases, {faulty} faulty", err=True)
+        faulty = [report.is_case for report in reports if report.problems]
+        cases = sum(report.is_case for report in reports)
+        counts = f"{cases} cases, {sum(faulty)} faulty"
+        if others := len(faulty) - sum(faulty):
+            counts += f"; {others} tables or folders faulty"
+        typer.echo(counts, err=True)
     if any(report.problems for report in reports):
         raise typer.Exit(1)
 
@@ -120,7 +127,7 @@ def bench_data(as_json: Json = False) -> None:
     """Phantom against its budget, cold loading against one plain core, warm cache against that."""
     from fedlab_utils.studies.bench_data import run
 
-    _bench(run, as_json)
+    _bench(partial(run, say=partial(typer.echo, err=True)), as_json)
 
 
 @bench.command("training")

@@ -20,6 +20,10 @@ from fedlab_utils.errors import DataError, FedLabError
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 """Type of the argument ``as_json`` of a command."""
 
+Layout = Annotated[str | None, typer.Option(help="Only where it cannot be told.")]
+Scheme = Annotated[str | None, typer.Option(help="Label scheme, where it is asked for.")]
+"""Types of the arguments ``layout`` and ``scheme`` of a command that opens a data set."""
+
 
 @contextmanager
 def reported(as_json: bool = False, stopped: str = "") -> Iterator[None]:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fedlab_utils.cli_output import Json, print_json, progress_bar, reported
+from fedlab_utils.cli_output import Json, Layout, Scheme, print_json, progress_bar, reported
 from fedlab_utils.errors import FedLabError
 
 
@@ -27,6 +27,8 @@ def train(
     sequences: Annotated[str, typer.Option(help="Input channels.")] = "t1,t1ce,t2,flair",
     seed: Annotated[int, typer.Option(min=0, help="Split, weights, draws.")] = 0,
     minutes: Annotated[float, typer.Option(min=0.05, help="Training time, about.")] = 10.0,
+    layout: Layout = None,
+    scheme: Scheme = None,
     as_json: Json = False,
 ) -> None:
     """Train a U-Net on patients in one place. Started again, a run that was cut off goes on."""
@@ -37,7 +39,7 @@ def train(
     again = "Start the same command again to go on after the last whole epoch."
     with reported(as_json, again), progress_bar("train", unit="epoch") as progress:
         fit = train_cohort(
-            load_cohort(data),
+            load_cohort(data, layout, scheme),
             out,
             TIERS[tier.value] if tier else current_tier(),
             parse_sequences(sequences),
@@ -61,7 +63,7 @@ def predict(
     model: Annotated[Path, typer.Option(help="A run folder, or a .safetensors file.")],
     case: Annotated[Path, typer.Option(help="A case's folder, or one of its image files.")],
     out: Annotated[Path, typer.Option(help="Segmentation to write: .nii.gz or .nii.")],
-    layout: Annotated[str | None, typer.Option(help="Only where it cannot be told.")] = None,
+    layout: Layout = None,
     flip: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
     as_json: Json = False,
 ) -> None:
@@ -91,6 +93,8 @@ def evaluate(
         str | None, typer.Option(help="Their labels: brats2018, brats2023, msd ...")
     ] = None,
     flip: Annotated[bool, typer.Option(help="Average with the mirror image.")] = True,
+    layout: Layout = None,
+    scheme: Scheme = None,
     as_json: Json = False,
 ) -> None:
     """Score a model, or segmentation files, against the truth: Dice and HD95 (mm) per region.
@@ -113,7 +117,7 @@ def evaluate(
                 "one option lacks the other",
                 "Give --prediction-labels with --predictions",
             )
-        cohort = load_cohort(data)
+        cohort = load_cohort(data, layout, scheme)
         if model is not None:
             trained = load_model(model, best_device())
             result = evaluate_model(trained, cohort, flip, fast_precision(), progress)

@@ -60,6 +60,19 @@ def test_validate_exits_1_and_names_the_faulty_case_only(phantom_dir: Path, tmp_
     assert "FLAIR" in faulty[0]["problems"][0]
 
 
+def test_validate_counts_cases_and_tables_apart(phantom_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "cohort"
+    shutil.copytree(phantom_dir, folder)
+    (folder / "survival_data.csv").write_text("colour\nred\n")
+    (folder / "clinical_notes.xlsx").touch()
+    checked = run(app, ["validate", str(folder)])
+    assert checked.exit_code == 1
+    assert "6 cases, 0 faulty; 1 tables or folders faulty" in checked.stderr
+    told = [line for line in checked.stdout.splitlines() if line.startswith("clinical_notes")]
+    assert len(told) == 1
+    assert "warning" in told[0]
+
+
 def test_a_folder_that_is_no_data_set_is_one_clear_line(tmp_path: Path) -> None:
     ran = run(app, ["validate", str(tmp_path)])
     assert ran.exit_code == 2

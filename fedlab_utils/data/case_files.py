@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fedlab_utils.data.labels import SCHEMES
@@ -106,11 +106,12 @@ def sort_case(root: Path, layout: Layout, group: Named, scheme: str | None = Non
         raise LabelError(
             case_id,
             f"labels of BraTS-{groups.get('group')} do not mean what those of adult glioma mean",
-            f"Pass scheme= one of {', '.join(SCHEMES)} if its description agrees with one of them",
+            f"If its description agrees with one of {', '.join(SCHEMES)}, say so: "
+            "scheme= in Python, --scheme in a terminal, FEDLAB_SCHEME for the notebooks",
         )
     return CaseFiles(
         case_id=case_id,
-        patient_id=SAME_PATIENT.get(groups["patient"], groups["patient"]),
+        patient_id=_SAME_FOLDED.get(groups["patient"].casefold(), groups["patient"]),
         visit=groups.get("visit", ""),
         layout=layout.name,
         scheme=own_scheme or "brats2023",
@@ -119,6 +120,15 @@ def sort_case(root: Path, layout: Layout, group: Named, scheme: str | None = Non
         site=groups.get("site"),
         grade=layout.grade or _grade_of(root, group[0][0]),
     )
+
+
+_SAME_FOLDED = {one.casefold(): other for one, other in SAME_PATIENT.items()}
+
+
+def one_spelling(cases: list[CaseFiles]) -> list[CaseFiles]:
+    """Give all visits of a patient one id, where their ids differ in capitals alone."""
+    spelling = {case.patient_id.casefold(): case.patient_id for case in reversed(cases)}
+    return [replace(case, patient_id=spelling[case.patient_id.casefold()]) for case in cases]
 
 
 def _grade_of(root: Path, path: Path) -> str | None:

@@ -75,8 +75,8 @@ def read_clinical(
     Raises
     ------
     ClinicalTableError
-        If a table cannot be read, has no column of case ids, or ages that nobody reaches, which
-        stay empty.
+        If a table cannot be read or has no column of case ids; if it has ages that nobody reaches,
+        or rows of one case that contradict each other, both of which stay empty.
     """
     cases = list(cases)
     problems_found: list[DataError] = []
@@ -86,7 +86,7 @@ def read_clinical(
     for path in _find_tables(files):
         try:
             header, rows = read_table(path)
-            by_key = index_by_case(path, header, rows, cases, strange)
+            by_key = index_by_case(path, header, rows, cases, problems_found, strange)
         except ClinicalTableError as error:
             problems_found.append(error)
             continue

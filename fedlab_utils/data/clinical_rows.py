@@ -33,12 +33,13 @@ ALIASES = {
     ),
     "institution": ("institution", "institution_name", "institutionname", "partition_id"),
     "sex": ("sex", "gender"),
-    "survival_status": ("survival_status", "1_dead_0_alive"),
+    "survival_status": ("survival_status", "vital_status", "1_dead_0_alive"),
     "who_grade": ("who_grade", "who_cns_grade"),
     "idh": ("idh", "idh1"),
     "mgmt": ("mgmt", "mgmt_status"),
 }
-"""Column -> the names it has in published tables, in lower case with ``_`` between words."""
+"""Column -> the names it has in published tables, in lower case with ``_`` between words. Where a
+table has several of them, the first one counts."""
 
 
 def key_of(identifier: str) -> str:
@@ -61,13 +62,15 @@ def index_by_case(
     header: list[str],
     rows: list[dict[str, str]],
     cases: list[CaseFiles],
+    problems: list[DataError],
     strange: list[DataError],
 ) -> dict[str, dict[str, str]]:
     """Return the rows by case or patient, under common column names.
 
     A row that gives days of survival in a table with a column for the status has a
     ``survival_status``, empty where that cell is. Rows that name no case are added to ``strange``,
-    as long as the folder's own cases have ids that can be told from such ones.
+    as long as the folder's own cases have ids that can be told from such ones. What two rows of one
+    case say differently is left out, and added to ``problems``.
     """
     wanted = {key_of(name) for case in cases for name in (case.case_id, case.patient_id)}
     matches = {name: sum(key_of(row.get(name, "")) in wanted for row in rows) for name in header}
@@ -94,10 +97,31 @@ def index_by_case(
     by_key: dict[str, dict[str, str]] = {}
     says_status = not set(ALIASES["survival_status"]).isdisjoint(header)
     for row in rows:
-        known = by_key.setdefault(key_of(row.pop(identifier, "")), _common_names(row, path))
+        key = key_of(row.pop(identifier, ""))
+        row = _common_names(row, path)
+        known = by_key.setdefault(key, row)
+        if key in wanted and known is not row:
+            problems += _take_out_contradictions(path, key, known, row)
         if says_status and "survival_days" in known:
             known.setdefault("survival_status", "")
     return by_key
+
+
+def _take_out_contradictions(
+    path: Path, key: str, known: dict[str, str], row: dict[str, str]
+) -> list[ClinicalTableError]:
+    """Take out of ``known`` what another row of the case says differently; say what it was."""
+    both = [name for name in ALIASES if known.get(name) and row.get(name)]
+    if not (differ := [name for name in both if known[name] != row[name]]):
+        return []
+    values = ", ".join(f"{name} {known.pop(name)} and {row[name]}" for name in differ)
+    return [
+        ClinicalTableError(
+            path.name,
+            f"two rows of {key} contradict each other: {values}",
+            "Keep one of the two; until then this is left empty",
+        )
+    ]
 
 
 def add_row(known: dict[str, str], row: dict[str, str]) -> None:
@@ -148,7 +172,7 @@ def _common_names(row: dict[str, str], path: Path) -> dict[str, str]:
     common = {
         column: row.pop(alias)
         for column, aliases in ALIASES.items()
-        for alias in aliases
+        for alias in reversed(aliases)
         if alias in row
     }
     if "institution" in common and path.stem.lower().startswith("partitioning_"):

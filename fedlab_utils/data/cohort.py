@@ -241,16 +241,21 @@ def open_cohort(root: str | os.PathLike[str] | None = None) -> Cohort:
     Parameters
     ----------
     root
-        A data set's folder. Without it the one in the environment variable ``FEDLAB_DATA``, and
-        without that the embedded phantom patients, which are made when they are not there yet.
+        A data set's folder. Without it the one in the environment variable ``FEDLAB_DATA``, read as
+        ``FEDLAB_LAYOUT`` and ``FEDLAB_SCHEME`` say where its own names do not, and without that the
+        embedded phantom patients, which are made when they are not there yet.
 
     Raises
     ------
     DataError
         As :func:`load_cohort`.
     """
-    root = root or os.environ.get("FEDLAB_DATA")
-    return load_cohort(root) if root else open_phantom()
+    if root:
+        return load_cohort(root)
+    if root := os.environ.get("FEDLAB_DATA"):
+        asked = (os.environ.get(name) or None for name in ("FEDLAB_LAYOUT", "FEDLAB_SCHEME"))
+        return load_cohort(root, *asked)
+    return open_phantom()
 
 
 def open_phantom() -> Cohort:

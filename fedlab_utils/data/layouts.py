@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedlab_utils.data.case_files import CaseFiles, Named, sort_case
+from fedlab_utils.data.case_files import CaseFiles, Named, one_spelling, sort_case
 from fedlab_utils.data.decathlon import check_index
 from fedlab_utils.data.folders import Listing, open_root, walk
 from fedlab_utils.data.labels import SCHEMES, LabelScheme, get_scheme
@@ -133,6 +133,7 @@ def _assemble(
             problems.append(error)
     if layout.name == "msd":
         problems += _check_indices(cases, scheme)
+    cases = one_spelling(cases)
     return Found(layout.name, _describe(layout, cases, problems), tuple(cases), tuple(problems))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from fedlab_utils.data.case import load_case
 from fedlab_utils.data.case_files import CaseFiles
@@ -33,12 +34,15 @@ class CaseReport:
         Why it cannot be used; empty if it can.
     warnings
         What is odd about it, though it can be used.
+    is_case
+        Whether it is a case that was found, and not a folder or table.
     """
 
     case: str
     layout: str
     problems: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    is_case: bool = True
 
 
 def validate_folder(
@@ -74,11 +78,13 @@ def validate_folder(
     problems = list(found.problems)
     warnings: list[DataError] = []
     read_clinical(root, found.cases, problems, warnings)
-    reports = [CaseReport(error.case, found.layout, (_say(error),)) for error in problems]
-    reports += [
-        CaseReport(warning.case, found.layout, warnings=(f"{warning.cause}. {warning.remedy}.",))
-        for warning in warnings
+    reports = [
+        CaseReport(error.case, found.layout, (_say(error),), is_case=_is_case(error))
+        for error in problems
     ]
+    for warning in warnings:
+        said = f"{warning.cause}. {warning.remedy}."
+        reports.append(CaseReport(warning.case, found.layout, warnings=(said,), is_case=False))
     total = len(reports) + len(found.cases)
     if workers is None and len(found.cases) < WORTH_PROCESSES:
         workers = 1
@@ -99,6 +105,14 @@ def check_case(files: CaseFiles) -> CaseReport:
         cause = f"reading it failed in an unknown way ({type(error).__name__}: {error})"
         return CaseReport(files.case_id, files.layout, (cause,))
     return CaseReport(files.case_id, files.layout, warnings=case.warnings)
+
+
+def _is_case(error: DataError) -> bool:
+    """Tell a case from a folder, which is named with its path, and from a table."""
+    from fedlab_utils.data.clinical import SPREADSHEETS
+
+    place = Path(error.case)
+    return len(place.parts) == 1 and place.suffix.lower() not in (".csv", *SPREADSHEETS)
 
 
 def _killed(files: CaseFiles) -> CaseReport:

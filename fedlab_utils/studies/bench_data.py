@@ -21,7 +21,9 @@ BUDGET_S = {2.0: 0.25, 1.0: 3.0}
 """Seconds that making one phantom patient may take on one core, by spacing in mm."""
 
 
-def run(cases: int = 16, phantoms: int = 4) -> dict[str, dict[str, float]]:
+def run(
+    cases: int = 16, phantoms: int = 4, say: Callable[[str], object] = lambda _: None
+) -> dict[str, dict[str, float]]:
     """Measure the data side of the course on this machine.
 
     Three comparisons, each a ratio of two times taken in the same run:
@@ -37,6 +39,8 @@ def run(cases: int = 16, phantoms: int = 4) -> dict[str, dict[str, float]]:
         Patients of the cohort, phantoms of 240 x 240 x 155 voxels at 1 mm as BraTS publishes.
     phantoms
         Patients made to measure the phantom, after one to warm up.
+    say
+        Takes a line on what is being measured.
 
     Returns
     -------
@@ -47,9 +51,14 @@ def run(cases: int = 16, phantoms: int = 4) -> dict[str, dict[str, float]]:
     from fedlab_utils.data import PreprocessSettings, load_cohort
     from fedlab_utils.data.phantom import write_cohort
 
-    result = {f"phantom at {spacing:g} mm": _phantom_row(spacing, phantoms) for spacing in BUDGET_S}
+    result = {}
+    for spacing in BUDGET_S:
+        say(f"making {phantoms} phantom patients at {spacing:g} mm")
+        result[f"phantom at {spacing:g} mm"] = _phantom_row(spacing, phantoms)
     with tempfile.TemporaryDirectory(prefix="fedlab-bench-") as folder:
+        say(f"writing a cohort of {cases} phantoms at 1 mm")
         root = write_cohort(Path(folder, "cohort"), cases=cases, seed=1, spacing=1.0)
+        say("loading it: one plain core, then cold, then from the cache")
         result |= _loading_rows(load_cohort(root), PreprocessSettings(), Path(folder, "cache"))
     return result
 

@@ -17,9 +17,8 @@ def cases(*names: str) -> list[CaseFiles]:
 
 def index(names: list[str], *rows: dict[str, str]) -> tuple[dict, list]:
     header, strange = list(rows[0]), []
-    return index_by_case(
-        TABLE, header, [dict(row) for row in rows], cases(*names), strange
-    ), strange
+    copies = [dict(row) for row in rows]
+    return index_by_case(TABLE, header, copies, cases(*names), [], strange), strange
 
 
 @pytest.mark.parametrize(
@@ -129,6 +128,42 @@ def test_rows_inside_a_cell_are_refused():
             {"id": "Brats18_2013_2_1", "note": "big,50\nBrats18_2013_3_1,small,51"},
         )
     index(["Brats18_2013_2_1"], {"id": "Brats18_2013_2_1", "note": "two\nlines"})
+
+
+def test_rows_that_contradict_each_other_are_said_and_left_out():
+    name = "Brats18_2013_2_1"
+    rows = [
+        {"id": name, "age": "60", "os": "100", "eor": "GTR", "note": "first"},
+        {"id": name, "age": "70", "os": "100", "sex": "F", "note": "second"},
+        {"id": name, "age": "60", "os": "100"},
+        {"id": "Brats18_2013_9_1", "age": "1"},
+        {"id": "Brats18_2013_9_1", "age": "2"},
+    ]
+    problems = []
+    by_key = index_by_case(TABLE, list(rows[0]), rows, cases(name), problems, [])
+    known = by_key[name.casefold()]
+    assert "age" not in known
+    assert (known["survival_days"], known["resection"], known["note"]) == ("100", "GTR", "first")
+    (problem,) = problems
+    assert isinstance(problem, ClinicalTableError)
+    assert problem.case == "survival_data.csv"
+    assert name.casefold() in problem.cause
+    assert "age 60 and 70" in problem.cause
+
+
+def test_rows_that_say_the_same_twice_are_no_problem():
+    row = {"id": "Brats18_2013_2_1", "age": "60"}
+    problems = []
+    by_key = index_by_case(TABLE, list(row), [dict(row), dict(row)], cases(row["id"]), problems, [])
+    assert by_key == {"brats18_2013_2_1": {"age": "60"}}
+    assert problems == []
+
+
+def test_of_several_names_of_a_column_the_first_counts():
+    older, newer = "survival_from_surgery_days", "survival_from_surgery_days_updated"
+    for row in ({older: "300", newer: "322"}, {newer: "322", older: "300"}):
+        rows, _ = index(["Brats18_2013_2_1"], {"id": "Brats18_2013_2_1", **row})
+        assert rows["brats18_2013_2_1"] == {"survival_days": "322"}
 
 
 def test_ages_are_taken_out_of_the_row_alone():

@@ -120,6 +120,27 @@ def test_open_cohort_takes_what_is_named_then_the_environment(folder, monkeypatc
     assert len(open_cohort(folder / "HGG")) == 2
 
 
+def test_what_names_do_not_tell_may_be_said_in_the_environment(tmp_path, monkeypatch):
+    case_id = "BraTS-MET-00001-000"
+    write_case(tmp_path / case_id, case_id, BRATS_2023)
+    monkeypatch.setenv("FEDLAB_DATA", str(tmp_path))
+    with pytest.raises(LabelError, match=r"brats2023.*--scheme.*FEDLAB_SCHEME"):
+        open_cohort()
+    monkeypatch.setenv("FEDLAB_SCHEME", "brats2023")
+    assert [files.scheme for files in open_cohort()] == ["brats2023"]
+    monkeypatch.setenv("FEDLAB_LAYOUT", "msd")
+    with pytest.raises(LayoutError):
+        open_cohort()
+
+
+def test_visits_stay_together_however_their_ids_are_written(tmp_path):
+    for case_id in ("BraTS-GLI-00001-000", "BRATS-GLI-00001-001", "brats-gli-00002-000"):
+        write_case(tmp_path / case_id, case_id, BRATS_2023)
+    cohort = load_cohort(tmp_path)
+    assert [len(list(cohort)), len(cohort.patients)] == [3, 2]
+    assert len(set(cohort.table.patient_id.head(2))) == 1
+
+
 def test_open_cohort_makes_the_phantoms_once(tmp_path, monkeypatch):
     from fedlab_utils.data import phantom
 

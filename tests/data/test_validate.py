@@ -51,6 +51,7 @@ def test_one_report_per_case_whatever_is_wrong_with_the_others(folder, workers):
     assert [report.case for report in reports] == sorted(report.case for report in reports)
     assert reports[4].warnings == ("the segmentation marks no tumour",)
     assert {report.layout for report in reports} == {"brats2018"}
+    assert [report.case for report in reports if not report.is_case] == ["survival_data.csv"]
     assert seen[-1] == (6, 6)
     assert [done for done, _ in seen] == [3, 4, 5, 6]
 

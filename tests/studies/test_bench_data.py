@@ -35,7 +35,9 @@ def test_rows_are_ratios_of_what_they_state(
     monkeypatch.setattr("fedlab_utils.data.phantom.write_cohort", lambda *_, **__: phantom_dir)
     monkeypatch.setattr(bench_data, "_phantom_seconds", lambda spacing, _: spacing)
     monkeypatch.setattr(bench_data, "_alone", lambda work, argument: work(argument))
-    result = bench_data.run(phantoms=4)
+    said = []
+    result = bench_data.run(phantoms=4, say=said.append)
+    assert len(said) == 4
     assert set(result) == {
         "phantom at 2 mm",
         "phantom at 1 mm",
