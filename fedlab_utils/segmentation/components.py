@@ -1,4 +1,4 @@
-"""Leave out what lies apart from the tumour and is small beside it: most often no tumour at all."""
+"""Leave out what is too small to believe: pieces apart from the tumour, specks of enhancement."""
 
 from __future__ import annotations
 
@@ -18,9 +18,8 @@ def drop_small_pieces(regions: NDArray[np.bool_], share: float = SHARE) -> NDArr
     """Keep the largest connected piece and those that are not small beside it.
 
     Most gliomas are one mass. Small satellites exist and are lost here, but specks elsewhere are
-    mostly vessels,
-    remains of the skull or the rim of a ventricle. They hardly change Dice; once they hold more
-    than 5 % of the predicted surface, they ruin HD95.
+    mostly vessels, remains of the skull or the rim of a ventricle. They hardly change Dice; once
+    they hold more than 5 % of the predicted surface, they ruin HD95.
 
     Parameters
     ----------
@@ -42,3 +41,34 @@ def drop_small_pieces(regions: NDArray[np.bool_], share: float = SHARE) -> NDArr
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
     return regions & (sizes >= share * sizes.max())[pieces]
+
+
+LEAST_ENHANCING_ML = 0.5
+"""Predicted enhancing tumour that comes to less than this is none. See
+:func:`drop_little_enhancement`."""
+
+
+def drop_little_enhancement(
+    labels: NDArray[np.uint8], voxel_ml: float, least_ml: float = LEAST_ENHANCING_ML
+) -> NDArray[np.uint8]:
+    """Let a trace of enhancing tumour count as the core around it.
+
+    Where a tumour does not enhance at all, as most of low grade, a single voxel of it turns ET's
+    Dice from 1 to 0. The rule is that of the winner of BraTS 2020 (Isensee et al. 2020,
+    arXiv:2011.00848); ours keeps the tumour core as it is.
+
+    Parameters
+    ----------
+    labels
+        Canonical, any shape.
+    voxel_ml
+        Volume of a voxel in millilitres.
+    least_ml
+        Less than this in all becomes label 1 (necrosis and non-enhancing core).
+    """
+    from fedlab_utils.data.conventions import ENHANCING, NECROSIS
+
+    enhancing = labels == ENHANCING
+    if enhancing.sum() * voxel_ml >= least_ml:
+        return labels
+    return np.where(enhancing, np.uint8(NECROSIS), labels)

@@ -143,15 +143,18 @@ def predict_labels(
 def to_file_labels(probabilities: np.ndarray, patient: Preprocessed, case: Case) -> np.ndarray:
     """Decide on the file's own grid, where probabilities keep the outline between coarse voxels.
 
-    Pieces that are small beside the largest are left out, see :mod:`.components`.
+    Pieces that are small beside the largest are left out, and a trace of enhancing tumour counts as
+    core without enhancement, see :mod:`.components`.
     """
     from fedlab_utils.data.labels import from_regions
     from fedlab_utils.data.restore import restore_probabilities
-    from fedlab_utils.segmentation.components import drop_small_pieces
+    from fedlab_utils.segmentation.components import drop_little_enhancement, drop_small_pieces
 
     regions = probabilities >= THRESHOLD
     probabilities = np.where(regions & ~drop_small_pieces(regions), 0, probabilities)
-    return from_regions(restore_probabilities(probabilities, patient, case) >= THRESHOLD)
+    labels = from_regions(restore_probabilities(probabilities, patient, case) >= THRESHOLD)
+    voxel_ml = abs(np.linalg.det(case.grid.affine[:3, :3])) / 1000
+    return drop_little_enhancement(labels, voxel_ml)
 
 
 def predict_file(

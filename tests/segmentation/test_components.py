@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.measure import label
 
-from fedlab_utils.segmentation.components import drop_small_pieces
+from fedlab_utils.segmentation.components import drop_little_enhancement, drop_small_pieces
 
 
 def three_pieces() -> np.ndarray:
@@ -58,3 +58,16 @@ def test_it_agrees_with_another_labelling_and_does_nothing_twice(seed: int, shar
 
 def test_nothing_stays_nothing() -> None:
     assert not drop_small_pieces(np.zeros((3, 4, 4, 4), bool)).any()
+
+
+@pytest.mark.parametrize(("voxels", "left"), [(0, 0), (61, 0), (62, 0), (63, 63), (200, 200)])
+def test_a_trace_of_enhancement_is_core(voxels: int, left: int) -> None:
+    """Half a millilitre is 62.5 voxels of 2 mm."""
+    labels = np.full((8, 8, 8), 2, np.uint8)
+    labels.ravel()[:300] = 1
+    labels.ravel()[:voxels] = 3
+    kept = drop_little_enhancement(labels, voxel_ml=0.008)
+    assert (kept == 3).sum() == left
+    assert (np.isin(kept, (1, 3)) == np.isin(labels, (1, 3))).all()
+    assert (kept == 2).sum() == 212
+    assert kept.dtype == np.uint8
