@@ -86,7 +86,7 @@ def _slices(
     """Send the slices of a view through a 2-D network: (C, X, Y, Z) -> (3, X, Y, Z)."""
     import torch
 
-    from fedlab_utils.data.datasets import centred
+    from fedlab_utils.data.windows import centred
 
     slices = np.moveaxis(image, 1 + view, 0)  # (slices, C, edge, edge)
     shape = slices.shape[2:]

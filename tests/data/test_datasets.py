@@ -5,11 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from fedlab_utils.data.datasets import PatchDataset, SliceDataset, centred, window
+from fedlab_utils.data.datasets import PatchDataset, SliceDataset
 from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
 from fedlab_utils.errors import DataError
 from tests.data import tiny
@@ -216,20 +214,3 @@ def test_index_out_of_range(patients: list[Preprocessed], index: int) -> None:
     for dataset in (SliceDataset(patients, (32, 32)), PatchDataset(patients, (8, 8, 8))):
         with pytest.raises(IndexError):
             dataset[index]
-
-
-@given(length=st.integers(1, 9), first=st.integers(-12, 12), edge=st.integers(1, 9))
-@settings(deadline=None)
-def test_window_voxel_by_voxel(length: int, first: int, edge: int) -> None:
-    array = np.arange(1, length + 1)[None]
-    expected = [array[0, i] if 0 <= i < length else 0 for i in range(first, first + edge)]
-    assert window(array, [first], [edge]).tolist() == [expected]
-
-
-@pytest.mark.parametrize(("length", "edge"), [(7, 4), (4, 7), (6, 6), (5, 8)])
-def test_centred_keeps_the_middle(length: int, edge: int) -> None:
-    array = np.zeros(length)
-    array[length // 2] = 1
-    result = centred(array, [edge])
-    assert len(result) == edge
-    assert abs(int(result.argmax()) - edge / 2) <= 1
