@@ -5,16 +5,24 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
+from types import FrameType
 from typing import TypeVar
+
+from fedlab_utils.data.interrupts import first_interrupt_only, interrupts_held
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+_GRACE_S = 2.0
+"""How long a worker that is told to leave may take to remove what it was writing."""
 
 
 def available_cores() -> int:
@@ -52,8 +60,11 @@ def in_processes(
     """Apply a function to each item in worker processes; results come as they are ready.
 
     Workers are fresh interpreters with one numerical thread each: a fork may inherit a lock that
-    one of torch's threads holds, and threads that outnumber the cores wait for each other. Ctrl-C
-    reaches the caller alone, who waits for the items under way.
+    one of torch's threads holds, and threads that outnumber the cores wait for each other.
+
+    Ctrl-C and SIGTERM reach the caller alone, as KeyboardInterrupt. Whenever the caller stops,
+    by that or otherwise, the workers leave what they are doing and are gone before anything else
+    happens. Where the caller is killed, they end with it.
 
     Parameters
     ----------
@@ -73,35 +84,70 @@ def in_processes(
     BrokenProcessPool
         If a process dies and there is no ``lost``.
     """
-    left = dict(enumerate(items))
-    while left:
-        pool = ProcessPoolExecutor(workers, get_context("spawn"), _leave_interrupts_to_parent)
-        try:
-            with _one_thread_each(), _interrupts_held():
-                started = _starts(pool)
-                jobs = {pool.submit(work, item): key for key, item in left.items() if started}
-            if not started:
-                yield from map(work, left.values())
-                return
-            for job in as_completed(jobs):
-                result = job.result()
-                del left[jobs[job]]
-                yield result
-        except BrokenProcessPool:
-            if lost is None:
-                raise
-            if workers == 1:  # it died on the first one that is left
+    with first_interrupt_only():
+        left = dict(enumerate(items))
+        while left:
+            broken = False
+            with _pool(workers) as pool:
+                if not _starts(pool):
+                    yield from map(work, left.values())
+                    return
+                try:
+                    jobs = dict(zip(_submit(pool, work, left.values()), left, strict=True))
+                    for job in as_completed(jobs):
+                        result = job.result()
+                        del left[jobs[job]]
+                        yield result
+                except BrokenProcessPool:
+                    if lost is None:
+                        raise
+                    broken = True
+            if broken and workers == 1:  # it died on the first one that is left
                 yield lost(left.pop(next(iter(left))))
             workers = 1
-        finally:
-            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes that are gone when the block ends; at once where it ends by an exception."""
+    pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin)
+    try:
+        yield pool
+    except BaseException:
+        with interrupts_held():
+            _end(pool)
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """End the workers, whatever they are doing; they are asked first, to leave nothing behind."""
+    processes = list((pool._processes or {}).values())  # Python 3.14: pool.terminate_workers()
+    for process in processes:
+        process.terminate()
+    deadline = time.monotonic() + _GRACE_S
+    while alive := [process.sentinel for process in processes if process.is_alive()]:
+        if not connection.wait(alive, deadline - time.monotonic()):
+            break
+    for process in processes:
+        process.kill()
 
 
 def _starts(pool: ProcessPoolExecutor) -> bool:
     try:
-        return pool.submit(os.getpid).result() > 0
+        [answer] = _submit(pool, abs, [1])
+        return answer.result() == 1
     except BrokenProcessPool:
         return False
+
+
+def _submit(
+    pool: ProcessPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item]
+) -> list[Future[Result]]:
+    """Hand items to a pool, which starts its processes."""
+    with interrupts_held(), _one_thread_each(), _interrupts_blocked():
+        return [pool.submit(_leaving, work, item) for item in items]
 
 
 @contextlib.contextmanager
@@ -120,8 +166,8 @@ def _one_thread_each() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Hold ctrl-C back while processes start, which inherit that."""
+def _interrupts_blocked() -> Iterator[None]:
+    """Keep ctrl-C from processes that start here, which inherit that."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows; there workers ignore it once they run
         yield
         return
@@ -132,5 +178,33 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _leave_interrupts_to_parent() -> None:
+def _begin() -> None:
+    """Set up a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+_told_to_leave = False
+
+
+def _leave(_number: int, _frame: FrameType | None) -> None:
+    """Unwind a worker, once: the pool sends the signal again while temporaries are removed."""
+    global _told_to_leave
+    if not _told_to_leave:
+        _told_to_leave = True
+        raise SystemExit
+
+
+def _leaving(work: Callable[[Item], Result], item: Item) -> Result:
+    """Apply ``work``; the pool would take SystemExit for its result and begin another item."""
+    try:
+        return work(item)
+    finally:
+        if _told_to_leave:
+            os._exit(1)
+
+
+def _end_with_parent() -> None:
+    connection.wait([parent_process().sentinel])
+    os._exit(1)

@@ -13,6 +13,7 @@ import numpy as np
 from fedlab_utils.data import naming
 from fedlab_utils.data.atomic import new_folder
 from fedlab_utils.data.conventions import SEQUENCES
+from fedlab_utils.data.interrupts import first_interrupt_only
 from fedlab_utils.data.labels import encode_labels
 from fedlab_utils.data.nifti import write_nifti
 from fedlab_utils.data.phantom.anatomy import make_anatomy
@@ -90,7 +91,7 @@ def write_cohort(
     try:
         if out.exists() or out.is_symlink():
             raise DataError(out, "the folder is there already", "Remove it or name another one")
-        with new_folder(out) as folder:
+        with first_interrupt_only(), new_folder(out) as folder:
             jobs = [_Job(folder, index, seed, spacing, layout) for index in range(cases)]
             for done, _ in enumerate(spread(_write_patient, jobs, workers), 1):
                 if progress:
@@ -157,8 +158,9 @@ def _write_patient(job: _Job) -> None:
         folder = job.folder
         if job.layout == "brats2018":
             folder = folder / anatomy.plan.grade
+            folder.mkdir(exist_ok=True)
         folder = folder / case_id
-        folder.mkdir(parents=True)
+        folder.mkdir()
         volumes = {**dict(zip(SEQUENCES, image, strict=True)), naming.LABEL: labels}
         for role, suffix, _ in layout.files:
             write_nifti(folder / f"{case_id}{suffix}.nii.gz", volumes[role], affine)
@@ -169,5 +171,7 @@ def _write_decathlon(
 ) -> None:
     """The Decathlon keeps one 4-D file per case, in an order of its own."""
     order = [SEQUENCES.index(name) for name in naming.MSD_ORDER]
-    write_nifti(folder / "imagesTr" / f"{case_id}.nii.gz", np.moveaxis(image[order], 0, -1), affine)
-    write_nifti(folder / "labelsTr" / f"{case_id}.nii.gz", labels, affine)
+    volumes = {"imagesTr": np.moveaxis(image[order], 0, -1), "labelsTr": labels}
+    for name, volume in volumes.items():
+        (folder / name).mkdir(exist_ok=True)  # not its parents: that folder may be given up
+        write_nifti(folder / name / f"{case_id}.nii.gz", volume, affine)
