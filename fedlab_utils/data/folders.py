@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +19,8 @@ ARCHIVES = (
 )
 """Endings of files that have to be unpacked first."""
 
+_NO_LINK = "Name the folder that holds the data set, or mend the link"
+
 
 @dataclass
 class Listing:
@@ -27,12 +31,15 @@ class Listing:
     files, folders
         Sorted paths, without hidden ones and what macOS adds to archives.
     problems
-        Folders that could not be opened.
+        One per folder that could not be opened.
+    closed
+        These folders.
     """
 
     files: list[Path] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     problems: list[DataError] = field(default_factory=list)
+    closed: set[Path] = field(default_factory=set)
 
     @property
     def archives(self) -> list[Path]:
@@ -46,19 +53,24 @@ def open_root(root: str | os.PathLike[str]) -> Path:
     Raises
     ------
     MissingFileError
-        If nothing is there.
+        If nothing is there, or nothing at the end of a link.
     LayoutError
         If it is an archive or another file.
     """
     path = Path(root).expanduser()
     try:
-        if path.is_dir():
+        if stat.S_ISDIR(path.stat().st_mode):
             return path
-        there = os.path.lexists(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        cause, remedy = "there is no such folder", "Check the path, or FEDLAB_DATA"
+        if path.is_symlink():
+            cause, remedy = f"it is a link to {path.readlink()}, which is not there", _NO_LINK
+        raise MissingFileError(path, cause, remedy) from error
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None) == errno.ELOOP:
+            cause = "it is a link that leads back to itself, by way of other links or at once"
+            raise MissingFileError(path, cause, _NO_LINK) from error
         raise MissingFileError(path, f"it cannot be reached ({error})", "Name a folder") from error
-    if not there:
-        raise MissingFileError(path, "there is no such folder", "Check the path, or FEDLAB_DATA")
     if path.name.lower().endswith(ARCHIVES):
         raise LayoutError(path, "it is an archive", "Unpack it and name the folder that comes out")
     raise LayoutError(path, "it is not a folder", "Name the folder that holds the data set")
@@ -78,6 +90,7 @@ def walk(root: Path) -> Listing:
             seen.add((status.st_dev, status.st_ino))
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
+            listing.closed.add(folder)
             listing.problems.append(
                 UnreadableFileError(
                     folder.name,

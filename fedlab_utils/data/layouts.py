@@ -94,11 +94,20 @@ def find_cases(
 
 
 def _name_files(listing: Listing, layouts: Iterable[Layout], any_id: bool) -> dict[str, Named]:
-    """Return, per layout that has any, its files; a case folder without files counts as one."""
+    """Return, per layout that has any, its files; a case folder without files counts as one.
+
+    So does a folder that bears a file's name, unless that file is there, as it is inside where
+    each file was unpacked into a folder of its own.
+    """
     named: dict[str, Named] = {}
     for layout in layouts:
         files = [(path, found) for path in listing.files if (found := layout.match(path, any_id))]
         with_files = {found.case_id.casefold() for _, found in files}
+        roles = {(found.case_id.casefold(), found.role) for _, found in files}
+        for folder in listing.folders:
+            found = layout.match(folder, any_id)
+            if found and (found.case_id.casefold(), found.role) not in roles:
+                files.append((folder, found))
         for folder in listing.folders:
             case_id = folder.name.removesuffix("_nifti")
             if layout.label_apart or case_id.casefold() in with_files:
@@ -126,8 +135,12 @@ def _assemble(
     if layout.more_labels and len(labels_alone) < len(by_case):
         by_case = {key: group for key, group in by_case.items() if key not in labels_alone}
     cases, problems = [], list(listing.problems)
+    folders = set(listing.folders)
     for _, group in sorted(by_case.items()):
+        if all(path in listing.closed for path, _ in group):
+            continue  # among the problems already
         try:
+            _refuse_folders(group, folders, listing.closed)
             cases.append(sort_case(root, layout, group, scheme))
         except DataError as error:
             problems.append(error)
@@ -135,6 +148,21 @@ def _assemble(
         problems += _check_indices(cases, scheme)
     cases = one_spelling(cases)
     return Found(layout.name, _describe(layout, cases, problems), tuple(cases), tuple(problems))
+
+
+def _refuse_folders(group: Named, folders: set[Path], closed: set[Path]) -> None:
+    """Raise where a folder stands in place of one of a case's files."""
+    for path, found in group:
+        if found.role and path in closed:
+            raise UnreadableFileError(
+                found.case_id, f"the folder {path.name} cannot be opened", "Check its permissions"
+            )
+        if found.role and path in folders:
+            raise UnreadableFileError(
+                found.case_id,
+                f"{path.name} is a folder, not a file",
+                "Put the file in its place, which may lie inside, or copy the case again",
+            )
 
 
 def _check_indices(cases: list[CaseFiles], scheme: str | None) -> list[DataError]:

@@ -58,6 +58,14 @@ def link_to_itself(root: Path) -> None:
     path_of(root, "T2").symlink_to(path_of(root, "T2"))
 
 
+def folder_instead(role: str) -> Callable[[Path], object]:
+    def spoil(root: Path) -> None:
+        path_of(root, role).unlink()
+        path_of(root, role).mkdir()
+
+    return spoil
+
+
 def forbid(root: Path) -> None:
     path_of(root, "T1").chmod(0)
 
@@ -103,6 +111,8 @@ KINDS = {
     "a header that claims too much": (put_bytes("T1", claim_huge), GeometryError, "30000x30000"),
     "duplicate ids": (duplicate, DuplicateCaseError, "there twice"),
     "unreadable permissions": (forbid, UnreadableFileError, "permissions"),
+    "a folder for a sequence": (folder_instead("T1"), UnreadableFileError, "is a folder, not a"),
+    "a folder for the labels": (folder_instead("label"), UnreadableFileError, "is a folder, not a"),
     "symlink loop": (link_to_itself, UnreadableFileError, "cannot be opened"),
 }
 

@@ -227,6 +227,50 @@ def test_symlink_loops_end(tmp_path):
     assert found_one(tmp_path).case_id == "Brats18_2013_2_1"
 
 
+def test_a_root_that_is_a_broken_link_is_named(tmp_path):
+    (tmp_path / "self").symlink_to("self")
+    (tmp_path / "there").symlink_to("back")
+    (tmp_path / "back").symlink_to("there")
+    for name in ("self", "there", "there/deeper"):
+        with pytest.raises(MissingFileError, match="a link that leads back to itself"):
+            find_cases(tmp_path / name)
+    (tmp_path / "dangling").symlink_to("gone")
+    with pytest.raises(MissingFileError, match="it is a link to gone, which is not there"):
+        find_cases(tmp_path / "dangling")
+
+
+@pytest.mark.parametrize("role", ["T1", "label"])
+def test_a_folder_in_place_of_a_file_is_named(tmp_path, role):
+    good = touch_case(tmp_path / "Brats18_2013_2_1", "Brats18_2013_2_1")
+    bad = touch_case(tmp_path / "Brats18_2013_3_1", "Brats18_2013_3_1")
+    name = f"Brats18_2013_3_1{BRATS[role]}.nii.gz"
+    (bad / name).unlink()
+    (bad / name).mkdir()
+    (bad / name / "part1.nii.gz").touch()
+    # None of these stands in place of a file.
+    (good / "Brats18_2013_2_1_notes.nii.gz").mkdir()
+    (good / "Brats18_2013_2_1_seg").mkdir()
+    (good / f"Brats18_2013_2_1{BRATS[role]}.nii").mkdir()  # beside the .nii.gz
+    found = find_cases(tmp_path)
+    assert [case.case_id for case in found.cases] == [good.name]
+    [problem] = found.problems
+    assert isinstance(problem, UnreadableFileError)
+    assert (problem.case, problem.cause) == (bad.name, f"{name} is a folder, not a file")
+
+
+def test_a_folder_in_place_of_a_decathlon_file_is_named(tmp_path):
+    write_msd(tmp_path, 1)
+    write_msd(tmp_path, 2)
+    label = tmp_path / "labelsTr" / "BRATS_002.nii.gz"
+    label.unlink()
+    label.mkdir()
+    [problem] = find_cases(tmp_path).problems
+    assert (problem.case, problem.cause) == (
+        "BRATS_002",
+        "BRATS_002.nii.gz is a folder, not a file",
+    )
+
+
 def test_a_very_deep_folder_is_not_followed_to_its_end(tmp_path):
     touch_case(tmp_path / "Brats18_2013_2_1", "Brats18_2013_2_1")
     deep = tmp_path.joinpath(*["x"] * 60)
@@ -250,6 +294,28 @@ def test_a_forbidden_folder_is_a_problem_and_the_rest_is_found(tmp_path, monkeyp
     [problem] = found.problems
     assert isinstance(problem, UnreadableFileError)
     assert "Permission denied" in problem.cause
+
+
+@pytest.mark.parametrize("closed", ["Brats18_2013_3_1", "Brats18_2013_3_1_t1.nii"])
+def test_a_forbidden_case_is_told_to_look_at_its_permissions(tmp_path, monkeypatch, closed):
+    touch_case(tmp_path / "Brats18_2013_2_1", "Brats18_2013_2_1")
+    folder = touch_case(tmp_path / "Brats18_2013_3_1", "Brats18_2013_3_1", ending=".nii")
+    if closed.endswith(".nii"):
+        (folder / closed).unlink()
+        (folder / closed).mkdir()
+    real = os.scandir
+
+    def scandir(place):
+        if Path(place).name == closed:
+            raise PermissionError(13, "Permission denied")
+        return real(place)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    found = find_cases(tmp_path)
+    assert len(found.cases) == 1
+    assert {problem.remedy for problem in found.problems} == {"Check its permissions"}
+    cases = [problem.case for problem in found.problems]
+    assert cases == [closed] if closed == folder.name else [closed, folder.name]
 
 
 def test_two_data_sets_in_one_folder_are_refused_unless_one_is_named(tmp_path):
