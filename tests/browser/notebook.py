@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-RUN_SECONDS = 240
+RUN_SECONDS = 600
 
 HARMLESS = (
     # Software rendering is what a headless browser has.
