@@ -67,7 +67,8 @@ cohort.table[["patient_id", "institution", "grade", "age"]].head()
 #
 # An exercise is a function with a part left open, marked `...`. Replace the dots, run the cell, then run the cell below it, which hands
 # your function to a **check**. The check calls it on several inputs and says how it went. It cannot break anything: an
-# error, even an endless loop, ends in a message.
+# error ends in a message, and so does an endless loop after ten seconds (on Windows, which cannot interrupt a function by itself, you stop
+# the loop: *Kernel*, *Interrupt Kernel*).
 #
 # If you are stuck, type into any empty cell
 #

@@ -456,11 +456,11 @@ def my_split_by_patient(patients, test_fraction, rng):
     return np.isin(patients, rng.choice(everyone, size=count, replace=False))
 
 
-# %% wrong="split_by_patient" diagnosis="boolean numpy array"
+# %% wrong="split_by_patient" diagnosis="boolean array"
 def my_split_by_patient(patients, test_fraction, rng):
     everyone = np.unique(patients)
     count = round(test_fraction * len(everyone))
-    return np.isin(patients, rng.choice(everyone, size=count, replace=False)).tolist()
+    return np.isin(patients, rng.choice(everyone, size=count, replace=False)).astype(int)
 
 
 # %% wrong="split_by_patient" diagnosis="use only `rng`"
@@ -534,7 +534,7 @@ summary.insert(0, "patients", table.groupby("grade", dropna=False)["patient_id"]
 print(summary.to_string())
 
 # %% [markdown]
-# In the phantom cohort the low-grade patients are younger and hardly enhance, as in life; the numbers are printed above. (They are younger mostly because slow gliomas carry
+# In the phantom cohort the low-grade patients are younger and hardly enhance, as in life; the numbers above show it while `FEDLAB_DATA` is unset. (They are younger mostly because slow gliomas carry
 # an *IDH* mutation, a change in the gene of the enzyme isocitrate dehydrogenase, and such tumours strike at a younger age: Yan et al., 2009.) Their tumours are not smaller. A network that has learnt "a tumour has a bright rim" may miss them.
 
 # %%

@@ -12,6 +12,7 @@ from fedlab_utils.course.checks import (
     differing,
     judge,
     judge_together,
+    refuse_other_type,
 )
 
 
@@ -33,19 +34,36 @@ def test_arrays_are_read_from_lists_and_tensors() -> None:
 
     assert as_array([[1, 2]], (1, 2)).tolist() == [[1, 2]]
     assert as_array(torch.ones(2), (2,)).tolist() == [1, 1]
+    assert as_array(torch.ones(2, requires_grad=True), (2,)).tolist() == [1, 1]
 
 
-def test_a_mask_is_a_boolean_array_and_nothing_else() -> None:
+def test_a_mask_is_boolean_whatever_holds_it() -> None:
+    import torch
+
     mask = np.array([True, False])
-    assert as_mask(mask, (2,)) is mask
+    for value in (mask, [True, False], (np.True_, np.False_), torch.tensor(mask)):
+        np.testing.assert_array_equal(as_mask(value, (2,)), mask)
+    for value in ([mask, mask], [torch.tensor(mask), torch.tensor(mask)]):
+        np.testing.assert_array_equal(as_mask(value, (2, 2)), [mask, mask])
     for value, says in (
-        ([True, False], "numpy array; yours is a list"),
+        ([1, 0], "of type int64"),
+        (torch.tensor([1, 0]), "of type int64"),
         (7.0 * mask, "of type float64"),
         (mask.astype(np.uint8), "of type uint8"),
         (mask[:1], "shape"),
     ):
         with pytest.raises(Wrong, match=says):
             as_mask(value, (2,))
+
+
+def test_the_type_counts_where_there_is_one() -> None:
+    import torch
+
+    for value in ([1, 2], np.array([1, 2], np.uint8), torch.tensor([1, 2], dtype=torch.uint8)):
+        refuse_other_type(value, np.uint8)
+    for value in (np.array([1, 2]), torch.tensor([1, 2])):
+        with pytest.raises(Wrong, match="their type is int64; uint8 is due"):
+            refuse_other_type(value, np.uint8)
 
 
 def test_a_mistake_is_named_by_its_value() -> None:

@@ -19,6 +19,10 @@ an exception is shown with the student's own line, and endless loops are stopped
 says what right is. Make it fast (tens of milliseconds): the tests run it on every mutant of the
 solution. Draw cases from a seeded generator; let shapes differ along each axis, and let no two
 quantities of a case be equal by accident, or mutants survive. Helpers start with an underscore.
+
+Where an array is due, whatever ``np.asarray`` takes will do: a list, a list of arrays, a tensor
+(:func:`as_array`). Its type counts where it has one (:func:`refuse_other_type`). Only where a
+gradient must flow is a torch tensor asked for.
 """
 
 from __future__ import annotations
@@ -40,7 +44,7 @@ class Wrong(Exception):  # noqa: N818 - it is a verdict, not a fault of the prog
 
 def as_number(value: object, what: str = "Your function") -> float:
     """Return ``value`` as a float, or tell the student that one number is due."""
-    if isinstance(value, np.ndarray | np.generic) or type(value).__module__ == "torch":
+    if isinstance(value, np.ndarray | np.generic) or _is_tensor(value):
         value = value.item() if value.ndim == 0 else value  # type: ignore[union-attr]
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise Wrong(f"{what} should return one number, but returns {describe(value)}.")
@@ -50,7 +54,7 @@ def as_number(value: object, what: str = "Your function") -> float:
 def as_array(value: object, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Return ``value`` as an array of numbers of the given shape, or tell what it is instead."""
     try:
-        array = np.asarray(value)
+        array = np.asarray(value.detach().cpu() if _is_tensor(value) else value)
         numeric = array.dtype.kind in "biufc"
     except Exception:  # an odd object may raise anything when numpy looks at it
         numeric = False
@@ -64,13 +68,21 @@ def as_array(value: object, shape: tuple[int, ...] | None = None) -> np.ndarray:
 
 
 def as_mask(value: object, shape: tuple[int, ...]) -> np.ndarray:
-    """Return ``value`` if it is a boolean array of the given shape, or tell what it is instead."""
+    """Return ``value`` as a boolean array of the given shape, or tell what it is instead."""
     array = as_array(value, shape)
-    if not isinstance(value, np.ndarray):
-        raise Wrong(f"Return a boolean numpy array; yours is a {type(value).__name__}.")
     if array.dtype != bool:
         raise Wrong(f"Return a boolean array, of True and False; yours is of type {array.dtype}.")
     return array
+
+
+def refuse_other_type(value: object, due: type[np.generic]) -> None:
+    """Tell the student when right values come in an array of another type; lists have none."""
+    if hasattr(value, "dtype") and (found := as_array(value).dtype) != due:
+        raise Wrong(f"The values are right, but their type is {found}; {due.__name__} is due.")
+
+
+def _is_tensor(value: object) -> bool:
+    return type(value).__module__ == "torch" and hasattr(value, "detach")
 
 
 def judge(

@@ -112,8 +112,8 @@ def _refuse_flips_apart(sides: list[tuple]) -> None:
 def _sides(answer: Answer, image: np.ndarray, target: np.ndarray, seed: int) -> tuple:
     new_image, new_target = answer(image, target, np.random.default_rng(seed))
     return (
-        _flips(np.asarray(new_image), image, scaled=True),
-        _flips(np.asarray(new_target, float), target.astype(float), scaled=False),
+        _flips(as_array(new_image), image, scaled=True),
+        _flips(as_array(new_target).astype(float), target.astype(float), scaled=False),
     )
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fedlab_utils.course.checks import judge, judge_together
+from fedlab_utils.course.checks import as_number, judge, judge_together
 
-_SMOOTHING = 1e-6
-"""Dice is often written with a tiny number added above and below, in place of a case for 0 / 0."""
+_SMOOTHING = 1.1e-5
+"""Dice is often written with a tiny number added above and below, in place of a case for 0 / 0.
+
+MONAI adds 1e-5, which becomes the Dice of one voxel and none.
+"""
 
 
 def millilitres(answer: Callable) -> str:
@@ -26,9 +29,6 @@ def millilitres(answer: Callable) -> str:
                 "You divide by 1000000, which gives litres": cubic / 1e6,
                 "You multiply by 1000 instead of dividing": cubic * 1000,
                 "You add the three edges; a volume is their product": voxels * (x + y + z) / 1000,
-                "You use only the first edge, as if voxels were cubes; they need not be": voxels
-                * x**3
-                / 1000,
                 "The size of a voxel does not enter your volume": voxels / 1000,
                 "You drop what stands behind the point; return all digits": cubic // 1000,
             }
@@ -37,6 +37,18 @@ def millilitres(answer: Callable) -> str:
                     round(cubic / 1000, digits)
                 )
                 for digits in range(4)
+            }
+            | {
+                f"You use only the {which} edge, as if voxels were cubes; they need not be": (
+                    voxels * edge**3 / 1000
+                )
+                for which, edge in (("first", x), ("second", y), ("third", z))
+            }
+            | {
+                f"You leave out the {which} edge: two edges give an area, three a volume": (
+                    cubic / edge / 1000
+                )
+                for which, edge in (("first", x), ("second", y), ("third", z))
             },
             case=f"{voxels} voxels of {x} x {y} x {z} mm",
         )
@@ -64,8 +76,7 @@ def dice(answer: Callable) -> str:
             "what they share twice": shared / np.maximum(p, t),
             "You divide by the smaller mask, so that a mask inside the other would count as equal "
             "to it": shared / np.minimum(p, t),
-            "You add 1 above and below: that is too much, the Dice of a small tumour grows. "
-            "Add 1e-8, or ask for two empty masks first": (2 * shared + 1) / (p + t + 1),
+            **{_too_much(e): (2 * shared + e) / (p + t + e) for e in (1, 0.1, 0.01, 0.001)},
             "You count the voxels on which both masks agree, background too": agree,
         },
         cases=[case for case, _, _ in pairs],
@@ -81,50 +92,63 @@ def dice(answer: Callable) -> str:
         case="two empty masks",
         atol=_SMOOTHING,
     )
-    judge(
-        answer(empty, some),
-        0.0,
-        {"One mask is empty, the other is not: nothing is shared": 1.0},
-        case="an empty prediction of a small tumour",
-        atol=_SMOOTHING,
-    )
-    judge(
-        answer(some, empty),
-        0.0,
-        {"One mask is empty, the other is not: nothing is shared": 1.0},
-        case="a prediction where there is no tumour",
-        atol=_SMOOTHING,
-    )
+    for case, prediction, truth in (
+        ("an empty prediction of a small tumour", empty, some),
+        ("a prediction where there is no tumour", some, empty),
+    ):
+        got = as_number(answer(prediction, truth))
+        mistakes = {"One mask is empty, the other is not: nothing is shared": 1.0}
+        if 0 < got < 0.5:  # e / (1 + e)
+            mistakes[_too_much(got / (1 - got))] = got
+        judge(got, 0.0, mistakes, case=case, atol=_SMOOTHING)
     return "Two empty masks count as 1 in this course; other software says 0, or leaves them out."
 
 
 def pooled_mean(answer: Callable) -> str:
     """Mean over all patients from each hospital's mean and number of patients."""
-    for means, patients in (
-        ([50.0, 60.0], [10, 30]),
-        ([61.5, 48.0, 70.25], [120, 7, 31]),
-        ([55.0], [9]),
-        ([57.0, 41.0], [16, 0]),
-        ([64.0, 30.0, 52.0], [5, 1, 2]),
-    ):
-        m, n = np.array(means), np.array(patients)
-        judge(
-            answer(m, n),
-            float((m * n).sum() / n.sum()),
-            {
-                "You leave out hospitals with one patient, who counts as much as any other": (
-                    (m * n)[n > 1].sum() / n[n > 1].sum()
-                ),
-                "You average the hospitals, so that a patient of a small hospital counts more than "
-                "one of a large hospital": m.mean(),
-                "This is the sum over all patients; divide it by their number": (m * n).sum(),
-                "You divide by the number of hospitals; divide by the number of patients": (
-                    m * n
-                ).mean(),
-            },
-            case=f"means {means} of {patients} patients",
+    federations = [
+        (np.array(means), np.array(patients))
+        for means, patients in (
+            ([50.0, 60.0], [10, 30]),
+            ([61.5, 48.0, 70.25], [120, 7, 31]),
+            ([55.0], [9]),
+            ([57.0, 41.0], [16, 0]),
+            ([64.0, 30.0, 52.0], [5, 1, 2]),
         )
+    ]
+
+    def each(mean: Callable[[np.ndarray, np.ndarray], float]) -> list[float]:
+        return [float(mean(m, n)) for m, n in federations]
+
+    judge_together(
+        [answer(m, n) for m, n in federations],
+        each(lambda m, n: (m * n).sum() / n.sum()),
+        {
+            "You leave out hospitals with one patient, who counts as much as any other": each(
+                lambda m, n: (m * n)[n > 1].sum() / n[n > 1].sum()
+            ),
+            "You average the hospitals, so that a patient of a small hospital counts more than one "
+            "of a large hospital": each(lambda m, _: m.mean()),
+            "You take the median of the hospitals, which forgets how many patients each has": each(
+                lambda m, _: np.median(m)
+            ),
+            "This is the sum over all patients; divide it by their number": each(
+                lambda m, n: (m * n).sum()
+            ),
+            "You divide by the number of hospitals; divide by the number of patients": each(
+                lambda m, n: (m * n).mean()
+            ),
+        },
+        cases=[f"means {m.tolist()} of {n.tolist()} patients" for m, n in federations],
+    )
     return "The server never saw a patient, and its mean is exact. FedAvg does this with weights."
+
+
+def _too_much(smoothing: float) -> str:
+    return (
+        f"You add {smoothing:.2g} above and below: that is too much, the Dice of a small tumour "
+        "grows. Add 1e-8, or ask for two empty masks first"
+    )
 
 
 def _mask_pairs() -> list[tuple[str, np.ndarray, np.ndarray]]:

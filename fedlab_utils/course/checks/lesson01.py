@@ -6,7 +6,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from fedlab_utils.course.checks import Wrong, as_array, as_mask, differing
+from fedlab_utils.course.checks import Wrong, as_array, as_mask, differing, refuse_other_type
 from fedlab_utils.course.guard import Answer, raised_on_purpose, text_of
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 
@@ -66,7 +66,7 @@ def clean_labels(answer: Answer) -> str:
     near = np.array([[0.0, 0.9961, 1.9922], [3.9844, 4.0312, -0.0078]])
     want = np.array([[0, 1, 2], [4, 4, 0]])
     try:
-        got = as_array(answer(near, scheme), want.shape)
+        given = answer(near, scheme)
     except ValueError as error:
         if not raised_on_purpose(error, answer.given):
             raise  # their code stopped: the report names the error and its line
@@ -75,10 +75,10 @@ def clean_labels(answer: Answer) -> str:
             "you round (`np.rint`) before you compare? `astype` cuts off: 3.9844 becomes 3. "
             f"(Your error says: {text_of(error)}.)"
         ) from None
+    got = as_array(given, want.shape)
     if not np.array_equal(got, want):
         raise Wrong(f"{near.tolist()} should become {want.tolist()}, not {got.tolist()}.")
-    if got.dtype != np.uint8:
-        raise Wrong(f"The values are right, but their type is {got.dtype}; uint8 is due.")
+    refuse_other_type(given, np.uint8)
     for value in (1.5, 2.055, 0.945, 3.93):
         _must_refuse(answer, value, scheme, "it is interpolated: too far from an integer")
     for value in (3.0, 5.0, -1.0):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from fedlab_utils.course.checks import Wrong, as_array, judge
+from fedlab_utils.course.checks import Wrong, as_array, judge, refuse_other_type
 from fedlab_utils.course.checks.draws import judge_chance, judge_factors, one_draw
 from fedlab_utils.course.guard import Answer
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
@@ -215,9 +215,10 @@ def _one_coarsening(answer: Answer, labels: np.ndarray) -> None:
             _blocks(labels).max(axis=-1)
         ),
     }
-    got = as_array(answer(labels))
-    if got.shape == want.shape and np.array_equal(got, want) and got.dtype != np.uint8:
-        raise Wrong(f"The values are right, but their type is {got.dtype}; uint8 is due.")
+    given = answer(labels)
+    got = as_array(given, want.shape)
+    if np.array_equal(got, want):
+        refuse_other_type(given, np.uint8)
     judge(got, want, mistakes, case="a label map")
 
 

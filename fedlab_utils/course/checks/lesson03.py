@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge
+from fedlab_utils.course.checks import (
+    Wrong,
+    as_array,
+    as_number,
+    describe,
+    judge,
+    refuse_other_type,
+)
 from fedlab_utils.course.guard import Answer
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 
@@ -54,10 +61,11 @@ def _one_decoding(answer: Answer, probability: np.ndarray) -> None:
             (2, 1, 0), yes[::-1]
         ),
     }
-    got = as_array(answer(probability), yes.shape[1:])
+    given = answer(probability)
+    got = as_array(given, yes.shape[1:])
     want = written((2, 1, 0), yes)
-    if np.array_equal(got, want) and got.dtype != np.uint8:
-        raise Wrong(f"The values are right, but their type is {got.dtype}; uint8 is due.")
+    if np.array_equal(got, want):
+        refuse_other_type(given, np.uint8)
     judge(got, want, mistakes, case="three maps of probabilities")
 
 

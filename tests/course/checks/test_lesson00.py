@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy.spatial import distance
 
 from tests.course.checks.right import assert_accepted, message_to
@@ -28,6 +29,14 @@ def dice_by_confusion(prediction, truth):
     return 1.0 if tp + fp + fn == 0 else tp / (tp + (fp + fn) / 2)
 
 
+def smoothed(by, below=None):
+    def answer(prediction, truth):
+        shared, sizes = (prediction & truth).sum(), prediction.sum() + truth.sum()
+        return (2 * shared + by) / (sizes + (by if below is None else below))
+
+    return answer
+
+
 @pytest.mark.parametrize(
     ("name", "answer"),
     [
@@ -36,6 +45,10 @@ def dice_by_confusion(prediction, truth):
         ("dice", dice_by_sets),
         ("dice", dice_by_scipy),
         ("dice", dice_by_confusion),
+        ("dice", smoothed(1e-12)),
+        ("dice", smoothed(1e-6)),
+        ("dice", smoothed(1e-5)),
+        ("dice", lambda p, t: torch.tensor(smoothed(1e-5)(p, t))),
         ("pooled_mean", lambda means, patients: np.average(means, weights=patients)),
         ("pooled_mean", lambda m, n: sum(a * b for a, b in zip(m, n, strict=True)) / sum(n)),
         ("pooled_mean", lambda m, n: np.repeat(m, n).mean()),
@@ -65,12 +78,27 @@ def pooled_without_single_patients(means, patients):
             "You round (digits behind the point: 3)",
         ),
         ("millilitres", lambda n, s: n * math.prod(s) // 1000, "behind the point"),
+        ("millilitres", lambda n, s: n * s[0] ** 3 / 1000, "only the first edge"),
+        ("millilitres", lambda n, s: n * s[1] ** 3 / 1000, "only the second edge"),
+        ("millilitres", lambda n, s: n * s[-1] ** 3 / 1000, "only the third edge"),
+        ("millilitres", lambda n, s: n * s[0] * s[1] / 1000, "leave out the third edge"),
+        ("millilitres", lambda n, s: n * s[0] * s[2] / 1000, "leave out the second edge"),
+        ("millilitres", lambda n, s: n * s[1] * s[2] / 1000, "leave out the first edge"),
+        ("dice", smoothed(1), "You add 1 above and below: that is too much"),
+        ("dice", smoothed(0.1), "You add 0.1 above and below: that is too much"),
+        ("dice", smoothed(1e-3), "You add 0.001 above and below: that is too much"),
+        ("dice", smoothed(3e-4), "You add 0.0003 above and below: that is too much"),
+        ("dice", smoothed(1e-4), "You add 0.0001 above and below: that is too much"),
+        ("dice", smoothed(0, below=1e-5), "so their Dice counts as 1"),
         ("dice", lambda p, t: 2 * (p & t).sum() / (p + t).sum(), "`+` means *or*"),
         ("dice", lambda p, t: (p & t).sum() / max(p.sum(), t.sum()), "larger mask"),
         ("dice", lambda p, t: (p & t).sum() / min(p.sum(), t.sum()), "smaller mask"),
         ("dice", lambda p, t: (p & t).sum() / t.sum(), "the recall"),
         ("dice", lambda p, t: (p & t).sum() / p.sum(), "the precision"),
         ("pooled_mean", pooled_without_single_patients, "hospitals with one patient"),
+        ("pooled_mean", lambda m, _: m.mean(), "You average the hospitals"),
+        ("pooled_mean", lambda m, _: np.median(m), "You take the median"),
+        ("pooled_mean", lambda m, n: (m * n).max() / n.max(), "For means [50.0, 60.0] of [10, 30]"),
     ],
 )
 def test_a_likely_slip_gets_its_name(name, answer, says) -> None:

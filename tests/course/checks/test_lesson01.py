@@ -5,6 +5,7 @@ from __future__ import annotations
 import nibabel
 import numpy as np
 import pytest
+import torch
 
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 from tests.course.checks.right import assert_accepted, message_to
@@ -50,10 +51,17 @@ def split_by_shuffling(patients, test_fraction, rng):
     ("name", "answer"),
     [
         ("regions", regions_by_membership),
+        ("regions", lambda labels: list(regions_by_membership(labels))),
+        ("regions", lambda labels: regions_by_membership(labels).tolist()),
+        ("regions", lambda labels: torch.tensor(regions_by_membership(labels))),
+        ("regions", lambda labels: [torch.tensor(m) for m in regions_by_membership(labels)]),
         ("clean_labels", labels_by_loop),
+        ("clean_labels", lambda raw, allowed: labels_by_loop(raw, allowed).tolist()),
+        ("clean_labels", lambda raw, allowed: torch.tensor(labels_by_loop(raw, allowed))),
         ("to_ras", ras_by_nibabel),
         ("to_ras", ras_step_by_step),
         ("split_by_patient", split_by_shuffling),
+        ("split_by_patient", lambda *given: split_by_shuffling(*given).tolist()),
     ],
 )
 def test_right_answers_written_otherwise_pass(name, answer) -> None:
@@ -115,7 +123,12 @@ def split_rounded_down(patients, test_fraction, rng):
     ("name", "answer", "says"),
     [
         ("regions", regions_of_2021, "Do you ask for 4?"),
-        ("regions", lambda labels: list(regions_by_membership(labels)), "yours is a list"),
+        ("regions", lambda labels: regions_by_membership(labels).astype(int).tolist(), "int64"),
+        (
+            "clean_labels",
+            lambda raw, allowed: labels_by_loop(raw, allowed).astype(int),
+            "type is int64; uint8 is due",
+        ),
         ("regions", lambda labels: labels * regions_by_membership(labels), "type uint8"),
         ("clean_labels", labels_by_truth_value, "`ValueError: The truth value of an array"),
         ("clean_labels", labels_by_truth_value, "if abs(raw - rounded) > 0.05:"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from scipy import ndimage, stats
 
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
@@ -62,7 +63,11 @@ def augment_in_another_order(image, target, rng):
         ("brain_box", box_by_projections),
         ("brain_box", box_by_scipy),
         ("coarser_labels", coarser_by_counting),
+        ("coarser_labels", lambda labels: coarser_by_counting(labels).tolist()),
+        ("coarser_labels", lambda labels: torch.tensor(coarser_by_counting(labels))),
+        ("zscore", lambda volume, brain: zscore_in_place(volume, brain).tolist()),
         ("augment", augment_in_another_order),
+        ("augment", lambda *given: [part.tolist() for part in augment_in_another_order(*given)]),
     ],
 )
 def test_right_answers_written_otherwise_pass(name, answer) -> None:
@@ -176,6 +181,11 @@ def target_moved(image, target, rng):
         ("coarser_labels", coarser(lambda block: block.mean(-1) > 0.5), "`>=`"),
         ("coarser_labels", coarser(lambda block: block.any(-1)), "*any* voxel"),
         ("coarser_labels", coarser(lambda block: block.all(-1)), "*all* voxels"),
+        (
+            "coarser_labels",
+            lambda labels: coarser_by_counting(labels).astype(int),
+            "type is int64; uint8 is due",
+        ),
         ("coarser_labels", coarser_by_mode, "most frequent label"),
         ("augment", flip_or_scale, "stays as it was, always when the patient is mirrored"),
         ("augment", turned, "180 degrees"),

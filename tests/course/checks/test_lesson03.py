@@ -35,6 +35,7 @@ def step_in_another_order(model, optimiser, batch):
 def test_other_ways_to_be_right() -> None:
     assert_accepted("regions_to_labels", labels_by_select)
     assert_accepted("regions_to_labels", labels_by_where)
+    assert_accepted("regions_to_labels", lambda p: labels_by_where(p).tolist())
     assert_accepted("soft_dice", dice_by_flattening)
     assert_accepted("training_step", step_in_another_order)
 
