@@ -107,6 +107,7 @@ def measure(settings: dict, place: Workplace) -> dict:
         workers=1 if tier.spatial_dims == 2 else 8,
         on_epoch=on_epoch,
         checkpoint=place.folder / "checkpoint.pt",
+        keep_checkpoint=True,
         begin_with=_first_stage(settings["begin_with"], place.folder),
     )
     about = record_provenance(
@@ -124,6 +125,7 @@ def measure(settings: dict, place: Workplace) -> dict:
         dice = region_dice(fit.model, patients, flip=True).mean(0)
         result[f"dice_{name}"] = dict(zip(REGIONS, dice.round(4).tolist(), strict=True))
     _ship(replace(fit.model, provenance=about | {"phantom_test": result}), save_model)
+    (place.folder / "checkpoint.pt").unlink(missing_ok=True)
     return result
 
 
