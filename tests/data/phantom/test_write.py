@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nibabel as nib
@@ -12,6 +17,8 @@ from fedlab_utils.data import load_case, load_cohort
 from fedlab_utils.data.phantom import make_patient, write_cohort
 from fedlab_utils.data.phantom import write as module
 from fedlab_utils.errors import DataError
+from tests.conftest import REPOSITORY
+from tests.data.test_workers import all_gone
 
 SPACING = 6.0
 
@@ -167,6 +174,48 @@ def test_a_run_that_is_stopped_leaves_nothing(tmp_path: Path, workers: int) -> N
 
     with pytest.raises(KeyboardInterrupt):
         write_cohort(place / "c", cases=4, spacing=8.0, workers=workers, progress=stop)
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="Windows has no process groups")
+@pytest.mark.parametrize(
+    ("layout", "signals"),
+    [
+        ("brats2018", [signal.SIGINT] * 2),
+        ("brats2018", [signal.SIGTERM, signal.SIGINT]),
+        ("msd", [signal.SIGINT] * 5),
+    ],
+)
+def test_however_often_it_is_stopped_it_leaves_nothing(
+    tmp_path: Path, layout: str, signals: list[signal.Signals]
+) -> None:
+    place = tmp_path / "place"
+    command = "import sys; from fedlab_utils.cli import app; app(sys.argv[1:])"
+    options = ["--cases=500", "--spacing=4", f"--layout={layout}", f"--out={place / 'cohort'}"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", command, "phantom", *options],
+        cwd=REPOSITORY,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        # A background job inherits SIGINT ignored; a terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    deadline = time.monotonic() + 120
+    while not any(place.rglob("*.nii.gz")):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline, "no case was written"
+        time.sleep(0.02)
+    for number in signals:
+        if process.poll() is None:
+            os.killpg(process.pid, number)
+            time.sleep(0.1)
+    said = process.communicate(timeout=60)[1]
+    # The last one may come when all is done and the interpreter itself is about to end.
+    assert process.returncode in (130, -signal.SIGINT)
+    assert said.strip().startswith("Stopping")
+    assert "Nothing half-written was left behind" in said
+    assert all_gone(process.pid)
     assert list(place.iterdir()) == []
 
 
