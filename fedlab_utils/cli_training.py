@@ -100,7 +100,7 @@ def evaluate(
     """Score a model, or segmentation files, against the truth: Dice and HD95 (mm) per region.
 
     A region that is in neither mask counts Dice 1 and HD95 0; in one of them alone, Dice 0 and HD95
-    373.13 mm, the diagonal of a BraTS volume. A case without a prediction is reported and not scored.
+    373.13 mm, the diagonal of a BraTS volume. A case without a prediction is named, not scored.
     """
     from fedlab_utils.data.cohort import load_cohort
     from fedlab_utils.segmentation import evaluate_model, evaluate_predictions, load_model
