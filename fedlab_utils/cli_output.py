@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 
+from fedlab_utils.data.interrupts import first_interrupt_only
 from fedlab_utils.errors import DataError, FedLabError
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -43,7 +44,8 @@ def reported(as_json: bool = False, stopped: str = "") -> Iterator[None]:
     """
     try:
         try:
-            yield
+            with first_interrupt_only():
+                yield
         except OSError as error:  # a disk that is full or gone, wherever it shows
             if error.errno is None:
                 raise
