@@ -74,3 +74,22 @@ def test_minutes_decide_how_many_epochs(monkeypatch: pytest.MonkeyPatch) -> None
 def test_nobody_to_train_on() -> None:
     with pytest.raises(TrainingError, match="no patient"):
         fit_unet([], [], QUICK, TIER)
+
+
+def test_a_training_may_begin_with_another_ones_weights() -> None:
+    from dataclasses import replace
+
+    first = fit_unet(patients(3), [], QUICK, TIER, device="cpu")
+    still = replace(QUICK, epochs=1, optimiser=OptimiserSettings(learning_rate=0.0))
+    begun = fit_unet(patients(3), [], still, TIER, device="cpu", begin_with=first.model)
+    assert torch.equal(state(begun), state(first))
+    wider = replace(still, unet=UNetSettings(width=16))
+    with pytest.raises(TrainingError, match="width=8"):
+        fit_unet(patients(3), [], wider, TIER, device="cpu", begin_with=first.model)
+
+
+def test_a_network_remembers_its_views() -> None:
+    from dataclasses import replace
+
+    fit = fit_unet(patients(2), [], replace(QUICK, epochs=1, views=(2, 1)), TIER, device="cpu")
+    assert fit.model.views == (2, 1)

@@ -76,3 +76,28 @@ def test_weights_of_another_network(model: TrainedModel, tmp_path: Path) -> None
     others = make_unet(UNetSettings(width=16)).state_dict()
     with pytest.raises(ModelError, match="do not fit"):
         load_model(_rewrite(path, {k: v.contiguous() for k, v in others.items()}, format=FORMAT))
+
+
+def test_views_come_back_and_files_without_them_are_axial(
+    model: TrainedModel, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from safetensors import safe_open
+
+    both = replace(model, views=(2, 1))
+    path = save_model(both, tmp_path / "model.safetensors")
+    assert load_model(path).views == (2, 1)
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    about = json.loads(metadata["model"])
+    for views, expected in ((None, (2,)), ([0], None), ([], None)):
+        told = {k: v for k, v in about.items() if k != "views"}
+        told |= {} if views is None else {"views": views}
+        save_file(tensors, path, metadata | {"model": json.dumps(told)})
+        if expected:
+            assert load_model(path).views == expected
+        else:
+            with pytest.raises(ModelError, match="views"):
+                load_model(path)

@@ -158,3 +158,37 @@ def test_the_study_of_the_list_is_this_one() -> None:
     (cell,) = sim_to_real.STUDY.cells
     assert set(cell) == set(TINY)
     assert sim_to_real.STUDY.measure is sim_to_real.measure
+
+
+def test_the_first_stage_comes_out_of_git_by_its_content(root: Path) -> None:
+    """What trained on is what the history holds, whatever lies in data/models by now."""
+    import subprocess
+
+    sim_to_real.measure(TINY, place(root))
+    file = shipped(root)
+    subprocess.run(["git", "init", "-q", root], check=True)
+    written = ["git", "-C", root, "hash-object", "-w", file]
+    blob = subprocess.run(written, check=True, capture_output=True, text=True).stdout.strip()
+    expected = load_model(file).network.state_dict()
+    file.unlink()
+    found = sim_to_real._first_stage(blob, root / "work").network.state_dict()
+    assert all(torch.equal(found[name], value) for name, value in expected.items())
+    with pytest.raises(StudyError, match="whole history"):
+        sim_to_real._first_stage("0" * 40, root / "work")
+
+
+def test_the_recorded_first_stage_is_in_the_history() -> None:
+    import subprocess
+
+    from tests.conftest import REPOSITORY
+
+    blob = sim_to_real.SETTINGS["begin_with"]
+    kind = ["git", "-C", REPOSITORY, "cat-file", "-t", blob]
+    found = subprocess.run(kind, check=False, capture_output=True, text=True)
+    if found.returncode and not (REPOSITORY / ".git").exists():
+        pytest.skip("this copy has no git history")
+    shallow = ["git", "-C", REPOSITORY, "rev-parse", "--is-shallow-repository"]
+    answer = subprocess.run(shallow, check=False, capture_output=True, text=True)
+    if answer.stdout.strip() == "true":
+        pytest.skip("this clone is shallow")
+    assert found.stdout.strip() == "blob"
