@@ -134,6 +134,7 @@ def evaluate(
 def study(
     name: Annotated[str | None, typer.Argument(help="Which; none lists them.")] = None,
     hours: Annotated[float | None, typer.Option(min=0.0, help="Stop then; goes on later.")] = None,
+    again: Annotated[bool, typer.Option(help="Measure what is recorded again.")] = False,
 ) -> None:
     """Make a recorded study, or go on with it. Results go to data/results."""
     from fedlab_utils.studies.runner import STUDIES, load_study, run_study
@@ -144,5 +145,5 @@ def study(
                 typer.echo(f"{known.name}\t{known.question}\tabout {known.hours:g} h")
             return
         known = load_study(name)
-        rows = run_study(known, hours, say=lambda line: typer.echo(line, err=True))
+        rows = run_study(known, hours, say=lambda line: typer.echo(line, err=True), again=again)
     typer.echo(f"{len(rows)} of {len(known.cells)} cells recorded")

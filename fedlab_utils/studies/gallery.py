@@ -89,4 +89,5 @@ STUDY = Study(
     cells=(SETTINGS,),
     measure=measure,
     hours=0.05,
+    always=True,
 )

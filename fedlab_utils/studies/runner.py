@@ -69,6 +69,8 @@ class Study:
         ``measure(settings, workplace) -> result``; both JSON values. Seeds belong to the settings.
     hours
         What it takes on two cores, roughly.
+    always
+        Whether every call measures recorded cells again, since they take minutes.
     """
 
     name: str
@@ -76,6 +78,7 @@ class Study:
     cells: tuple[dict, ...]
     measure: Callable[[dict, Workplace], dict] = field(repr=False)
     hours: float
+    always: bool = False
 
 
 def load_study(name: str) -> Study:
@@ -97,6 +100,7 @@ def run_study(
     results: Path | None = None,
     work: Path | None = None,
     say: Callable[[str], None] = print,
+    again: bool = False,
 ) -> list[dict]:
     """Measure the cells that are not recorded yet.
 
@@ -110,6 +114,9 @@ def run_study(
         Folders, by default ``data/results`` and ``data/studies`` of the checkout.
     say
         Takes a line on how things go.
+    again
+        Measure recorded cells again, as after a change of what they depend on. The old rows stay
+        recorded until the first new one is there.
 
     Returns
     -------
@@ -123,7 +130,8 @@ def run_study(
     until = None if hours is None else time.monotonic() + 3600 * hours
     place = Workplace((work or data_folder() / "studies") / study.name, say, until)
     place.folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for row in read_rows(study.name, results) if row["settings"] in study.cells]
+    recorded = [] if again or study.always else read_rows(study.name, results)
+    rows = [row for row in recorded if row["settings"] in study.cells]
     done = [row["settings"] for row in rows]
     try:
         for number, settings in enumerate(study.cells, start=1):

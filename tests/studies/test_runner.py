@@ -68,6 +68,27 @@ def test_a_cell_that_pauses_is_taken_up_again_and_none_is_measured_twice(tmp_pat
     assert calls == [0, 1, 1, 2]
 
 
+@pytest.mark.parametrize(("again", "always", "calls"), [(0, 0, 3), (1, 0, 6), (0, 1, 6)])
+def test_what_is_recorded_is_measured_again_where_asked(
+    tmp_path: Path, again: int, always: int, calls: int
+) -> None:
+    from dataclasses import replace
+
+    seen: list[int] = []
+
+    def count(settings: dict, _: Workplace) -> dict:
+        seen.append(settings["seed"])
+        return {"call": len(seen)}
+
+    counted = replace(study(count), always=bool(always))
+    places = {"results": tmp_path, "work": tmp_path / "work", "say": quiet}
+    run_study(counted, **places)
+    rows = run_study(counted, **places, again=bool(again))
+    assert len(seen) == calls
+    assert [row["result"]["call"] for row in rows] == list(range(calls - 2, calls + 1))
+    assert read_rows("tiny", tmp_path) == rows
+
+
 def test_no_cell_begins_when_the_time_is_over(tmp_path: Path) -> None:
     said: list[str] = []
     rows = run_study(study(odd), hours=0.0, results=tmp_path, work=tmp_path, say=said.append)
