@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
+import difflib
 import dis
 import inspect
 import io
@@ -137,7 +139,8 @@ def explain(error: BaseException, given: object, seconds: float) -> str:
     """Say in the student's terms what went wrong while their answer ran, and in which line."""
     where = _own_line(error.__traceback__, given)
     if isinstance(error, TimeUp):
-        cause = f"It was still running after {seconds:g} s. Is there a loop that never ends?"
+        cause = f"It was still running after {seconds:g} s. Is there a loop that never ends? "
+        cause += "(If not, the machine may be busy: run the check again.)"
     elif isinstance(error, RecursionError):
         cause = "The function calls itself without end (`RecursionError`)."
     elif isinstance(error, KeyboardInterrupt):
@@ -145,8 +148,23 @@ def explain(error: BaseException, given: object, seconds: float) -> str:
     else:
         cause = f"`{type(error).__name__}: {text_of(error)}`."
         if isinstance(error, NameError):
-            cause += " Did you run the cells above this one?"
+            near = _near_name(error)
+            cause += (
+                f" Did you mean `{near}`?" if near else " Did you run the cells above this one?"
+            )
     return f"{cause} {where}".strip()
+
+
+def _near_name(error: NameError) -> str | None:
+    """Return the name, known where the error arose, that looks most like the one that is not."""
+    trace = error.__traceback__
+    if trace is None or not error.name:
+        return None
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    frame = trace.tb_frame
+    known = [*frame.f_locals, *frame.f_globals, *dir(builtins)]
+    return next(iter(difflib.get_close_matches(error.name, known, n=1, cutoff=0.75)), None)
 
 
 def in_own_code(error: BaseException, given: object) -> bool:

@@ -125,7 +125,7 @@ def provenance_note(rows: Sequence[dict]) -> str:
     return (
         f"recorded until {max(p['date'] for p in told)[:10]}, {seeds} seed"
         f"{'s' * (many > 1)} a point, {devices}, commit {commits}; "
-        f"95 % intervals over seeds and patients; {_MEASURE}"
+        f"95 % intervals over {'seeds and ' * (many > 1)}patients; {_MEASURE}"
     )
 
 

@@ -37,7 +37,7 @@ from fedlab_utils.ui import figure
 # %% [markdown]
 # ## Is the machine ready?
 #
-# Run a cell with **Shift+Enter**. The next one looks at this machine. Each line ends in a verdict: *ok*; *look*, which works but with
+# Run a cell with **Shift+Enter**. The next one looks at this machine. Each line has a verdict: *ok*; *look*, which works but with
 # something to know; or *stop*, which needs mending first. The last column says how.
 
 # %%
@@ -48,8 +48,8 @@ preflight()
 #
 # Everything in this course runs on **phantoms**: patients that the course computes itself, so no one's privacy is at stake and nothing
 # has to be downloaded. The same cells run on real scans from *BraTS*, the Brain Tumor Segmentation challenge, if you have them
-# ([how to get them](../data/README.md)): set the variable `FEDLAB_DATA` to their folder before Jupyter starts, or in the first two
-# lines below. You can change your mind at any time. A case that cannot be read is left out and named; a folder that does not
+# ([how to get them](../data/README.md)): set the variable `FEDLAB_DATA` to their folder before Jupyter starts, or take the `#` away
+# from the first two lines below. You can change your mind at any time. A case that cannot be read is left out and named; a folder that does not
 # serve at all is named too, and the phantoms take its place.
 
 # %%
@@ -70,7 +70,7 @@ cohort.table[["patient_id", "institution", "grade", "age"]].head()
 # error ends in a message, and so does an endless loop after ten seconds (on Windows, which cannot interrupt a function by itself, you stop
 # the loop: *Kernel*, *Interrupt Kernel*).
 #
-# If you are stuck, type into any empty cell
+# If you are stuck, add an empty cell (press **B** beside a cell, or the **+** in the bar above) and type into it
 #
 # - `hint("millilitres")` for a hint; once more for the next, which says more;
 # - `solution("millilitres")` for an answer. The progress board will say that you have seen it, and that is all.

@@ -51,7 +51,7 @@ from fedlab_utils.ui import intensity_histograms
 intensity_histograms(patients, [preprocess(patient) for patient in patients])
 
 # %% [markdown]
-# Look at the upper row first. The same tissue sits at different numbers from one hospital to the next, and two patients of one hospital differ too. A network fed with these
+# Look at the upper row first. The same tissue sits at different numbers from one hospital to the next; two patients of one hospital can differ too, which six patients of six hospitals do not show. A network fed with these
 # can learn to recognise the scanner, and will not know what to make of the next one. The usual remedy is a **z-score** per patient and sequence: subtract the mean, divide by the standard deviation. Two
 # details decide whether it works.
 #
@@ -120,7 +120,7 @@ def my_zscore(volume, brain):
 
 # %% [markdown]
 # Go back to the lower row of the figure: that is what you have just written (the package's version also limits the result to 5 standard
-# deviations, so that a vessel cannot shout the rest down). The peaks of grey and white matter now lie close together. They do not coincide, since the patients differ (age, tumour, scanner), and
+# deviations, so that a vessel cannot shout the rest down). The humps, grey and white matter in one, now lie close together. They do not coincide, since the patients differ (age, tumour, scanner), and
 # no linear scaling can remove what is not linear. This is enough for a network; histogram matching goes further and can wipe out
 # the very difference one looks for (Nyúl et al., 2000, describe it; Isensee et al., 2021, use the z-score).
 #

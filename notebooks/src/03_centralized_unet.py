@@ -432,7 +432,7 @@ PredictionViewer(
 # ## Which sequence carries which region?
 #
 # A hospital may lack a sequence. What does each sequence tell alone, and in pairs? The next figure takes many trainings, so it is **recorded**: each point is the mean over
-# seeds and test phantoms, trained by `python -m fedlab_utils study pooled_training`. Its Dice is the curve's kind: on the network's grid, nothing left out.
+# test phantoms and the seeds measured so far (the title says how many), trained by `python -m fedlab_utils study pooled_training`. Its Dice is the curve's kind: on the network's grid, nothing left out.
 
 # %%
 from fedlab_utils.studies.runner import read_rows

@@ -10,6 +10,7 @@ from fedlab_utils.course.checks import Wrong
 from fedlab_utils.course.guard import (
     Answer,
     TimeUp,
+    explain,
     limited_printing,
     raised_on_purpose,
     time_limit,
@@ -119,3 +120,21 @@ def test_a_raise_is_told_from_a_step_that_failed() -> None:
         with pytest.raises(ValueError) as raised:  # noqa: PT011
             given("x")
         assert raised_on_purpose(raised.value, given) is purpose
+
+
+def test_a_misspelt_name_is_told_the_near_one() -> None:
+    def answer(optimiser: int) -> int:
+        return optimizer + optimiser  # noqa: F821
+
+    with pytest.raises(NameError) as raised:
+        answer(1)
+    assert "Did you mean `optimiser`?" in explain(raised.value, answer, 10)
+
+
+def test_a_name_like_no_other_may_be_in_a_cell_that_was_not_run() -> None:
+    def answer() -> int:
+        return xylophone_of_grandmother  # noqa: F821
+
+    with pytest.raises(NameError) as raised:
+        answer()
+    assert "Did you run the cells above" in explain(raised.value, answer, 10)

@@ -50,7 +50,7 @@ def test_an_answer_that_fails_is_reported_with_its_own_line(body: str) -> None:
         ("endless recursion", "calls itself without end"),
         ("endless loop", "still running after 0.3 s"),
         ("division by zero", "ZeroDivisionError: division by zero"),
-        ("no such name", "Did you run the cells above"),
+        ("no such name", "Did you mean `values`?"),
         ("interrupt", "You stopped it"),
         ("broken message", "`E: no message`"),
     ],

@@ -50,7 +50,8 @@ def _one_zscore(answer: Answer, volume: np.ndarray, brain: np.ndarray) -> None:
     for diagnosis, values in slips.items():
         mistakes[diagnosis] = np.zeros(volume.shape)
         mistakes[diagnosis][brain] = values
-    judge(got, want, mistakes, case="a brain with a few bright vessels", **near)
+    # Where the brain is wrong, what stands outside is the smaller worry.
+    judge(np.where(brain, got, 0), want, mistakes, case="a brain with a few bright vessels", **near)
 
 
 def _zscore_slips(
@@ -69,6 +70,12 @@ def _zscore_slips(
         "The air counts: take percentiles, mean and deviation from `volume[brain]` alone": scaled(
             np.clip(volume, *everything)
         ),
+        "The air counts: take mean and deviation from the clipped `volume[brain]` alone": (
+            values - volume.mean()
+        )
+        / volume.std(),
+        "The air counts: mean and deviation are those of the whole array, take them from the "
+        "clipped `volume[brain]`": (np.clip(values, low, high) - volume.mean()) / volume.std(),
         "The percentiles are those of the whole array, air and all: take them from "
         "`volume[brain]`": scaled(np.clip(values, *everything)),
         "`np.percentile` counts from 0 to 100: (0.01, 0.99) asks for the lowest hundredth of a "

@@ -89,6 +89,11 @@ def within(values, low, high):
     return values[(values > low) & (values < high)]
 
 
+def zscore_with_air(volume, brain):
+    clipped = np.clip(volume, *np.percentile(volume[brain], (1, 99)))
+    return np.where(brain, (clipped - volume.mean()) / volume.std(), 0)
+
+
 def zscore_by_percentiles_of_all(volume, brain):
     usual = np.clip(volume[brain], *np.percentile(volume, (1, 99)))
     return np.where(brain, (volume - usual.mean()) / usual.std(), 0)
@@ -166,6 +171,9 @@ def target_moved(image, target, rng):
             zscore(lambda v: np.clip(v, *np.percentile(v, (0.01, 0.99)))),
             "counts from 0 to 100",
         ),
+        ("zscore", lambda v, b: np.where(b, (v - v.mean()) / v.std(), 0), "The air counts"),
+        ("zscore", lambda v, _: (v - v.mean()) / v.std(), "The air counts"),
+        ("zscore", lambda v, b: zscore_with_air(v, b), "those of the whole array"),
         ("zscore", zscore(lambda v: within(v, 1, 99)), "You drop the outliers"),
         ("zscore", zscore(by=np.var), "divide by the variance"),
         ("zscore", zscore(by=lambda v: v.std(ddof=1)), "n - 1"),
