@@ -138,7 +138,12 @@ def _check_same_run(out: Path, config: dict) -> None:
     """A run that was cut off may only go on as what it began as."""
     if not (out / CHECKPOINT).exists() or not (out / CONFIG).exists():
         return
-    begun = json.loads((out / CONFIG).read_text("utf-8"))
+    try:
+        begun = dict(json.loads((out / CONFIG).read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(
+            out / CONFIG, f"it cannot be read ({error})", "Remove this folder to start again"
+        ) from None
     wanted = json.loads(json.dumps(config))
     decisive = ("settings", "tier", "minutes", "train", "validation")
     if other := [name for name in decisive if begun.get(name) != wanted[name]]:

@@ -82,6 +82,7 @@ class TrainingState:
         )
         self.optimiser = make_optimiser(network, settings.optimiser)
         self.dataset = _dataset(train, settings, tier)
+        self.identity = _identity(settings, tier, train, validation)
         self.epochs, self.curve = settings.epochs, []
         self.best, self.best_epoch, self.best_dice = None, 0, -1.0
 
@@ -100,6 +101,9 @@ class TrainingState:
                 "Begin with a network of the same settings",
             )
         self.model.network.load_state_dict(model.network.state_dict())
+        for name, value in sorted(model.network.state_dict().items()):
+            self.identity.update(name.encode())
+            self.identity.update(value.detach().cpu().numpy().tobytes())
 
     def one_epoch(self, workers: int) -> dict[str, float]:
         """Train for an epoch, look at the validation patients if it is time, add to the curve."""
@@ -161,7 +165,7 @@ class TrainingState:
             "best": self.best,
             "numbers": [self.best_epoch, self.best_dice, self.epochs],
             "curve": self.curve,
-            "settings": repr(self.settings),
+            "identity": self.identity.hexdigest(),
         }
         torch.save(state, content)
         write_bytes(path, content.getvalue())
@@ -172,14 +176,25 @@ class TrainingState:
         Raises
         ------
         TrainingError
-            If it is of a training with other settings.
+            If it cannot be read, or is of a training with other settings, patients or first
+            weights.
         """
+        import pickle
+
         import torch
 
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["settings"] != repr(self.settings):
+        try:
+            state = torch.load(path, map_location=self.device, weights_only=True)
+            identity = state["identity"]
+        except (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError) as error:
+            raise _unreadable(path, error) from None
+        except pickle.UnpicklingError as error:
+            raise _unreadable(path, error) from None
+        if identity != self.identity.hexdigest():
             raise TrainingError(
-                path, "it belongs to a training with other settings", "Remove it, or name another"
+                path,
+                "it belongs to a training with other settings, patients or first weights",
+                "Remove it to start again, or name another",
             )
         self.model.network.load_state_dict(state["network"])
         self.optimiser.load_state_dict(state["optimiser"])
@@ -191,6 +206,20 @@ class TrainingState:
         network = self.model.network
         network.load_state_dict(self.best)
         return replace(self.model, network=network.eval())
+
+
+def _identity(settings: FitSettings, tier: Tier, *patients: Sequence[Preprocessed]):
+    """Return a hash of what a training is about, so that no other one is gone on with."""
+    import hashlib
+
+    ids = [[patient.case_id for patient in part] for part in patients]
+    return hashlib.sha256(repr((settings, tier, ids)).encode())
+
+
+def _unreadable(path: Path, error: Exception) -> TrainingError:
+    first = (str(error).splitlines() or [""])[0][:80]
+    cause = f"it cannot be read ({type(error).__name__}: {first})"
+    return TrainingError(path, cause, "Remove it to start again")
 
 
 def _dataset(

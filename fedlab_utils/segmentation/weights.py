@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fedlab_utils.data.preprocessing import PreprocessSettings
 from fedlab_utils.errors import FedLabError, ModelError
-from fedlab_utils.segmentation.unet import UNetSettings, make_unet
+from fedlab_utils.segmentation.unet import STRIDE, UNetSettings, make_unet
 
 if TYPE_CHECKING:
     from torch import nn
@@ -126,23 +126,48 @@ def load_model(path: Path | str, device: str = "cpu") -> TrainedModel:
     return model
 
 
+_LARGEST_EDGE = 1024
+"""In voxels; no slice or patch of a head is larger."""
+
+
+def _size(told: object, unet: UNetSettings) -> tuple[int, ...]:
+    fits = (
+        isinstance(told, list)
+        and len(told) == unet.spatial_dims
+        and all(type(edge) is int and 0 < edge <= _LARGEST_EDGE for edge in told)
+        and all(edge % STRIDE == 0 for edge in told)
+    )
+    if not fits:
+        raise ValueError(f"size {told}")
+    return tuple(told)
+
+
+def _views(told: object) -> tuple[int, ...]:
+    if told not in ([2], [1], [2, 1], [1, 2]):
+        raise ValueError(f"views {told}")
+    return tuple(told)
+
+
 def _rebuild(path: Path, metadata: dict[str, str], tensors: dict) -> TrainedModel:
+    import torch
+
     try:
         about = json.loads(metadata["model"])
         unet = UNetSettings(**about["unet"])
+        size, views = _size(about["size"], unet), _views(about.get("views", [2]))
+        provenance = dict(about["provenance"])
         told = about["preprocessing"]
         told["percentiles"] = tuple(told["percentiles"])
         preprocessing = PreprocessSettings(**told)
-        network = make_unet(unet)
-        expected = {name: value.shape for name, value in network.state_dict().items()}
+        with torch.device("meta"):  # takes no memory, however wide it claims to be
+            planned = make_unet(unet)
+        expected = {name: value.shape for name, value in planned.state_dict().items()}
         if expected != {name: value.shape for name, value in tensors.items()}:
             raise ModelError(path, "the weights do not fit the settings", "Copy it again")
+        if not all(v.is_floating_point() and v.isfinite().all() for v in tensors.values()):
+            raise ModelError(path, "its weights are not all finite numbers", "Copy it again")
+        network = make_unet(unet)
         network.load_state_dict({name: value.float() for name, value in tensors.items()})
-        size = tuple(int(edge) for edge in about["size"])
-        views = tuple(int(axis) for axis in about.get("views", [2]))
-        if not views or not set(views) <= {1, 2}:
-            raise ValueError(f"views {views}")
-        provenance = about["provenance"]
         return TrainedModel(network.eval(), unet, preprocessing, size, provenance, views)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(

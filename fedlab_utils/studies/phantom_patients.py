@@ -7,8 +7,9 @@ time than making them.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +35,8 @@ def phantom_patients(
     Parameters
     ----------
     folder
-        Where the arrays are kept: one folder per rendering.
+        Where the arrays are kept: in it a folder per seed, spacing and state of the code that makes
+        them, and in that one per rendering.
     indices
         Numbers of the phantom patients.
     draws
@@ -56,6 +58,7 @@ def phantom_patients(
     """
     from fedlab_utils.data.workers import spread
 
+    folder = folder / f"{seed}-{spacing:g}mm-{_recipe()}"
     folder.mkdir(parents=True, exist_ok=True)
     missing = [i for i in indices if not _place(folder, i, max(0, draws - 1)).exists()]
     work = partial(_make, folder, draws, seed, spacing)
@@ -63,6 +66,16 @@ def phantom_patients(
         if progress is not None:
             progress(done, len(missing))
     return [_open(folder, i, draw) for i in indices for draw in range(max(1, draws))]
+
+
+@cache
+def _recipe() -> str:
+    """Return a hash of the code that makes and preprocesses phantoms."""
+    import fedlab_utils.data
+
+    root = Path(fedlab_utils.data.__file__).parent
+    files = [*sorted((root / "phantom").glob("*.py")), root / "preprocessing.py", root / "brain.py"]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
 
 
 def _place(folder: Path, index: int, draw: int) -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -93,3 +95,31 @@ def test_a_network_remembers_its_views() -> None:
 
     fit = fit_unet(patients(2), [], replace(QUICK, epochs=1, views=(2, 1)), TIER, device="cpu")
     assert fit.model.views == (2, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"text", b"PK\x03\x04 cut off"])
+def test_a_damaged_checkpoint_is_refused_with_the_way_out(tmp_path: Path, content: bytes) -> None:
+    checkpoint = tmp_path / "checkpoint.pt"
+    checkpoint.write_bytes(content)
+    with pytest.raises(TrainingError, match=r"cannot be read.*Remove it"):
+        fit_unet(patients(2), [], QUICK, TIER, device="cpu", checkpoint=checkpoint)
+    assert checkpoint.read_bytes() == content
+
+
+def test_a_checkpoint_of_other_patients_or_beginnings_is_refused(tmp_path: Path) -> None:
+    def stop(row: dict, _: int) -> None:
+        if row["epoch"] == 1:
+            raise KeyboardInterrupt
+
+    checkpoint = tmp_path / "checkpoint.pt"
+    with pytest.raises(KeyboardInterrupt):
+        fit_unet(patients(3), [], QUICK, TIER, checkpoint=checkpoint, on_epoch=stop, device="cpu")
+    first = fit_unet(patients(2), [], QUICK, TIER, device="cpu").model
+    for others, begin_with in ((patients(4), None), (patients(3), first)):
+        with pytest.raises(TrainingError, match="other settings, patients or first weights"):
+            fit_unet(
+                others, [], QUICK, TIER, checkpoint=checkpoint, device="cpu", begin_with=begin_with
+            )
+    assert (
+        len(fit_unet(patients(3), [], QUICK, TIER, checkpoint=checkpoint, device="cpu").curve) == 3
+    )

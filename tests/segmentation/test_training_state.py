@@ -53,7 +53,7 @@ def test_a_checkpoint_holds_nothing_that_is_executed_and_all_that_decides(tmp_pa
         first.one_epoch(0)
     first.save(file)
     stored = torch.load(file, weights_only=True)
-    assert set(stored) == {"network", "optimiser", "best", "numbers", "curve", "settings"}
+    assert set(stored) == {"network", "optimiser", "best", "numbers", "curve", "identity"}
     second = TrainingState(patients(3), patients(1, 9), QUICK, TIER, "cpu")
     second.resume(file)
     assert (second.curve, second.best_epoch) == (first.curve, 2)

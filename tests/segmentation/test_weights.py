@@ -101,3 +101,57 @@ def test_views_come_back_and_files_without_them_are_axial(
         else:
             with pytest.raises(ModelError, match="views"):
                 load_model(path)
+
+
+def _tampered(path: Path, **changes: object) -> None:
+    from safetensors import safe_open
+
+    with safe_open(path, framework="pt") as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    about = json.loads(metadata["model"]) | changes
+    save_file(tensors, path, metadata | {"model": json.dumps(about)})
+
+
+@pytest.mark.parametrize(
+    "size", [[100_000, 100_000], [97, 97], [96], [-16, 16], [0, 16], "96", [16, 16, 16], [16.0, 16]]
+)
+def test_a_size_that_no_slice_has_is_refused(
+    model: TrainedModel, tmp_path: Path, size: object
+) -> None:
+    path = save_model(model, tmp_path / "model.safetensors")
+    _tampered(path, size=size)
+    with pytest.raises(ModelError, match="size"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("provenance", ["text", 3])
+def test_a_provenance_that_is_no_table_is_refused(
+    model: TrainedModel, tmp_path: Path, provenance: object
+) -> None:
+    path = save_model(model, tmp_path / "model.safetensors")
+    _tampered(path, provenance=provenance)
+    with pytest.raises(ModelError):
+        load_model(path)
+
+
+def test_a_network_that_claims_to_be_enormous_is_refused_before_it_is_built(
+    model: TrainedModel, tmp_path: Path
+) -> None:
+    """A width of 2 ** 20 would take 10 ** 14 weights: only a plan of it is made."""
+    path = save_model(model, tmp_path / "model.safetensors")
+    _tampered(path, unet={"spatial_dims": 2, "sequences": ["T1ce", "FLAIR"], "width": 2**20})
+    with pytest.raises(ModelError, match="do not fit"):
+        load_model(path)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_finite_numbers_are_refused(
+    model: TrainedModel, tmp_path: Path, bad: float
+) -> None:
+    path = save_model(model, tmp_path / "model.safetensors")
+    with torch.no_grad():
+        next(iter(model.network.parameters())).ravel()[3] = bad
+    save_model(model, path)
+    with pytest.raises(ModelError, match="finite"):
+        load_model(path)
