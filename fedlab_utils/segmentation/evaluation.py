@@ -98,6 +98,8 @@ class Evaluation:
             f"means over {patients} patients, 95 % bootstrap intervals; missed: cases with the "
             f"region in one mask alone, HD95 {MISSED_MM:.0f} mm"
         )
+        if self.problems:
+            lines.append(f"not counted: {len(self.problems)} that could not be scored")
         return "\n".join(lines)
 
     def _lines(self, where: str | None) -> list[tuple[str, list[str]]]:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fedlab_utils.errors import FedLabError
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
@@ -52,8 +54,24 @@ def bootstrap_mean(values: ArrayLike, seed: int = 0, resamples: int = RESAMPLES)
         patients are both drawn again, patients the same for all seeds.
     seed, resamples
         Of the draw.
+
+    Raises
+    ------
+    FedLabError
+        If there is no value, or one that is no finite number.
+
+    Notes
+    -----
+    With few patients or seeds a percentile interval is too narrow: of intervals over five seeds
+    and forty patients about 0.89 in place of 0.95 held the true mean of simulated data.
     """
     values = np.atleast_2d(np.asarray(values, float))
+    if not values.size or not np.isfinite(values).all():
+        raise FedLabError(
+            "bootstrap_mean",
+            f"{np.count_nonzero(~np.isfinite(values))} of {values.size} values are not finite",
+            "Pass at least one value, and leave out or score what is missing",
+        )
     seeds, patients = values.shape
     rng = np.random.default_rng(seed)
     rows = rng.integers(seeds, size=(resamples, seeds))
@@ -72,5 +90,17 @@ def bootstrap_difference(
     ----------
     ours, theirs
         Both ``(patients,)`` or ``(seeds, patients)``, in the same order.
+
+    Raises
+    ------
+    FedLabError
+        If their shapes differ, or as :func:`bootstrap_mean`.
     """
-    return bootstrap_mean(np.asarray(ours, float) - np.asarray(theirs, float), seed, resamples)
+    ours, theirs = np.asarray(ours, float), np.asarray(theirs, float)
+    if ours.shape != theirs.shape:
+        raise FedLabError(
+            "bootstrap_difference",
+            f"one has the shape {ours.shape}, the other {theirs.shape}",
+            "Pass both methods' values of the same patients and seeds",
+        )
+    return bootstrap_mean(ours - theirs, seed, resamples)

@@ -41,6 +41,13 @@ SETTINGS = {
 weights, as git names the file's content; phantoms of another cohort than the first stage's train
 and judge the second. None: random weights."""
 
+NOTE = (
+    "Second of two stages where begin_with names a first one, whose own provenance is in its file. "
+    "phantom_test: curve holds the validation phantoms; dice_random and dice_own_scanner are means "
+    "of the test phantoms on the network's grid, flip averaged, nothing left out, one seed. "
+    "No real scan took part in training or in any choice."
+)
+
 SETTINGS_3D = SETTINGS | {
     "begin_with": None,
     "tier": "gpu",
@@ -116,6 +123,7 @@ def measure(settings: dict, place: Workplace) -> dict:
         command=f"python -m fedlab_utils study {place.folder.name}",
         settings=settings,
         data="phantoms only",
+        note=NOTE,
         best_epoch=fit.best_epoch,
         training_seconds=fit.curve[-1]["seconds"],
         **code,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from fedlab_utils.errors import FedLabError
 from fedlab_utils.segmentation.statistics import bootstrap_difference, bootstrap_mean
 
 
@@ -49,3 +51,14 @@ def test_one_value_has_an_interval_of_no_width() -> None:
         "0.500 [0.500, 0.500]",
         "0.5 [0.5, 0.5]",
     )
+
+
+@pytest.mark.parametrize("values", [[], [[]], [1.0, float("nan")], [float("inf")]])
+def test_values_that_have_no_mean_are_refused(values: list) -> None:
+    with pytest.raises(FedLabError, match="not finite"):
+        bootstrap_mean(values)
+
+
+def test_a_difference_of_other_patients_is_refused() -> None:
+    with pytest.raises(FedLabError, match="shape"):
+        bootstrap_difference([1.0, 2.0, 3.0], [1.0])
