@@ -38,11 +38,13 @@ def lesson_03(shared_lesson_03: OpenNotebook) -> Iterator[OpenNotebook]:
 
 def test_the_curve_in_the_page_holds_the_training_s_own_rows(lesson_03: OpenNotebook) -> None:
     rows = json.loads(lesson_03.run_code("import json\nprint(json.dumps(fit.curve))"))
-    lines = lesson_03.page.evaluate(
-        """() => Array.from(document.querySelectorAll('.js-plotly-plot'))
+    read = """epochs => {
+        const found = Array.from(document.querySelectorAll('.js-plotly-plot'))
             .map(plot => plot.data.map(t => [t.name, Array.from(t.x), Array.from(t.y)]))
-            .find(lines => lines.some(line => line[0] === 'training loss'))"""
-    )
+            .find(lines => lines.some(line => line[0] === 'training loss'));
+        return found && found[0][1].length === epochs ? found : null; }"""
+    # The page may still be drawing what the kernel has long said.
+    lines = lesson_03.page.wait_for_function(read, arg=len(rows), timeout=120_000).json_value()
     shown = {name: (x, y) for name, x, y in lines}
     for name, key in (
         ("training loss", "loss"),
