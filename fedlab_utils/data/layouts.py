@@ -87,7 +87,7 @@ def find_cases(
         raise LayoutError(
             root,
             f"the folder mixes several data sets: {counts}",
-            f"Name the folder of one of them, or pass layout={' or '.join(map(repr, named))}",
+            f"Name the folder of one of them, or {_say_layout(named)}",
         )
     [(name, files)] = named.items()
     return _assemble(root, LAYOUTS[name], files, listing, scheme)
@@ -207,6 +207,11 @@ def _describe(layout: Layout, cases: list[CaseFiles], problems: list[DataError])
     return sentence + (f"; {len(problems)} cannot be used." if problems else ".")
 
 
+def _say_layout(names: Iterable[str]) -> str:
+    known = " or ".join(map(repr, names))
+    return f"pass layout={known} (--layout in a terminal, FEDLAB_LAYOUT for the notebooks)"
+
+
 def _nothing_found(root: Path, listing: Listing) -> LayoutError:
     niftis = [path for path in listing.files if path.name.lower().endswith((".nii", ".nii.gz"))]
     if listing.archives and not niftis:
@@ -216,7 +221,7 @@ def _nothing_found(root: Path, listing: Listing) -> LayoutError:
         cause = f"none of its {len(niftis)} NIfTI files has a known name, such as {niftis[0].name}"
         own = [name for name in LAYOUTS if any(LAYOUTS[name].match(p, any_id=True) for p in niftis)]
         remedy = (
-            f"If these are your own ids, pass layout={' or '.join(map(repr, own))}"
+            f"If these are your own ids, {_say_layout(own)}"
             if own
             else f"Name a folder in the layout of {', '.join(o.title for o in LAYOUTS.values())}"
         )

@@ -93,7 +93,7 @@ class Evaluation:
         rows = [("", list(MEASURED)), *(row for where in places for row in self._lines(where))]
         width = 2 + max(len(label) for label, _ in rows)
         lines = [f"{label:{width}}" + "".join(f"{c:>22}" for c in cells) for label, cells in rows]
-        patients = next(iter(self.mean().values()))["dice"].patients
+        patients = len({case["patient"] for case in self.cases})
         lines.append(
             f"means over {patients} patients, 95 % bootstrap intervals; missed: cases with the "
             f"region in one mask alone, HD95 {MISSED_MM:.0f} mm"

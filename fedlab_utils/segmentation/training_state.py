@@ -179,17 +179,17 @@ class TrainingState:
             If it cannot be read, or is of a training with other settings, patients or first
             weights.
         """
-        import pickle
+        from pickle import UnpicklingError as NoPickle
 
         import torch
 
         try:
             state = torch.load(path, map_location=self.device, weights_only=True)
             identity = state["identity"]
-        except (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError) as error:
-            raise _unreadable(path, error) from None
-        except pickle.UnpicklingError as error:
-            raise _unreadable(path, error) from None
+        except (OSError, EOFError, RuntimeError, ValueError, LookupError, TypeError, NoPickle) as e:
+            first = (str(e).splitlines() or [""])[0][:80]
+            cause = f"it cannot be read ({type(e).__name__}: {first})"
+            raise TrainingError(path, cause, "Remove it to start again") from None
         if identity != self.identity.hexdigest():
             raise TrainingError(
                 path,
@@ -214,12 +214,6 @@ def _identity(settings: FitSettings, tier: Tier, *patients: Sequence[Preprocesse
 
     ids = [[patient.case_id for patient in part] for part in patients]
     return hashlib.sha256(repr((settings, tier, ids)).encode())
-
-
-def _unreadable(path: Path, error: Exception) -> TrainingError:
-    first = (str(error).splitlines() or [""])[0][:80]
-    cause = f"it cannot be read ({type(error).__name__}: {first})"
-    return TrainingError(path, cause, "Remove it to start again")
 
 
 def _dataset(

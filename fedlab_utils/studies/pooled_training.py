@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from fedlab_utils.data.preprocessing import Preprocessed
 
 COHORT_SEED = 303
-"""Of the phantoms; those of the course have seed 7, those behind the shipped weights 101."""
+"""Of the phantoms; those of the course have seed 7, those behind the shipped weights 101 and
+102."""
 STEPS = 320
 SEEDS = range(5)
 PATIENTS = (8, 16, 32, 64)

@@ -28,6 +28,19 @@ def test_covers_the_truth_about_as_often_as_it_says() -> None:
     assert 178 <= hits <= 199  # 95 % of 200, with a chance of about 1 in 1000 to fall outside
 
 
+@pytest.mark.parametrize(("spread", "share"), [(0.0, 0.94), (0.05, 0.92)])
+def test_covers_the_truth_over_seeds_and_patients_as_its_notes_say(
+    spread: float, share: float
+) -> None:
+    rng = np.random.default_rng(5)
+    hits = 0
+    for draw in range(300):
+        each = rng.normal(0, 0.2, 40) + rng.normal(0, spread, (5, 1))
+        interval = bootstrap_mean(each + rng.normal(0, 0.05, (5, 40)), seed=draw, resamples=400)
+        hits += interval.low <= 0 <= interval.high
+    assert abs(hits / 300 - share) < 0.05  # three standard errors
+
+
 def test_seeds_are_drawn_again_too() -> None:
     patients = np.random.default_rng(2).normal(0.8, 0.02, 50)
     steady = bootstrap_mean(np.stack([patients] * 5))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fedlab_utils.data.brain import bounding_box
 from fedlab_utils.data.phantom.fields import Axes, apply_matrices, linear_matrix, smooth_field
 from fedlab_utils.data.phantom.template import Maps, load_template
 
@@ -146,7 +147,7 @@ def build_brain(
     box, axes = _bounding_box(pose, spacing)
     mni, regions = _bent_coordinates(rng, pose, ageing, axes, pushes, template.shape)
     maps = template.tissue.sample(mni)
-    tight = _occupied(maps[2] > _LOOSEST)
+    tight = bounding_box(maps[2] > _LOOSEST)
     box = tuple(slice(b.start + t.start, b.start + t.stop) for b, t in zip(box, tight, strict=True))
     axes = tuple(axis[part] for axis, part in zip(axes, tight, strict=True))
     mni, regions, maps = (np.ascontiguousarray(a[:, *tight]) for a in (mni, regions, maps))
@@ -173,20 +174,11 @@ def build_brain(
     return Brain(white, grey, csf, cortex, near_ventricle, cerebellum, inside, mask, mni, axes, box)
 
 
-def _occupied(mask: np.ndarray) -> tuple[slice, slice, slice]:
-    """Return the smallest box around a mask."""
-    slices = []
-    for axis in range(3):
-        filled = np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis)))
-        slices.append(slice(int(filled[0]), int(filled[-1]) + 1))
-    return tuple(slices)
-
-
 def _add_folia(
     rng: np.random.Generator, axes: Axes, cerebellum: np.ndarray, white_odds: np.ndarray
 ) -> None:
     """Fold the cerebellum: leaves that lie nearly flat, a few millimetres apart. In place."""
-    part = _occupied(cerebellum > 0.05)
+    part = bounding_box(cerebellum > 0.05)
     inner = tuple(a[s] for a, s in zip(axes, part, strict=True))
     extent = (REGION[0], (REGION[1][0], 130.0), (REGION[2][0], 90.0))
     leaves = smooth_field(rng, inner, extent, (7.0, 4.0, 1.3), band=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fedlab_utils.data.brain import bounding_box
 from fedlab_utils.data.phantom.brain import REGION
 from fedlab_utils.data.phantom.fields import Axes, smooth_field
 
@@ -83,8 +84,7 @@ def distort_base(
 
     if rng.random() >= CHANCE_OF_DISTORTION:
         return
-    surface = mask & ~ndimage.binary_erosion(mask)
-    at = np.argwhere(surface)
+    at = np.argwhere(mask & ~ndimage.binary_erosion(mask))
     low = at[at[:, 2] < np.quantile(at[:, 2], 0.4)]
     for _ in range(int(rng.integers(1, 4))):
         centre = [a[i] for a, i in zip(axes, low[rng.integers(len(low))], strict=True)]
@@ -102,20 +102,18 @@ def distort_base(
 
 def _around(mask: np.ndarray, margin: float) -> tuple[slice, slice, slice]:
     """Return the smallest box around a mask, widened, within the array."""
-    box = []
-    for axis, length in enumerate(mask.shape):
-        filled = np.flatnonzero(mask.any(tuple(a for a in range(3) if a != axis)))
-        low, high = filled[0] - margin, filled[-1] + 1 + margin
-        box.append(slice(max(0, int(low)), min(length, int(np.ceil(high)))))
-    return tuple(box)
+    wider = int(np.ceil(margin))
+    return tuple(
+        slice(max(0, part.start - wider), min(length, part.stop + wider))
+        for part, length in zip(bounding_box(mask), mask.shape, strict=True)
+    )
 
 
 def _front_and_below(axes: Axes) -> np.ndarray:
     """Return how far in front and below each place lies, roughly -1 to 2."""
     _, y, z = (np.linspace(-1, 1, len(axis)) for axis in axes)
-    return (0.9 * np.clip(y, -0.3, 1)[None, :, None] - 1.1 * z[None, None, :]) + 0 * axes[0][
-        :, None, None
-    ]
+    plane = 0.9 * np.clip(y, -0.3, 1)[:, None] - 1.1 * z
+    return np.broadcast_to(plane, (len(axes[0]), *plane.shape))
 
 
 def _mixture(rng: np.random.Generator, axes: Axes) -> np.ndarray:
