@@ -96,10 +96,18 @@ def open_gallery(folder: Path | None = None) -> list[Segmented]:
 
 
 def origin(provenance: dict) -> str:
-    """Say where a network comes from: device, training time, commit."""
+    """Say where a network comes from: device, training time, commit.
+
+    Where the training began with another network's weights, the time is that of this stage alone.
+    """
     seconds = float(provenance.get("training_seconds") or provenance.get("wall_seconds") or 0)
     took = f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
     device, commit = provenance.get("device"), provenance.get("commit")
     if not device:
         return ""
-    return f"Network trained for {took} on {device}" + (f", commit {commit}." if commit else ".")
+    settings = provenance.get("settings")
+    later = isinstance(settings, dict) and settings.get("begin_with")
+    stage = " in its last stage" if later else ""
+    return f"Network trained for {took}{stage} on {device}" + (
+        f", commit {commit}." if commit else "."
+    )

@@ -459,7 +459,7 @@ more_patients(recorded)
 #
 # The course ships a network, `data/models/phantom_2d.safetensors`, that was trained on phantoms alone. Its training set did not try to look
 # like one scanner: contrast, resolution, noise and shading were varied far beyond one hospital, around physically plausible values, so that a real scan is, with luck, just one more draw. In some draws the skull stripping failed, and remains of scalp, orbit or muscle lie around the brain, as they do around real ones.
-# This is called *domain randomisation* (Tobin et al., 2017; SynthSeg, Billot et al., 2023, goes further and draws contrasts freely). It was trained on axial and on coronal slices and averages its answers in both, so that each place is seen from two sides. Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on up to eight of your own. Without it the cell shows phantoms, and its numbers say nothing about real scans; no score on real patients is recorded here.
+# This is called *domain randomisation* (Tobin et al., 2017; SynthSeg, Billot et al., 2023, goes further and draws contrasts freely). It was trained on axial and on coronal slices and averages its answers in both, so that each place is seen from two sides. Its training took two stages of about an hour each on one core. Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on up to eight of your own. Without it the cell shows phantoms, and its numbers say nothing about real scans; no score on real patients is recorded here.
 
 # %%
 from fedlab_utils.course.gallery import origin, shipped_model
@@ -494,7 +494,12 @@ PredictionViewer(open_gallery())
 from fedlab_utils.course.baseline import save_baseline
 
 baseline = save_baseline(
-    scores, cohort.description, "laptop", len(split.train), fit.curve[-1]["seconds"], settings
+    scores,
+    cohort.description,
+    "laptop",
+    len({patient.patient_id for patient in train}),
+    fit.curve[-1]["seconds"],
+    settings,
 )
 print("mean Dice:", {region: round(row["dice"], 3) for region, row in baseline.mean.items()})
 

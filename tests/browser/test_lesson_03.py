@@ -40,7 +40,7 @@ def test_the_curve_in_the_page_holds_the_training_s_own_rows(lesson_03: OpenNote
     rows = json.loads(lesson_03.run_code("import json\nprint(json.dumps(fit.curve))"))
     read = """epochs => {
         const found = Array.from(document.querySelectorAll('.js-plotly-plot'))
-            .map(plot => plot.data.map(t => [t.name, Array.from(t.x), Array.from(t.y)]))
+            .map(plot => plot.data.map(t => [t.name, Array.from(t.x ?? []), Array.from(t.y ?? [])]))
             .find(lines => lines.some(line => line[0] === 'training loss'));
         return found && found[0][1].length === epochs ? found : null; }"""
     # The page may still be drawing what the kernel has long said.

@@ -77,3 +77,6 @@ def test_origin_says_what_is_known() -> None:
     assert origin({}) == ""
     told = {"device": "a GPU", "training_seconds": 7200.0}
     assert origin(told) == "Network trained for 2.0 h on a GPU."
+    second = told | {"settings": {"begin_with": "a blob"}}
+    assert origin(second) == "Network trained for 2.0 h in its last stage on a GPU."
+    assert origin(told | {"settings": {"begin_with": None}}) == origin(told)
