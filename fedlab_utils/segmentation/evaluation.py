@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,10 +87,15 @@ class Evaluation:
             "problems": [str(problem) for problem in self.problems],
         }
 
-    def as_text(self, institutions: bool = True) -> str:
-        """Return the scores as a table: all patients, then, if wanted, each institution."""
+    def as_text(self, institutions: bool = True, names: Sequence[str] = MEASURED) -> str:
+        """Return the scores as a table: all patients, then, if wanted, each institution.
+
+        A column per name: all of ``MEASURED`` need a terminal 130 characters wide, the three
+        regions fit into a notebook.
+        """
         places = (None, *(self.institutions() if institutions else ()))
-        rows = [("", list(MEASURED)), *(row for where in places for row in self._lines(where))]
+        lines_of = (row for where in places for row in self._lines(where, names))
+        rows = [("", list(names)), *lines_of]
         width = 2 + max(len(label) for label, _ in rows)
         lines = [f"{label:{width}}" + "".join(f"{c:>22}" for c in cells) for label, cells in rows]
         patients = len({case["patient"] for case in self.cases})
@@ -102,15 +107,15 @@ class Evaluation:
             lines.append(f"not counted: {len(self.problems)} that could not be scored")
         return "\n".join(lines)
 
-    def _lines(self, where: str | None) -> list[tuple[str, list[str]]]:
-        """Rows of the table for one place: label, and a cell per name in ``MEASURED``."""
+    def _lines(self, where: str | None, names: Sequence[str]) -> list[tuple[str, list[str]]]:
+        """Rows of the table for one place: label, and a cell per name."""
         who, means, cases = where or "all", self.mean(where), len(self._rows(where))
         medians, missed = self.median_hd95(where), self.missed(where)
         return [
-            (f"{who} dice", [f"{means[name]['dice']:.3f}" for name in MEASURED]),
-            (f"{who} hd95 mm", [f"{means[name]['hd95']:.1f}" for name in MEASURED]),
-            (f"{who} median hd95 mm", [f"{medians[name]:.1f}" for name in MEASURED]),
-            (f"{who} missed", [f"{missed[name]} of {cases}" for name in MEASURED]),
+            (f"{who} dice", [f"{means[name]['dice']:.3f}" for name in names]),
+            (f"{who} hd95 mm", [f"{means[name]['hd95']:.1f}" for name in names]),
+            (f"{who} median hd95 mm", [f"{medians[name]:.1f}" for name in names]),
+            (f"{who} missed", [f"{missed[name]} of {cases}" for name in names]),
         ]
 
     def _plain(self, institution: str | None = None) -> dict[str, dict]:

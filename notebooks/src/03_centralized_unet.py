@@ -55,7 +55,7 @@ if len(own.patients) < 20:
 # Training, validation and test patients are three different groups, and each has one job. The network learns from the first. The second decides
 # which epoch's weights to keep. The third is looked at once, at the end. A score on patients that took part in a choice tends to be too good.
 #
-# This lesson takes at most 60 scans, so that all computing takes about a minute and a half. From a larger folder, patients are drawn at random with all
+# This lesson takes at most 60 scans, so that all computing takes one to three minutes, depending on the processor. From a larger folder, patients are drawn at random with all
 # their scans, from each hospital its share where the hospitals are known: the first 60 of a folder may all come from one.
 
 # %% tags=["check-output"]
@@ -337,7 +337,7 @@ show_source(local_update)
 # %% [markdown]
 # ## Train
 #
-# Half a minute on two cores, with a network of half the width (8 channels at the top), so that 288 steps fit; augmentation is off, since it pays only in longer training. The learning rate rises for a moment and then falls to 0 along half a cosine, so that the weights come to rest. The epoch
+# Half a minute to two minutes on two cores, depending on the processor, with a network of half the width (8 channels at the top), so that 288 steps fit; augmentation is off, since it pays only in longer training. The learning rate rises for a moment and then falls to 0 along half a cosine, so that the weights come to rest. The epoch
 # with the best mean Dice on the validation patients is kept; the dashed line marks it. Which region comes first?
 
 # %%
@@ -381,10 +381,11 @@ with TrainingCurve() as curve:
 # `fedlab evaluate` do, unless told `--no-flip`, and so did the recorded gallery at the end: twice the time, a little steadier.
 
 # %%
+from fedlab_utils.data import REGIONS
 from fedlab_utils.segmentation import evaluate_model
 
 scores = evaluate_model(fit.model, some.subset(split.test), flip=False, precision=fast_precision())
-print(scores.as_text(institutions=False))
+print(scores.as_text(institutions=False, names=REGIONS))
 if scores.institutions():
     print("\nDice by hospital        ET     TC     WT")
 for hospital in scores.institutions():
@@ -469,7 +470,7 @@ print(origin(phantom_trained.provenance))
 shown = some.subset(split.test) if cohort is own else own
 shown = shown.subset(case.case_id for case in shown.cases[:8])
 about = evaluate_model(phantom_trained, shown, flip=False, precision=fast_precision())
-print(about.as_text(institutions=False))
+print(about.as_text(institutions=False, names=REGIONS))
 PredictionViewer(segmented(phantom_trained, [shown.load(shown.cases[0].case_id)]))
 
 # %% [markdown]
@@ -488,7 +489,7 @@ PredictionViewer(open_gallery())
 # ## Keep the baseline
 #
 # The score of your own training is written to a small file, with the test cases it belongs to. The federated lessons compare with it, on the same patients.
-# It is the baseline of a half-minute training, not the best that is possible: a federated method must be given the same network, data and number of steps.
+# It is the baseline of a short training, not the best that is possible: a federated method must be given the same network, data and number of steps.
 
 # %%
 from fedlab_utils.course.baseline import save_baseline

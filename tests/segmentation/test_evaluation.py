@@ -180,3 +180,11 @@ def test_a_model_is_scored_at_the_files_resolution(cohort) -> None:
     truth = np.asarray(nibabel.load(case.files.label).dataobj) > 0
     expected = 2 * (mine & truth).sum() / (mine.sum() + truth.sum())
     assert result.cases[0]["WT"]["dice"] == pytest.approx(expected)
+
+
+def test_the_three_regions_fit_into_a_notebook() -> None:
+    result = Evaluation((row("a", "a", "01", 0.0, MISSED_MM),))
+    text = result.as_text(institutions=False, names=("ET", "TC", "WT"))
+    assert max(map(len, text.splitlines()[:-1])) <= 90
+    assert text.splitlines()[0].split() == ["ET", "TC", "WT"]
+    assert "oedema" not in text
