@@ -108,10 +108,10 @@ def fit_unet(
     tier
         Default: the current one. Decides the size of slices or patches.
     minutes
-        Fit into this time: the first two epochs are timed, and ``epochs`` is set to what fits, so
-        that the learning rate still ends at 0. The curve's length says what it came to. The timed
-        epochs follow the schedule of ``settings.epochs``, so that a run of as many epochs without
-        ``minutes`` is similar, not equal.
+        Fit into this time: the first two epochs are timed, and ``epochs`` is set to what fits, at
+        least three, so that the learning rate still ends at 0. The curve's length says what it came
+        to. The timed epochs follow the schedule of ``settings.epochs``, so that a run of as many
+        epochs without ``minutes`` is similar, not equal.
     device
         ``"cuda"`` or ``"cpu"``; default: a GPU if there is one.
     workers
@@ -161,7 +161,9 @@ def _epochs_in(available: float, finished: list[float]) -> int:
     """Epochs that fit into so many seconds, from when the first ones were finished.
 
     The first epoch is slow, since libraries are loaded in it; the last one counts for all to come.
+    There is always one to come, however little time is left: the last epoch is the one that is
+    validated, and none of those finished knew that it was the last.
     """
     last = finished[-1] - (finished[-2] if len(finished) > 1 else 0.0)
     to_come = int(max(0.0, available - finished[-1]) / max(last, 1e-3))
-    return max(_TIMED, len(finished) + to_come)
+    return len(finished) + max(1, to_come)

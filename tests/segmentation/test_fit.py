@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,6 @@ def state(fit: Fit) -> torch.Tensor:
 
 
 def test_learns_an_easy_task() -> None:
-    from dataclasses import replace
-
     settings = replace(QUICK, epochs=30)
     fit = fit_unet(patients(6), patients(2, 50), settings, TIER, device="cpu")
     assert fit.curve[-1]["loss"] < 0.6 * fit.curve[0]["loss"]
@@ -42,8 +41,6 @@ def test_learns_an_easy_task() -> None:
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
-    from dataclasses import replace
-
     first, again = (fit_unet(patients(3), [], QUICK, TIER, device="cpu") for _ in "ab")
     assert torch.equal(state(first), state(again))
     other = fit_unet(patients(3), [], replace(QUICK, seed=1), TIER, device="cpu")
@@ -52,8 +49,6 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not() -> None:
 
 def test_the_best_epoch_is_kept_not_the_last() -> None:
     """A learning rate that explodes after the first look at validation makes the last one bad."""
-    from dataclasses import replace
-
     settings = replace(QUICK, epochs=6, validate_every=1, per_patient=8)
     fit = fit_unet(patients(4), patients(2, 50), settings, TIER, device="cpu")
     looked = {row["epoch"]: row["dice"] for row in fit.curve}
@@ -73,14 +68,27 @@ def test_minutes_decide_how_many_epochs(monkeypatch: pytest.MonkeyPatch) -> None
     assert fit.curve[-1]["learning_rate"] < 0.2 * QUICK.optimiser.learning_rate
 
 
+@pytest.mark.parametrize("second", [5.0, 60.0])
+def test_too_little_time_still_ends_with_an_epoch_that_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, second: float
+) -> None:
+    """The time is over during the second epoch, which began as one of many."""
+    import fedlab_utils.segmentation.fit as module
+
+    clock = iter([0.0, 5.0, 5.0 + second, *range(100, 1000)])
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
+    settings = replace(QUICK, epochs=50, validate_every=10)
+    fit = fit_unet(patients(2), patients(1, 50), settings, TIER, minutes=0.2, device="cpu")
+    assert (len(fit.curve), fit.best_epoch) == (3, 3)
+    assert "dice" in fit.curve[-1]
+
+
 def test_nobody_to_train_on() -> None:
     with pytest.raises(TrainingError, match="no patient"):
         fit_unet([], [], QUICK, TIER)
 
 
 def test_a_training_may_begin_with_another_ones_weights() -> None:
-    from dataclasses import replace
-
     first = fit_unet(patients(3), [], QUICK, TIER, device="cpu")
     still = replace(QUICK, epochs=1, optimiser=OptimiserSettings(learning_rate=0.0))
     begun = fit_unet(patients(3), [], still, TIER, device="cpu", begin_with=first.model)
@@ -91,8 +99,6 @@ def test_a_training_may_begin_with_another_ones_weights() -> None:
 
 
 def test_a_network_remembers_its_views() -> None:
-    from dataclasses import replace
-
     fit = fit_unet(patients(2), [], replace(QUICK, epochs=1, views=(2, 1)), TIER, device="cpu")
     assert fit.model.views == (2, 1)
 
