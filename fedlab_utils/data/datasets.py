@@ -138,8 +138,10 @@ class SliceDataset(_PatientPieces):
             raise IndexError(index)
         number, view, at = self._all[index] if self.per_patient is None else self._draw(index)
         patient = self.patients[number]
-        image = centred(patient.image.take(at, axis=1 + view), self.size)
-        labels = centred(patient.labels.take(at, axis=view), self.size)
+        # A view: the cache keeps x fastest, and ``take`` would copy against that order.
+        plane = (*(slice(None),) * view, at)
+        image = centred(np.asarray(patient.image)[(slice(None), *plane)], self.size)
+        labels = centred(np.asarray(patient.labels)[plane], self.size)
         return {**self._item(patient, image, labels, index), "view": view, "slice": at}
 
     def _drawn_length(self) -> int:

@@ -22,7 +22,7 @@ class Tier:
         2 for axial slices, 3 for patches.
     size
         Voxels per axis of what the network gets: ``(X, Y)`` of a slice or ``(X, Y, Z)`` of a
-        patch. Every edge is a multiple of 32, so that five levels of a U-Net fit.
+        patch. Every edge is a multiple of 16, so that the five levels of the U-Net fit.
     """
 
     name: str
@@ -32,7 +32,7 @@ class Tier:
 
 
 TIERS = {
-    "laptop": Tier("laptop", spacing=2.0, spatial_dims=2, size=(96, 96)),
+    "laptop": Tier("laptop", spacing=2.0, spatial_dims=2, size=(80, 96)),
     "gpu": Tier("gpu", spacing=1.0, spatial_dims=3, size=(128, 128, 128)),
 }
 """The two tiers, by name."""

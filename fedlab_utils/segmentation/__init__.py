@@ -1,6 +1,13 @@
 """How a network finds a tumour: augmentation, the U-Net, its training and its scores."""
 
+import sys
+
 from fedlab_utils._lazy import lazy_exports
+
+# MONAI imports jsonschema, which spends five seconds on a grammar for a kind of web address that
+# nothing here checks. The import is optional there, and this says that it is not to be had.
+if "jsonschema" not in sys.modules:
+    sys.modules.setdefault("rfc3987_syntax", None)
 
 _EXPORTS = {
     "AUGMENTATIONS": "augmentation",

@@ -77,7 +77,7 @@ def bootstrap_mean(values: ArrayLike, seed: int = 0, resamples: int = RESAMPLES)
     rng = np.random.default_rng(seed)
     rows = rng.integers(seeds, size=(resamples, seeds))
     columns = rng.integers(patients, size=(resamples, patients))
-    means = np.array([values[np.ix_(r, c)].mean() for r, c in zip(rows, columns, strict=True)])
+    means = np.mean([values[row[:, None], columns].mean(1) for row in rows.T], axis=0)
     low, high = np.percentile(means, (2.5, 97.5))
     return Estimate(float(values.mean()), float(low), float(high), patients)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BATCH = 16
 PER_PATIENT = 4
-SIZE = (96, 96)
+SIZE = (80, 96)
 SPACING = 2.0
 
 
@@ -36,7 +36,7 @@ def run(
     The plain loop is what one writes without this package, see
     :func:`fedlab_utils.studies.bench_loops.plain_loop`. Ours is
     :func:`fedlab_utils.segmentation.local_update`. All rows get the same batches of 16 slices of
-    96 x 96 voxels from phantom patients, and take turns in rounds, so that a machine that is busy
+    80 x 96 voxels from phantom patients, and take turns in rounds, so that a machine that is busy
     for a while slows all of them; the median round counts, and of the ratios that of the rounds.
 
     Dice after equal steps may differ between the loops: ours takes the Dice of a patient's slices
