@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 RUN := $(BIN)/python
 STAMP := $(VENV)/installed-from-lock
 TORCH_PIN := $(shell grep '^torch==' requirements.lock)
+# Tests in two processes; what shares a notebook or a page of the browser stays in one.
+TWO := -n 2 --dist loadgroup --no-loadscope-reorder
 # Jupyter refuses to run as root unless told; inside a container root is the usual user.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -54,14 +56,13 @@ lint: setup
 	$(BIN)/ruff format --check .
 
 unit: setup  ## unit tests
-	$(RUN) -m pytest -q -n 2 -m "not notebooks and not browser" tests
+	$(RUN) -m pytest -q $(TWO) -m "not notebooks and not browser" tests
 
 notebooks-test: phantom  ## every notebook as students get it, then with its exercises solved
-	$(RUN) -m pytest -q --nbval-lax notebooks
-	$(RUN) -m pytest -q -m notebooks tests
+	$(RUN) -m pytest -q $(TWO) -m notebooks --nbval-lax notebooks tests/notebooks
 
 browser-test: phantom  ## every notebook and widget in JupyterLab in a headless Chromium
-	$(RUN) -m pytest -q -m browser tests
+	$(RUN) -m pytest -q $(TWO) -m browser tests/browser
 
 build: phantom  ## build the notebooks from notebooks/src and execute them
 	$(RUN) -m fedlab_utils.course.build

@@ -21,8 +21,9 @@ from tests.data.published import write_case
 run = CliRunner().invoke
 
 
-def test_phantom_then_validate_in_every_layout(tmp_path: Path) -> None:
-    for layout in ("brats2018", "brats2021", "brats2023", "msd"):
+def test_phantom_then_validate(tmp_path: Path) -> None:
+    """In a layout with a folder per case and in one without; the others are the writer's test."""
+    for layout in ("brats2023", "msd"):
         out = tmp_path / layout
         made = run(
             app,

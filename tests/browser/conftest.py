@@ -1,4 +1,4 @@
-"""Fixtures: one JupyterLab and one Chromium for the whole session, a page per test or lesson.
+"""Fixtures: one JupyterLab and one Chromium for a process, a page per test or lesson.
 
 Tests that look closer at a lesson share its page, since running a lesson takes long. Each gets it
 with the controls as the lesson set them, whatever ran before.
@@ -7,6 +7,7 @@ with the controls as the lesson set them, whatever ran before.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,18 @@ FLAGS = (
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
 )
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests of a lesson to one process, so that the lesson runs once."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            drawn = getattr(item, "callspec", None)
+            words = [*getattr(item, "fixturenames", ()), *(drawn.params.values() if drawn else ())]
+            found = [re.match(r"(?:lesson_)?(\d\d)(?:_|$)", word) for word in map(str, words)]
+            numbers = [match[1] for match in found if match]
+            item.add_marker(pytest.mark.xdist_group(numbers[0] if numbers else item.name))
 
 
 @pytest.fixture(scope="session")
@@ -69,40 +82,46 @@ def lab(chromium: Callable, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     server.stop()
 
 
-def _page(browser: object, address: str) -> OpenNotebook:
-    notebook = OpenNotebook(browser.new_page(viewport={"width": 1300, "height": 1000}), address)
-    notebook.run_all()
-    return notebook
-
-
 @pytest.fixture(scope="session")
-def shared_lesson_01(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
-    """Notebook 01, run from top to bottom, in one page for all tests that look closer."""
-    notebook = _page(browser, lab.copy("01_brats_data.ipynb", "lesson_01.ipynb"))
-    yield notebook
-    notebook.page.close()
+def page_of(lab: Lab, browser: object) -> Iterator[Callable[[str], OpenNotebook]]:
+    """Function that gives the page of a lesson, "01" say, run from top to bottom the first time."""
+    pages: dict[str, OpenNotebook] = {}
 
+    def page(number: str) -> OpenNotebook:
+        if number not in pages:
+            [source] = lab.folder.glob(f"{number}_*.ipynb")
+            address = lab.copy(source.name, f"lesson_{number}.ipynb")
+            window = browser.new_page(viewport={"width": 1300, "height": 1000})
+            notebook = OpenNotebook(window, address)
+            notebook.run_all()
+            notebook.screenshot(f"lesson_{number}_run")
+            pages[number] = notebook
+        return pages[number]
 
-@pytest.fixture(scope="session")
-def shared_lesson_02(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
-    """Notebook 02, likewise."""
-    notebook = _page(browser, lab.copy("02_preprocess_and_augment.ipynb", "lesson_02.ipynb"))
-    yield notebook
-    notebook.page.close()
+    yield page
+    for notebook in pages.values():
+        notebook.page.close()
 
 
 @pytest.fixture
-def lesson_01(shared_lesson_01: OpenNotebook) -> Iterator[OpenNotebook]:
+def lesson_01(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
     """The page of notebook 01, whose controls are put back after the test."""
-    with shared_lesson_01.controls_kept():
-        yield shared_lesson_01
+    with page_of("01").controls_kept():
+        yield page_of("01")
 
 
 @pytest.fixture
-def lesson_02(shared_lesson_02: OpenNotebook) -> Iterator[OpenNotebook]:
+def lesson_02(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
     """The page of notebook 02, likewise."""
-    with shared_lesson_02.controls_kept():
-        yield shared_lesson_02
+    with page_of("02").controls_kept():
+        yield page_of("02")
+
+
+@pytest.fixture
+def lesson_03(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
+    """The page of notebook 03, likewise."""
+    with page_of("03").controls_kept():
+        yield page_of("03")
 
 
 @pytest.fixture

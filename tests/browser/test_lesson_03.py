@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from tests.browser.lab import REPOSITORY, Lab
+from tests.browser.lab import REPOSITORY
 from tests.browser.notebook import OpenNotebook
 from tests.ui import oracles
 
@@ -17,23 +16,6 @@ pytestmark = pytest.mark.browser
 
 GALLERY = REPOSITORY / "data" / "gallery"
 BRATS_2018 = {"ET": (4,), "TC": (1, 4), "WT": (1, 2, 4)}
-
-
-@pytest.fixture(scope="module")
-def shared_lesson_03(lab: Lab, browser: object) -> Iterator[OpenNotebook]:
-    """Notebook 03, run from top to bottom."""
-    page = browser.new_page(viewport={"width": 1300, "height": 1000})
-    notebook = OpenNotebook(page, lab.copy("03_centralized_unet.ipynb", "lesson_03.ipynb"))
-    notebook.run_all()
-    yield notebook
-    page.close()
-
-
-@pytest.fixture
-def lesson_03(shared_lesson_03: OpenNotebook) -> Iterator[OpenNotebook]:
-    """Its page, whose controls are put back after the test."""
-    with shared_lesson_03.controls_kept():
-        yield shared_lesson_03
 
 
 def test_the_curve_in_the_page_holds_the_training_s_own_rows(lesson_03: OpenNotebook) -> None:

@@ -12,12 +12,12 @@ from fedlab_utils.data import load_case, load_cohort
 from fedlab_utils.errors import CourseError, ModelError
 from fedlab_utils.segmentation import predict_labels
 from fedlab_utils.studies import gallery
-from tests.studies.test_gallery import TINY, place  # noqa: F401 - a fixture
+from tests.studies.test_gallery import first_made, made  # noqa: F401 - fixtures
 
 
 @pytest.fixture
-def made(place) -> Path:  # noqa: F811
-    gallery.measure(TINY, place)
+def folder(made) -> Path:  # noqa: F811, ARG001
+    """A gallery of its own."""
     return gallery.gallery_folder()
 
 
@@ -27,10 +27,10 @@ def assert_nearly_the_same(mine: np.ndarray, due: np.ndarray) -> None:
     assert np.mean((mine > 0) != (due > 0)[::-1]) > 0.005, "a mirrored map would not pass"
 
 
-def test_the_gallery_shows_what_was_stored(made: Path) -> None:
+def test_the_gallery_shows_what_was_stored(folder: Path) -> None:
     model = shipped_model("toy")
     shown = {patient.name: patient for patient in open_gallery()}
-    cases = [load_case(files) for files in load_cohort(made / "patients")]
+    cases = [load_case(files) for files in load_cohort(folder / "patients")]
     assert set(shown) == {f"{case.files.case_id}, toy" for case in cases}
     for patient, case in zip(segmented(model, cases), cases, strict=True):
         stored = shown[f"{case.files.case_id}, toy"]
@@ -40,10 +40,10 @@ def test_the_gallery_shows_what_was_stored(made: Path) -> None:
         assert stored.about == "Network trained for 1.5 min on a CPU, commit abc."
 
 
-def test_predictions_are_turned_to_ras_as_the_images_were(made: Path) -> None:
+def test_predictions_are_turned_to_ras_as_the_images_were(folder: Path) -> None:
     """BraTS files are stored left to right the other way; the viewer must not mirror tumours."""
     model = shipped_model("toy")
-    case = load_case(load_cohort(made / "patients").cases[0])
+    case = load_case(load_cohort(folder / "patients").cases[0])
     (patient,) = segmented(model, [case], ["named"])
     in_file = predict_labels(model, case)
     assert patient.name == "named"
@@ -52,22 +52,22 @@ def test_predictions_are_turned_to_ras_as_the_images_were(made: Path) -> None:
     assert_nearly_the_same(patient.predicted, in_file[::-1, ::-1])
 
 
-def test_a_missing_or_damaged_gallery_names_the_way_out(made: Path) -> None:
-    (made / "gallery.json").write_text("{")
+def test_a_missing_or_damaged_gallery_names_the_way_out(folder: Path) -> None:
+    (folder / "gallery.json").write_text("{")
     with pytest.raises(CourseError, match="study gallery"):
         open_gallery()
     with pytest.raises(CourseError, match="study gallery"):
-        open_gallery(made / "nothing")
+        open_gallery(folder / "nothing")
 
 
-def test_a_prediction_that_is_no_label_map_is_not_shown(made: Path) -> None:
-    path = next((made / "predictions" / "toy").glob("*.nii.gz"))
+def test_a_prediction_that_is_no_label_map_is_not_shown(folder: Path) -> None:
+    path = next((folder / "predictions" / "toy").glob("*.nii.gz"))
     path.write_bytes(b"no scan")
     with pytest.raises(CourseError, match="study gallery"):
         open_gallery()
 
 
-@pytest.mark.usefixtures("made")
+@pytest.mark.usefixtures("folder")
 def test_an_unknown_network_is_refused() -> None:
     with pytest.raises(ModelError, match="no such file"):
         shipped_model("nothing")

@@ -1,34 +1,18 @@
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import nbformat
-import nibabel
 import numpy as np
 import pandas as pd
 import pytest
 
 from fedlab_utils.course import open_patients
-from fedlab_utils.course.execute import execute
-from fedlab_utils.course.notebook import solved_notebook
 from fedlab_utils.course.patients import draw_patients
-from fedlab_utils.course.source import lessons
 from fedlab_utils.data import Case, Cohort
 from fedlab_utils.data import cohort as module
 from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.errors import IntensityError, LayoutError, UnreadableFileError
-
-every_lesson = pytest.mark.parametrize("lesson", lessons()[:3], ids=lambda lesson: lesson.stem)
-
-
-@pytest.fixture
-def folder(phantom_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of six phantom patients, named in FEDLAB_DATA."""
-    copied = Path(shutil.copytree(phantom_dir, tmp_path / "mine"))
-    monkeypatch.setenv("FEDLAB_DATA", str(copied))
-    return copied
 
 
 def files_of(folder: Path, ending: str) -> list[Path]:
@@ -210,52 +194,3 @@ def test_a_cohort_that_is_small_enough_is_taken_whole_and_institutions_may_be_un
     assert list(draw_patients(cohort, 60, 0).table.index) == list(cohort.table.index)
     nameless = replace(large_cohort({None: 200}), table=large_cohort({None: 200}).table[[]])
     assert len(draw_patients(nameless, 60, 0)) == 60
-
-
-@pytest.mark.notebooks
-@every_lesson
-def test_a_lesson_runs_on_a_bad_case_and_a_good_one(lesson, folder, tmp_path) -> None:
-    for path in files_of(folder, "seg")[2:]:
-        shutil.rmtree(path.parent)
-    bad = truncate(files_of(folder, "t1")[0])
-    notebook = solved_notebook(lesson)
-    execute(notebook, lesson.stem, home=tmp_path, data=folder)
-    assert f"Left out: {bad}: " in nbformat.writes(notebook)
-
-
-@pytest.mark.notebooks
-@every_lesson
-def test_a_lesson_runs_on_a_folder_without_segmentations(lesson, folder, tmp_path) -> None:
-    for path in files_of(folder, "seg"):
-        path.unlink()
-    notebook = solved_notebook(lesson)
-    execute(notebook, lesson.stem, home=tmp_path, data=folder)
-    assert "none of its 6 cases has a segmentation" in nbformat.writes(notebook)
-
-
-@pytest.mark.notebooks
-def test_the_lesson_on_preprocessing_leaves_out_what_cannot_be_preprocessed(
-    folder, tmp_path
-) -> None:
-    bad = files_of(folder, "t1")[0].parent
-    for quarter, ending in enumerate(("t1", "t1ce", "t2", "flair")):
-        [path] = bad.glob(f"*_{ending}.nii.gz")
-        image = nibabel.load(path)
-        part = np.zeros(image.shape, np.int16)
-        part[quarter * 10 : quarter * 10 + 9] = 50 + np.arange(image.shape[2])
-        nibabel.save(nibabel.Nifti1Image(part, image.affine, image.header), path)
-    lesson = lessons()[2]
-    notebook = solved_notebook(lesson)
-    execute(notebook, lesson.stem, home=tmp_path, data=folder)
-    assert f"Left out: {bad.name}: no voxel shows signal" in nbformat.writes(notebook)
-
-
-@pytest.mark.notebooks
-def test_the_first_lesson_goes_on_where_the_folder_is_empty(tmp_path) -> None:
-    (empty := tmp_path / "empty").mkdir()
-    notebook = solved_notebook(lessons()[0])
-    execute(notebook, "00", home=tmp_path, data=empty)
-    text = nbformat.writes(notebook)
-    assert "Mend this first: patients." in text
-    assert f"{empty}: the folder is empty. " in text
-    assert "goes on with the phantom patients" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,19 +28,37 @@ from fedlab_utils.studies.runner import Workplace
 TINY = {"patients": 2, "seed": 5, "spacing": 6.0, "flip": False}
 
 
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    """A data folder of its own with the weights of one untrained network."""
-    monkeypatch.setattr("fedlab_utils.studies.runner.data_folder", lambda: tmp_path)
+def _data_folder(root: Path, patch: pytest.MonkeyPatch) -> Workplace:
+    """Make ``root`` the data folder, with the weights of one untrained network."""
+    patch.setattr("fedlab_utils.studies.runner.data_folder", lambda: root)
     unet = UNetSettings(width=8)
     model = TrainedModel(make_unet(unet), unet, PreprocessSettings(spacing=6.0), (32, 32))
     told = {"device": "a CPU", "commit": "abc", "training_seconds": 90.0}
-    save_model(replace(model, provenance=told), tmp_path / "models" / "toy.safetensors")
-    return Workplace(tmp_path / "work", say=lambda _: None)
+    save_model(replace(model, provenance=told), root / "models" / "toy.safetensors")
+    return Workplace(root / "work", say=lambda _: None)
 
 
-def test_predictions_are_those_of_the_network_and_scored_by_evaluate(place: Workplace) -> None:
-    result = gallery.measure(TINY, place)
+@pytest.fixture(scope="session")
+def first_made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    """A data folder with a gallery in it, and what making it returned. Read only."""
+    root = tmp_path_factory.mktemp("gallery")
+    with pytest.MonkeyPatch.context() as patch:
+        return root, gallery.measure(TINY, _data_folder(root, patch))
+
+
+@pytest.fixture
+def made(
+    first_made: tuple[Path, dict], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Workplace, dict]:
+    """A copy of it as the data folder."""
+    root = Path(shutil.copytree(first_made[0], tmp_path / "data"))
+    return _data_folder(root, monkeypatch), first_made[1]
+
+
+def test_predictions_are_those_of_the_network_and_scored_by_evaluate(
+    made: tuple[Workplace, dict],
+) -> None:
+    _, result = made
     folder = gallery.gallery_folder()
     cohort = load_cohort(folder / "patients")
     assert len(cohort) == 2
@@ -56,15 +75,17 @@ def test_predictions_are_those_of_the_network_and_scored_by_evaluate(place: Work
     assert json.loads((folder / "gallery.json").read_text())["models"] == result
 
 
-def test_made_again_it_replaces_the_old_one(place: Workplace) -> None:
-    gallery.measure(TINY, place)
+def test_made_again_it_replaces_the_old_one(made: tuple[Workplace, dict]) -> None:
     stray = gallery.gallery_folder() / "stray.txt"
     stray.write_text("left over")
-    gallery.measure(TINY, place)
+    gallery.measure(TINY, made[0])
     assert not stray.exists()
 
 
-def test_without_weights_the_way_out_is_named(place: Workplace) -> None:
+def test_without_weights_the_way_out_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = _data_folder(tmp_path, monkeypatch)
     gallery.shipped_models()["toy"].unlink()
     with pytest.raises(StudyError, match="sim_to_real"):
         gallery.measure(TINY, place)
