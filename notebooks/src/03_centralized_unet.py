@@ -446,15 +446,17 @@ which_sequence(recorded)
 # Enhancement is defined on T1 before and after contrast agent: without T1ce a network can only guess ET from place and shape. FLAIR shows free fluid such as CSF dark and
 # oedema bright; read off the figure whether it leads for WT, or T2 does as well. What one network for all should do when a hospital has no T1ce is a question of lesson 05.
 #
-# And what do more patients bring? All trainings below took the same number of steps, with patients drawn from all hospitals.
+# And what do more patients bring? All trainings below took as many steps as yours, on augmented images, with patients drawn from all hospitals.
 
 # %%
 more_patients(recorded)
 
 # %% [markdown]
-# Look before you believe: at this number of steps the curve is flat. Eight phantoms, augmented, teach the network as much as sixty-four. Phantoms are made by
-# one recipe, and a short training uses up what a few of them can tell; of real tumours no eight hold all kinds. So numbers alone are no reason to federate *here*.
-# What a single hospital lacks besides numbers is other hospitals: its patients all come from its own scanner. Lesson 04 measures what that costs.
+# From two patients to sixteen the networks get better; from sixteen to sixty-four, at this number of steps, hardly. With two or four it matters most *who* they are: look at the width of the intervals on the left.
+# Phantoms are made by one recipe, and sixteen show a short training most of what it can learn. Real tumours differ more, and there the curve flattens later.
+#
+# So a hospital with four patients has much to gain from the others' patients, and one with sixty-four little, as far as numbers go. What every single hospital lacks besides numbers is other hospitals: its patients all
+# come from its own scanner. Lesson 04 measures what that costs.
 #
 # ## From phantoms to a real patient
 #

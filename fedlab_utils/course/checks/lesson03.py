@@ -114,6 +114,8 @@ def _judge_soft_dice(got: object, p: np.ndarray, t: np.ndarray) -> None:
             2 * shared / total
         ),
         "The 2 before the shared sum is missing": ratio(shared / 2, total),
+        "The 1 belongs outside the bracket: twice the shared sum, then plus 1": (2 * (shared + 1))
+        / (total + 1),
         "You divide by the union; Dice divides by the sum of both": (shared + 1)
         / (total - shared + 1),
         "That is the loss, 1 - Dice; the Dice itself is due": 1 - ratio(shared, total),
