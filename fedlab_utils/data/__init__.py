@@ -26,6 +26,9 @@ _EXPORTS = {
     "open_cohort": "cohort",
     "Split": "splits",
     "split_patients": "splits",
+    "Hospital": "hospitals",
+    "Partition": "hospitals",
+    "make_hospitals": "hospitals",
     "validate_folder": "validate",
     # preprocessing
     "brain_mask": "brain",

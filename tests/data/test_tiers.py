@@ -4,6 +4,7 @@ import pytest
 
 from fedlab_utils.data.tiers import TIERS, current_tier
 from fedlab_utils.errors import DataError
+from fedlab_utils.segmentation.unet import STRIDE
 
 
 @pytest.mark.parametrize(
@@ -30,4 +31,4 @@ def test_tiers_are_those_of_the_course() -> None:
     assert (gpu.spacing, gpu.spatial_dims) == (1.0, 3)
     for tier in TIERS.values():
         assert len(tier.size) == tier.spatial_dims
-        assert all(edge % 32 == 0 for edge in tier.size)
+        assert all(edge % STRIDE == 0 for edge in tier.size)

@@ -1,0 +1,135 @@
+"""How different hospitals are: in size, in their tumours, and in how their scans look.
+
+Each figure is 0 for hospitals that are alike and grows as they drift apart, so that a student who
+moves the skew sees which of them move with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fedlab_utils.errors import DataError
+
+BINS = 8
+"""Bins of a histogram. With few patients in a hospital more bins would measure their number."""
+
+
+def size_imbalance(sizes: Sequence[int]) -> float:
+    """Return how unequal hospitals are: the coefficient of variation of their patients' numbers.
+
+    0 where all are equal; ``sqrt(N - 1)`` at most, where one of N hospitals has nearly all.
+
+    Raises
+    ------
+    DataError
+        If there is no hospital, or one without patients.
+    """
+    sizes = np.asarray(sizes, float)
+    if not sizes.size or not (sizes > 0).all():
+        raise DataError("sizes", f"they are {sizes.tolist()}", "Pass patients of each hospital")
+    return float(sizes.std() / sizes.mean())
+
+
+def jensen_shannon(groups: Sequence[np.ndarray], bins: int = BINS) -> np.ndarray:
+    """Return how far each hospital's values lie from those of all hospitals together.
+
+    The Jensen-Shannon distance (Endres and Schindelin, IEEE Trans. Inf. Theory 49:1858, 2003) with
+    logarithms to base 2: the root of the divergence, from 0 for equal distributions to 1 for
+    distributions that share nothing. Histograms have as many values in each bin of the pooled
+    data, so that the figure does not depend on the unit, nor on taking logarithms.
+
+    Parameters
+    ----------
+    groups
+        Per hospital ``(patients,)``, such as volumes in ml; NaN (unknown) is left out.
+    bins
+        Of the histogram; several bins fall together where many values are equal.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(hospitals,)``; NaN for a hospital of which no value is known.
+
+    Notes
+    -----
+    A hospital with few patients lies away from the whole by chance alone: compare with the figure
+    of an IID partition of the same sizes.
+
+    Raises
+    ------
+    DataError
+        If no value is known at all.
+    """
+    known = [values[np.isfinite(values)] for values in (np.asarray(g, float) for g in groups)]
+    pooled = np.concatenate(known) if known else np.empty(0)
+    if not pooled.size:
+        raise DataError("groups", "not one value is known", "Take a column that has values")
+    inner = np.unique(np.quantile(pooled, np.linspace(0, 1, bins + 1)[1:-1]))
+
+    def shares(values: np.ndarray) -> np.ndarray:
+        # A bin reaches up to its edge, edge included, so that 0 ml has a bin of its own.
+        counts = np.bincount(np.searchsorted(inner, values), minlength=inner.size + 1)
+        return counts / max(counts.sum(), 1)
+
+    whole = shares(pooled)
+    return np.array([_distance(shares(v), whole) if v.size else np.nan for v in known])
+
+
+def _distance(p: np.ndarray, q: np.ndarray) -> float:
+    middle = (p + q) / 2
+
+    def relative(a: np.ndarray) -> float:
+        there = a > 0
+        return float((a[there] * np.log2(a[there] / middle[there])).sum())
+
+    return float(np.sqrt(max(0.0, (relative(p) + relative(q)) / 2)))
+
+
+QUANTILES = 33
+"""Quantiles by which intensities are summed up; their mean difference is a distance."""
+
+
+def intensity_profile(image: np.ndarray, brain: np.ndarray) -> np.ndarray:
+    """Sum up how a scan looks, whatever its scanner's unit: quantiles between median and spread.
+
+    Parameters
+    ----------
+    image
+        ``(4, X, Y, Z)``, raw or preprocessed.
+    brain
+        Bool ``(X, Y, Z)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(4, 33)``: quantiles of the brain's intensities, less the median and divided by the
+        interquartile range. A linear change of the unit does not show; contrast, noise and
+        shading do. NaN for a sequence that is constant.
+    """
+    levels = (np.arange(QUANTILES) + 0.5) / QUANTILES
+    found = np.quantile(np.asarray(image, np.float32)[:, brain], levels, axis=1).T
+    low, middle, high = (found[:, [round(q * (QUANTILES - 1))]] for q in (0.25, 0.5, 0.75))
+    spread = high - low
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(spread > 0, (found - middle) / spread, np.nan)
+
+
+def intensity_distance(profiles: Sequence[np.ndarray]) -> np.ndarray:
+    """Return how far the look of each hospital's scans lies from that of all hospitals together.
+
+    The Wasserstein distance in one dimension: the mean absolute difference of quantiles.
+
+    Parameters
+    ----------
+    profiles
+        Per hospital ``(patients, 4, 33)`` from :func:`intensity_profile`.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(hospitals, 4)``, per sequence, in interquartile ranges.
+    """
+    whole = np.nanmean(np.concatenate(list(profiles)), axis=0)
+    return np.array([np.abs(np.nanmean(mine, axis=0) - whole).mean(-1) for mine in profiles])
