@@ -36,7 +36,8 @@ def test_the_curve_in_the_page_holds_the_training_s_own_rows(lesson_03: OpenNote
         due = [(row["epoch"], row[key]) for row in rows if key in row]
         assert len(due) >= 2
         np.testing.assert_allclose(np.transpose(due), [x, y], rtol=1e-6)
-    lesson_03.screenshot("lesson_03_curve")
+    curve = lesson_03.page.locator(".js-plotly-plot").filter(has_text="training loss").first
+    lesson_03.screenshot("lesson_03_curve", curve)
 
 
 def _files(name: str) -> tuple[np.ndarray, np.ndarray]:

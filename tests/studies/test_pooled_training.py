@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedlab_utils.data.conventions import SEQUENCES
+from fedlab_utils.data.conventions import REGIONS, SEQUENCES
 from fedlab_utils.data.preprocessing import PreprocessSettings
 from fedlab_utils.data.tiers import TIERS, Tier
+from fedlab_utils.segmentation import bootstrap_difference
 from fedlab_utils.studies import pooled_training as study
-from fedlab_utils.studies.runner import Workplace
+from fedlab_utils.studies.runner import Workplace, read_rows
 
 
 def test_every_choice_of_sequences_is_there_for_each_seed() -> None:
@@ -69,3 +70,25 @@ def test_cells_train_on_nested_patients_and_test_on_others(
         assert len(row) == 3
         assert all(0 <= value <= 1 for value in row)
     assert PreprocessSettings(spacing=8.0).spacing == 8.0
+
+
+def test_lesson_03_says_what_is_recorded() -> None:
+    """Its words on 2, 16 and 64 patients: whoever records more seeds reads them again."""
+    recorded: dict[int, dict[int, dict]] = {}
+    for row in read_rows("pooled_training"):
+        told = row["settings"]
+        if tuple(told["sequences"]) == SEQUENCES:
+            recorded.setdefault(told["patients"], {})[told["seed"]] = row["result"]["dice"]
+    seeds = sorted(set.intersection(*(set(by_seed) for by_seed in recorded.values())))
+    assert len(seeds) >= 3
+
+    def dice(patients: int, region: str) -> list[list[float]]:
+        number = REGIONS.index(region)
+        rows = (recorded[patients][seed] for seed in seeds)
+        return [[row[case][number] for case in sorted(row)] for row in rows]
+
+    for region in REGIONS:
+        gained = bootstrap_difference(dice(16, region), dice(2, region))
+        assert (gained.low > 0) == (region in ("TC", "WT"))
+        more = bootstrap_difference(dice(64, region), dice(16, region))
+        assert more.low < 0 < more.high
