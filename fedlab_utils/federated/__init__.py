@@ -7,6 +7,19 @@ _EXPORTS = {
     "ControlVariates": "corrections",
     "zero_variates": "corrections",
     "gradient_at": "corrections",
+    "FederationSettings": "settings",
+    "federate": "simulate",
+    "Federation": "history",
+    "RoundReport": "history",
+    "summarise": "history",
+    "HospitalPatients": "unet_task",
+    "UNetTask": "unet_task",
+    "make_client_app": "client",
+    "make_server_app": "server",
+    "make_strategy": "server",
+    "Scaffold": "scaffold",
+    "InProcessGrid": "engine_inprocess",
+    "run_in_process": "engine_inprocess",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -170,7 +170,9 @@ def gradient_at(
     parameters = trained(model)
     model.train()
     total, count = zero_variates(model), 0
+    device = next(model.parameters()).device
     for batch in batches:
+        batch = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
         value = loss(model(batch["image"]), batch["target"], batch["patient"]).mean()
         for name, part in zip(
             parameters, torch.autograd.grad(value, list(parameters.values())), strict=True

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -19,54 +18,11 @@ from fedlab_utils.federated.corrections import (
 )
 from fedlab_utils.segmentation import OptimiserSettings, local_update, make_optimiser
 from fedlab_utils.segmentation.unet import UNetSettings, make_unet
+from tests.federated.toys import Bowl, Point, bowls, optimum
 
 RATE, STEPS, ROUNDS = 0.1, 8, 80
 SGD = OptimiserSettings("sgd", RATE, weight_decay=0.0)
 EMPTY = {"image": torch.zeros(1), "target": torch.zeros(1), "patient": torch.zeros(1)}
-
-
-class Point(nn.Module):
-    """A model that answers with its only parameter."""
-
-    def __init__(self, at: torch.Tensor) -> None:
-        super().__init__()
-        self.at = nn.Parameter(at.clone())
-
-    def forward(self, _: torch.Tensor) -> torch.Tensor:
-        return self.at
-
-
-@dataclass
-class Bowl:
-    """A hospital whose loss is ``(x - b)' A (x - b) / 2``."""
-
-    curvature: torch.Tensor
-    bottom: torch.Tensor
-
-    def loss(self, at: torch.Tensor, *_: torch.Tensor) -> torch.Tensor:
-        off = at - self.bottom
-        return (off @ self.curvature @ off / 2).reshape(1)
-
-    def slope(self, at: torch.Tensor) -> torch.Tensor:
-        return self.curvature @ (at - self.bottom)
-
-
-def bowls(count: int = 4, dimensions: int = 3, seed: int = 0) -> list[Bowl]:
-    """Hospitals with different Hessians and different optima."""
-    rng = np.random.default_rng(seed)
-    found = []
-    for _ in range(count):
-        turn = np.linalg.qr(rng.normal(size=(dimensions, dimensions)))[0]
-        curvature = turn @ np.diag(rng.uniform(0.5, 2.5, dimensions)) @ turn.T
-        found.append(Bowl(torch.tensor(curvature), torch.tensor(rng.normal(0, 2, dimensions))))
-    return found
-
-
-def optimum(of: list[Bowl], weights: np.ndarray) -> torch.Tensor:
-    """Where the weighted sum of all hospitals' losses is least."""
-    total = sum(w * b.curvature for w, b in zip(weights, of, strict=True))
-    pull = sum(w * b.curvature @ b.bottom for w, b in zip(weights, of, strict=True))
-    return torch.linalg.solve(total, pull)
 
 
 def walk(bowl: Bowl, start: torch.Tensor, corrections=(), steps: int = STEPS) -> torch.Tensor:

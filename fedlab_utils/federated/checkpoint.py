@@ -1,0 +1,134 @@
+"""A federation between two rounds, as one file that is whole or not there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.history import RoundReport
+
+NAME = "checkpoint.safetensors"
+
+_FREE = {"out", "resume", "rounds"}
+"""Keys of a ``run_config`` in which a resumed run may differ from how it began."""
+
+
+@dataclass
+class Checkpoint:
+    """All that the next round depends on, at the server.
+
+    Attributes
+    ----------
+    config
+        The run's ``run_config``.
+    history
+        Rounds so far.
+    best_round, best_score
+        Of the validation patients; 0 and minus infinity before the first look.
+    weights, best
+        The shared model now, and at the best round.
+    strategy
+        What the strategy remembers.
+    test, unjudged
+        Judgement on the test patients, once the last round is over.
+    """
+
+    config: dict[str, object]
+    weights: dict[str, np.ndarray]
+    history: list[RoundReport] = field(default_factory=list)
+    best_round: int = 0
+    best_score: float = float("-inf")
+    best: dict[str, np.ndarray] = field(default_factory=dict)
+    strategy: dict[str, np.ndarray] = field(default_factory=dict)
+    test: dict[str, dict] = field(default_factory=dict)
+    unjudged: dict[str, str] = field(default_factory=dict)
+
+    def write(self, folder: Path | None) -> None:
+        """Write it; nothing happens without a folder."""
+        if folder is None:
+            return
+        from safetensors.numpy import save
+
+        from fedlab_utils.data.atomic import write_bytes
+
+        groups = {"weights": self.weights, "best": self.best, "strategy": self.strategy}
+        arrays = {
+            f"{group}/{name}": np.ascontiguousarray(value)
+            for group, part in groups.items()
+            for name, value in part.items()
+        }
+        about = {
+            "config": self.config,
+            "history": [asdict(report) for report in self.history],
+            "best": [self.best_round, self.best_score],
+            "test": self.test,
+            "unjudged": self.unjudged,
+        }
+        write_bytes(folder / NAME, save(arrays, {"fedlab": json.dumps(about)}))
+
+
+def read_checkpoint(folder: Path) -> Checkpoint:
+    """Read a federation's checkpoint.
+
+    Raises
+    ------
+    FederationError
+        If there is none, or it cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(folder) / NAME
+    if not path.is_file():
+        raise FederationError(path, "there is no such file", "Name the folder of a federation")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            about = json.loads((file.metadata() or {})["fedlab"])
+            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        groups: dict[str, dict[str, np.ndarray]] = {"weights": {}, "best": {}, "strategy": {}}
+        for name, value in values.items():
+            group, _, rest = name.partition("/")
+            groups[group][rest] = value
+        best_round, best_score = about["best"]
+        return Checkpoint(
+            config=dict(about["config"]),
+            history=[RoundReport(**row) for row in about["history"]],
+            best_round=int(best_round),
+            best_score=float(best_score),
+            test=dict(about["test"]),
+            unjudged=dict(about["unjudged"]),
+            **groups,
+        )
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise FederationError(
+            path, f"it cannot be read ({str(error)[:80]})", "Start again in a new folder"
+        ) from None
+
+
+def take_up(folder: Path | None, config: Mapping[str, object], resume: bool) -> Checkpoint | None:
+    """Return the checkpoint to go on from, None to begin.
+
+    Raises
+    ------
+    FederationError
+        If the folder holds a run and resuming was not asked for, or one with other settings.
+    """
+    if folder is None or not (folder / NAME).is_file():
+        return None
+    if not resume:
+        raise FederationError(folder, "it holds a federation", "Pass resume, or name a new folder")
+    found = read_checkpoint(folder)
+    before = {k: v for k, v in found.config.items() if k not in _FREE}
+    now = {k: v for k, v in json.loads(json.dumps(dict(config))).items() if k not in _FREE}
+    if other := sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k)):
+        raise FederationError(
+            folder,
+            f"it holds a run with another {other[0]}: {before.get(other[0])!r}, and now "
+            f"{now.get(other[0])!r}",
+            "Resume with the same settings, or name a new folder",
+        )
+    return found

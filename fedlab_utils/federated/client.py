@@ -1,0 +1,69 @@
+"""The hospitals' side: one Flower ``ClientApp`` for every engine and every strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
+from flwr.clientapp import ClientApp
+from flwr.clientapp.typing import Mod
+
+from fedlab_utils.federated.hospital import evaluate_hospital, train_hospital
+from fedlab_utils.federated.hospital_state import HospitalState
+from fedlab_utils.federated.settings import FederationSettings
+from fedlab_utils.federated.task import Task
+
+OUT = "out"
+"""Key of a ``run_config``: the run's folder, absolute; empty where nothing is written."""
+
+
+def make_client_app(task_of: Callable[[Context], Task], mods: Sequence[Mod] = ()) -> ClientApp:
+    """Build the app that hospitals run.
+
+    Parameters
+    ----------
+    task_of
+        Called with each message's context; keeps what is dear to make.
+    mods
+        Flower's modifiers, around training.
+
+    Returns
+    -------
+    flwr.clientapp.ClientApp
+        Answers ``query`` (who it is), ``train`` and ``evaluate``. Settings come from the context's
+        ``run_config``, the hospital's number from ``partition-id`` in its ``node_config``.
+    """
+    app = ClientApp()
+
+    @app.query()
+    def introduce(message: Message, context: Context) -> Message:
+        task, number = task_of(context), partition_of(context)
+        about = ConfigRecord({"partition-id": number, "name": task.hospitals[number]})
+        counts = MetricRecord({"num-examples": task.patients(number)})
+        return Message(RecordDict({"hospital": about, "counts": counts}), reply_to=message)
+
+    @app.train(mods=list(mods))
+    def train(message: Message, context: Context) -> Message:
+        return Message(_work(train_hospital, message, context), reply_to=message)
+
+    @app.evaluate()
+    def evaluate(message: Message, context: Context) -> Message:
+        return Message(_work(evaluate_hospital, message, context), reply_to=message)
+
+    def _work(what: Callable[..., RecordDict], message: Message, context: Context) -> RecordDict:
+        number, settings = partition_of(context), FederationSettings.from_config(context.run_config)
+        state = HospitalState(context, hospital_folder(context.run_config.get(OUT), number))
+        return what(task_of(context), settings, number, message.content, state)
+
+    return app
+
+
+def partition_of(context: Context) -> int:
+    """Return a hospital's number, from 0."""
+    return int(context.node_config["partition-id"])
+
+
+def hospital_folder(out: object, partition: int) -> Path | None:
+    """Return the folder that belongs to a hospital alone; None where nothing is written."""
+    return Path(str(out)) / "hospitals" / f"{partition:03d}" if out else None

@@ -1,0 +1,167 @@
+"""What a hospital does when the server writes: train from the model it got, or judge it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flwr.app import ConfigRecord, MetricRecord, RecordDict
+
+from fedlab_utils.federated.corrections import (
+    ControlVariates,
+    Proximal,
+    gradient_at,
+    trained,
+    zero_variates,
+)
+from fedlab_utils.federated.hospital_state import HospitalState
+from fedlab_utils.federated.layers import personal_names
+from fedlab_utils.federated.records import to_record, to_tensors
+from fedlab_utils.federated.scaffold import CHANGE, VARIATE
+from fedlab_utils.federated.settings import FederationSettings
+from fedlab_utils.federated.strategies import ARRAYS
+from fedlab_utils.federated.task import Task
+from fedlab_utils.segmentation.training import Update, local_update, make_optimiser
+
+if TYPE_CHECKING:
+    import torch
+    from flwr.app import ArrayRecord
+    from torch import nn
+
+PERSONAL, EVALUATED, BEST, ROUNDS = (
+    "personal",
+    "personal-evaluated",
+    "personal-best",
+    "personal-rounds",
+)
+"""Layers that stay at home: now, at the last look at validation, at the best one; and when."""
+
+OPTIMISER = "optimiser"
+
+
+def train_hospital(
+    task: Task,
+    settings: FederationSettings,
+    hospital: int,
+    content: RecordDict,
+    state: HospitalState,
+) -> RecordDict:
+    """Take a round's steps from the model that came, and say what became of it."""
+    server_round = int(content["config"]["server-round"])
+    state.rewind(server_round)
+    network = _load(task, settings, content[ARRAYS], state.arrays(PERSONAL))
+    batches = (hospital, server_round, settings.local_steps)
+    corrections = []
+    if mu := content["config"].get("proximal-mu", 0.0):
+        corrections.append(Proximal(float(mu)))
+    variates = None
+    if VARIATE in content:
+        own = state.arrays(VARIATE)
+        own = to_tensors(own) if own else zero_variates(network)
+        variates = ControlVariates(_on(network, to_tensors(content[VARIATE])), _on(network, own))
+        corrections.append(variates)
+    fresh = None
+    if variates is not None and settings.option == 1:
+        fresh = gradient_at(network, task.batches(*batches), task.loss)
+    update = _steps(network, task, settings, batches, corrections, state)
+    answer = RecordDict()
+    if variates is not None:
+        new = variates.new if fresh is None else fresh
+        answer[CHANGE] = to_record({n: new[n] - variates.own[n] for n in new})
+        state.records[VARIATE] = to_record(new)
+    home = personal_names(network, settings)
+    weights = network.state_dict()
+    if home:
+        state.records[PERSONAL] = to_record({n: weights[n] for n in home})
+    answer[ARRAYS] = to_record({n: v for n, v in weights.items() if n not in home})
+    answer["metrics"] = MetricRecord(
+        {
+            "num-examples": task.patients(hospital),
+            "loss": update.loss,
+            "steps": update.steps,
+            "samples": update.samples,
+        }
+    )
+    state.keep(server_round)
+    return answer
+
+
+def evaluate_hospital(
+    task: Task,
+    settings: FederationSettings,
+    hospital: int,
+    content: RecordDict,
+    state: HospitalState,
+) -> RecordDict:
+    """Judge the model that came, with the hospital's own layers where it has some."""
+    config = content["config"]
+    server_round, part = int(config["server-round"]), str(config["part"])
+    state.rewind(server_round)
+    personal = _personal_layers(state, server_round, part, int(config["best-round"]))
+    network = _load(task, settings, content[ARRAYS], personal)
+    metrics = task.evaluate(network, hospital, part)
+    if metrics and part == "test" and settings.tune_steps:
+        _steps(network, task, settings, (hospital, server_round, settings.tune_steps), [], None)
+        tuned = task.evaluate(network, hospital, part)
+        metrics |= {f"tuned-{n}": v for n, v in tuned.items() if n != "num-examples"}
+    state.keep(server_round)
+    return RecordDict({"metrics": MetricRecord(metrics)})
+
+
+def _personal_layers(
+    state: HospitalState, server_round: int, part: str, best_round: int
+) -> ArrayRecord | None:
+    """Return the layers of the round in question, and remember those of the best one so far."""
+    now = state.arrays(PERSONAL)
+    if now is None:
+        return None
+    rounds = dict(state.records.get(ROUNDS) or {"evaluated": 0, "best": 0})
+    if best_round and best_round == rounds["evaluated"]:
+        state.records[BEST], rounds["best"] = state.records[EVALUATED], best_round
+    if part == "test":
+        return state.records[BEST] if best_round == rounds["best"] and best_round else now
+    state.records[EVALUATED], rounds["evaluated"] = now, server_round
+    state.records[ROUNDS] = ConfigRecord(rounds)
+    return now
+
+
+def _load(
+    task: Task,
+    settings: FederationSettings,
+    shared: ArrayRecord,
+    personal: ArrayRecord | None,
+) -> nn.Module:
+    """Fill the process's network: what came, the hospital's own, and the rest as it began."""
+    network = task.network()
+    home = personal_names(network, settings)
+    weights = {name: value for name, value in task.initial().items() if name in home}
+    weights |= to_tensors(personal) if personal else {}
+    network.load_state_dict(weights | to_tensors(shared))
+    return network
+
+
+def _steps(network, task, settings, batches, corrections, state) -> Update:
+    optimiser = make_optimiser(network, settings.local_optimiser())
+    keep = settings.keep_optimiser and state is not None
+    if keep and (record := state.arrays(OPTIMISER)):
+        _load_optimiser(optimiser, record)
+    update = local_update(network, task.batches(*batches), optimiser, corrections, task.loss)
+    if keep:
+        moments = optimiser.state_dict()["state"]
+        named = {f"{n}/{k}": v for n, part in moments.items() for k, v in part.items()}
+        state.records[OPTIMISER] = to_record({n: v for n, v in named.items() if v is not None})
+    return update
+
+
+def _load_optimiser(optimiser: torch.optim.Optimizer, record: ArrayRecord) -> None:
+
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in to_tensors(record).items():
+        number, _, key = name.partition("/")
+        moments.setdefault(int(number), {})[key] = value
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": moments})
+
+
+def _on(network: nn.Module, tensors: dict) -> dict:
+    """Return tensors on the device of the parameters that they belong to."""
+    where = {name: p.device for name, p in trained(network).items()}
+    return {name: t.to(where.get(name, t.device)) for name, t in tensors.items()}

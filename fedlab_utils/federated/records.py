@@ -1,0 +1,67 @@
+"""Between torch's tensors and the records that Flower sends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import flwr.app
+import numpy as np
+from flwr.app import ArrayRecord, RecordDict
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Array(flwr.app.Array):
+    """Flower's Array, which turns into bytes only when somebody asks for them.
+
+    Within one process the values are handed over as they are, read-only. It has the name of its
+    parent, by which a receiver in another process knows what arrived.
+
+    Parameters
+    ----------
+    values
+        Any shape. They are not copied: do not change them afterwards.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        values = np.asarray(values).view()
+        values.flags.writeable = False
+        about = {"dtype": str(values.dtype), "shape": values.shape, "stype": "numpy.ndarray"}
+        self.__dict__.update(about, _values=values)
+
+    @property
+    def data(self) -> bytes:
+        """The values in numpy's own file format."""
+        return flwr.app.Array(self._values).data
+
+    def numpy(self) -> np.ndarray:
+        """Return the values, read-only."""
+        return self._values
+
+
+def to_record(values: Mapping[str, torch.Tensor | np.ndarray]) -> ArrayRecord:
+    """Return a record of arrays by name. Tensors are copied, so that training may go on."""
+    record = ArrayRecord()
+    for name, value in values.items():
+        if not isinstance(value, np.ndarray):
+            value = value.detach().cpu().numpy().copy()
+        record[name] = Array(value)
+    return record
+
+
+def to_tensors(record: ArrayRecord) -> dict[str, torch.Tensor]:
+    """Return a copy of a record's arrays as tensors by name."""
+    import torch
+
+    return {name: torch.from_numpy(np.array(array.numpy())) for name, array in record.items()}
+
+
+def payload_bytes(content: RecordDict) -> int:
+    """Return how many bytes of numbers a message's arrays hold, names and headers not counted."""
+    return sum(
+        int(np.prod(array.shape, dtype=np.int64)) * np.dtype(array.dtype).itemsize
+        for record in content.array_records.values()
+        for array in record.values()
+    )

@@ -1,0 +1,81 @@
+"""Who takes part: which node is which hospital, and how many patients it trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from flwr.app import Message, MessageType, RecordDict
+from flwr.serverapp import Grid
+
+from fedlab_utils.federated.screening import patients_problem, reply_problem
+
+
+@dataclass(frozen=True)
+class Member:
+    """A hospital that has told the server who it is.
+
+    Attributes
+    ----------
+    partition
+        Its number, from 0: the order in which everything is added up.
+    name
+        What it is called.
+    patients
+        How many it trains on: its weight, for the whole run.
+    """
+
+    partition: int
+    name: str
+    patients: int
+
+
+class Roster:
+    """The members by Flower's node id. A node's id may be any number; a partition's id stays."""
+
+    def __init__(self) -> None:
+        self.members: dict[int, Member] = {}
+        self.refused: dict[str, str] = {}
+
+    def enrol(self, grid: Grid, timeout: float | None = None) -> None:
+        """Ask nodes that are not known yet who they are; note who was refused, and why."""
+        present = list(grid.get_node_ids())
+        unknown = [node for node in present if node not in self.members]
+        self.refused = {}
+        if not unknown:
+            return
+        asked = [Message(RecordDict(), node, MessageType.QUERY) for node in unknown]
+        answers = {r.metadata.src_node_id: r for r in grid.send_and_receive(asked, timeout=timeout)}
+        for node in unknown:
+            problem = self._enrol(node, answers.get(node))
+            if problem:
+                self.refused[f"node {node}"] = problem
+
+    def _enrol(self, node: int, answer: Message | None) -> str | None:
+        if problem := reply_problem(answer):
+            return problem
+        try:
+            about, counts = answer.content["hospital"], answer.content["counts"]
+            partition, name = int(about["partition-id"]), str(about["name"])
+            patients = counts["num-examples"]
+        except (KeyError, TypeError, ValueError):
+            return "it did not say who it is"
+        if problem := patients_problem(patients):
+            return problem
+        if partition in {member.partition for member in self.members.values()}:
+            return f"it says that it is hospital {partition}, which another node is"
+        self.members[node] = Member(partition, name, int(patients))
+        return None
+
+    def present(self, grid: Grid) -> list[int]:
+        """Return the members' nodes that are there now, by partition."""
+        there = set(grid.get_node_ids())
+        return self.in_order(node for node in self.members if node in there)
+
+    def in_order(self, nodes: Iterable[int]) -> list[int]:
+        """Return nodes by partition: sums of floating-point numbers depend on their order."""
+        return sorted(nodes, key=lambda node: self.members[node].partition)
+
+    def share(self, node: int) -> float:
+        """Return a member's share of all members' patients."""
+        return self.members[node].patients / sum(m.patients for m in self.members.values())

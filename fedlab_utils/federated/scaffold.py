@@ -1,0 +1,114 @@
+"""SCAFFOLD as a Flower strategy; Flower has none.
+
+Karimireddy et al. 2020, SCAFFOLD: stochastic controlled averaging for federated learning, ICML,
+arXiv:1910.06378, algorithm 1. What a hospital does is the correction
+:class:`fedlab_utils.federated.corrections.ControlVariates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.records import to_record
+from fedlab_utils.federated.strategies import ARRAYS, Screened
+
+VARIATE = "variate"
+"""Record of the server's control variate, in a training message."""
+
+CHANGE = "variate-change"
+"""Record of what a hospital's control variate changed by, in its answer."""
+
+
+class Scaffold(Screened):
+    """SCAFFOLD's server: averages models, and control variates beside them.
+
+    With ``p_i`` hospital ``i``'s share of all members' patients, and ``S`` those who answered::
+
+        x <- x + eta * sum_S p_i (y_i - x) / sum_S p_i
+        c <- c + sum_S p_i (c_i' - c_i)
+
+    so that ``c`` stays ``sum_i p_i c_i`` over all members. With ``uniform`` every ``p_i`` is
+    ``1 / N``, and both lines are those of the paper.
+
+    Parameters
+    ----------
+    server_rate
+        ``eta``, the server's step; 1 takes the average itself.
+    uniform
+        Whether hospitals count equally, as in the paper, or by patients.
+    **settings
+        As Flower's FedAvg.
+
+    Raises
+    ------
+    FederationError
+        If the server's step is not above 0.
+    """
+
+    def __init__(self, server_rate: float = 1.0, uniform: bool = False, **settings: object) -> None:
+        super().__init__(**settings)
+        if not 0 < server_rate < float("inf"):
+            raise FederationError("Scaffold", f"server_rate is {server_rate}", "Pass 1, or less")
+        self.server_rate, self.uniform = server_rate, uniform
+        self.variate: dict[str, np.ndarray] = {}
+
+    def begin(self, trained: Iterable[str], arrays: ArrayRecord) -> None:
+        """Set the control variate to zero.
+
+        Parameters
+        ----------
+        trained
+            Names of the parameters that are trained: buffers have no gradient to correct.
+        arrays
+            The model's arrays.
+        """
+        self.variate = {name: np.zeros_like(arrays[name].numpy()) for name in trained}
+
+    def content(self, arrays: ArrayRecord, config: ConfigRecord) -> RecordDict:
+        """Send the control variate beside the model."""
+        self._record = to_record(self.variate)
+        return RecordDict({ARRAYS: arrays, VARIATE: self._record, "config": config})
+
+    def expected(self) -> dict[str, ArrayRecord]:
+        """Two records: the hospital's model, and its control variate's change."""
+        return {ARRAYS: self.sent, CHANGE: self._record}
+
+    def combine(
+        self, server_round: int, valid: list[Message]
+    ) -> tuple[ArrayRecord, MetricRecord | None]:
+        """Average the models, step, and move the control variate."""
+        members = self.roster.members
+        shares = {
+            node: 1 / len(members) if self.uniform else self.roster.share(node) for node in members
+        }
+        changes = []
+        for reply in valid:  # Flower's average expects one record of arrays, and its weight
+            changes.append(reply.content.array_records[CHANGE])
+            del reply.content[CHANGE]
+            if self.uniform:
+                next(iter(reply.content.metric_records.values()))["num-examples"] = 1
+        average, metrics = super().combine(server_round, valid)
+        weights = [shares[reply.metadata.src_node_id] for reply in valid]
+        self.variate = {
+            name: value + sum(w * c[name].numpy() for w, c in zip(weights, changes, strict=True))
+            for name, value in self.variate.items()
+        }
+        if self.server_rate == 1:
+            return average, metrics
+        stepped = {
+            name: start.numpy() + self.server_rate * (average[name].numpy() - start.numpy())
+            for name, start in self.sent.items()
+        }
+        return to_record(stepped), metrics
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the control variate."""
+        return dict(self.variate)
+
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take up the control variate."""
+        self.variate = dict(state)

@@ -1,0 +1,230 @@
+"""The server's side: rounds, checkpoints, and one Flower ``ServerApp`` for every engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message
+from flwr.serverapp import Grid, ServerApp
+
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.checkpoint import Checkpoint, take_up
+from fedlab_utils.federated.client import OUT
+from fedlab_utils.federated.corrections import trained
+from fedlab_utils.federated.history import Federation, RoundReport
+from fedlab_utils.federated.layers import personal_names
+from fedlab_utils.federated.records import payload_bytes, to_record, to_tensors
+from fedlab_utils.federated.roster import Roster
+from fedlab_utils.federated.scaffold import Scaffold
+from fedlab_utils.federated.settings import FederationSettings
+from fedlab_utils.federated.strategies import FedAdam, FedAvg, FedAvgM, FedProx, Screened
+from fedlab_utils.federated.task import Task
+
+RESUME = "resume"
+"""Key of a ``run_config``: whether to go on with what the folder holds."""
+
+MEGABYTE = 1e6
+
+
+def make_strategy(settings: FederationSettings) -> Screened:
+    """Return the strategy that the settings name."""
+    sample = {"fraction_train": settings.fraction}
+    return {
+        "fedavg": lambda: FedAvg(**sample),
+        "fedbn": lambda: FedAvg(**sample),
+        "fedprox": lambda: FedProx(**sample, proximal_mu=settings.mu),
+        "fedadam": lambda: FedAdam(**sample, eta=settings.server_rate),
+        "fedavgm": lambda: FedAvgM(
+            **sample,
+            server_learning_rate=settings.server_rate,
+            server_momentum=settings.server_momentum,
+        ),
+        "scaffold": lambda: Scaffold(settings.server_rate, settings.uniform, **sample),
+    }[settings.strategy]()
+
+
+def make_server_app(
+    task_of: Callable[[Context], Task],
+    strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
+    on_round: Callable[[RoundReport], None] | None = None,
+    on_end: Callable[[Federation], None] | None = None,
+) -> ServerApp:
+    """Build the app that the server runs.
+
+    Parameters
+    ----------
+    task_of
+        Called once; the server takes the network and its first weights from it, no patient.
+    strategy_of
+        Another strategy than the one that the settings name.
+    on_round, on_end
+        Called with each round's report, and with the federation at the end.
+
+    Returns
+    -------
+    flwr.serverapp.ServerApp
+        Settings come from the context's ``run_config``. With a folder under ``out`` every round
+        ends with a checkpoint there.
+    """
+    app = ServerApp()
+
+    @app.main()
+    def main(grid: Grid, context: Context) -> None:
+        settings = FederationSettings.from_config(context.run_config)
+        server = Server(grid, context, task_of(context), settings, strategy_of(settings))
+        federation = server.run(on_round)
+        if on_end is not None:
+            on_end(federation)
+
+    return app
+
+
+class Server:
+    """A federation under way.
+
+    Parameters
+    ----------
+    grid, context
+        Flower's.
+    task, settings, strategy
+        What is learned, and how.
+
+    Raises
+    ------
+    FederationError
+        If the folder holds another run, see :func:`fedlab_utils.federated.checkpoint.take_up`.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        context: Context,
+        task: Task,
+        settings: FederationSettings,
+        strategy: Screened,
+    ) -> None:
+        self.grid, self.settings, self.strategy = grid, settings, strategy
+        config = dict(context.run_config)
+        self.folder = Path(str(config[OUT])) if config.get(OUT) else None
+        self.timeout = settings.timeout or None
+        self.roster = Roster()
+        strategy.join(self.roster, settings.seed, settings.fewest)
+        network = task.network()
+        home = personal_names(network, settings)
+        shared = to_record({n: v for n, v in task.initial().items() if n not in home})
+        if isinstance(strategy, Scaffold):
+            strategy.begin([name for name in trained(network) if name not in home], shared)
+        found = take_up(self.folder, config, bool(config.get(RESUME)))
+        if found is None:
+            found = Checkpoint(config, _arrays(shared), strategy=strategy.state())
+        found.config = config
+        self.state = found
+        strategy.load_state(found.strategy)
+
+    def run(self, on_round: Callable[[RoundReport], None] | None = None) -> Federation:
+        """Run the rounds that are left, then judge the best round's model on test patients."""
+        state = self.state
+        while len(state.history) < self.settings.rounds:
+            report = self._round(len(state.history) + 1)
+            state.history.append(report)
+            state.test, state.unjudged = {}, {}
+            state.strategy = self.strategy.state()
+            state.write(self.folder)
+            if on_round is not None:
+                on_round(report)
+        if not state.best_round:
+            state.best, state.best_round = dict(state.weights), len(state.history)
+        if not state.test:
+            self.roster.enrol(self.grid, self.timeout)
+            judged = self._judge(state.best, self.settings.rounds + 1, "test")
+            state.test, state.unjudged = judged.metrics, judged.left_out
+            state.write(self.folder)
+        return Federation(
+            tuple(state.history),
+            state.best_round,
+            to_tensors(to_record(state.best)),
+            to_tensors(to_record(state.weights)),
+            state.test,
+            state.unjudged,
+        )
+
+    def _round(self, number: int) -> RoundReport:
+        began = time.monotonic()
+        self.roster.enrol(self.grid, self.timeout)
+        arrays, counted, sent, received = self._train(number)
+        report = RoundReport(
+            number,
+            counted,
+            self.strategy.trained.metrics,
+            self.strategy.trained.left_out,
+            sent / MEGABYTE,
+            received / MEGABYTE,
+            0.0,
+        )
+        self.state.weights = arrays
+        if number % self.settings.evaluate_every == 0 or number == self.settings.rounds:
+            report = self._validate(report)
+        return replace(report, seconds=round(time.monotonic() - began, 3))
+
+    def _train(self, number: int) -> tuple[dict[str, np.ndarray], bool, int, int]:
+        """Write, wait, average. The model stays as it was where that gives no sound one."""
+        before, memory = self.state.weights, self.strategy.state()
+        messages = self.strategy.configure_train(
+            number, to_record(before), ConfigRecord(), self.grid
+        )
+        messages = list(messages)
+        sent = sum(payload_bytes(message.content) for message in messages)
+        replies = self._send(messages)
+        received = sum(payload_bytes(reply.content) for reply in replies if reply.has_content())
+        record, _ = self.strategy.aggregate_train(number, replies)
+        arrays = before if record is None else _like(before, record)
+        if not all(np.isfinite(value).all() for value in arrays.values()):
+            self.strategy.load_state(memory)
+            self.strategy.trained.left_out["server"] = "the average was not finite"
+            arrays, record = before, None
+        return arrays, record is not None, sent, received
+
+    def _validate(self, report: RoundReport) -> RoundReport:
+        judged = self._judge(self.state.weights, report.round, "validation")
+        rows = {name: row for name, row in judged.metrics.items() if "score" in row}
+        if not rows:
+            return replace(report, validation=judged.metrics, unjudged=judged.left_out)
+        weights = [row["num-examples"] for row in rows.values()]
+        score = float(np.average([row["score"] for row in rows.values()], weights=weights))
+        if score > self.state.best_score:
+            self.state.best_round, self.state.best_score = report.round, score
+            self.state.best = dict(self.state.weights)
+        return replace(report, validation=rows, unjudged=judged.left_out, score=score)
+
+    def _judge(self, arrays: dict[str, np.ndarray], number: int, part: str):
+        config = ConfigRecord({"part": part, "best-round": self.state.best_round})
+        messages = self.strategy.configure_evaluate(number, to_record(arrays), config, self.grid)
+        self.strategy.aggregate_evaluate(number, self._send(messages))
+        return self.strategy.evaluated
+
+    def _send(self, messages: Iterable[Message]) -> list[Message]:
+        messages = list(messages)
+        if not messages:
+            return []
+        return list(self.grid.send_and_receive(messages, timeout=self.timeout))
+
+
+def _arrays(record: ArrayRecord) -> dict[str, np.ndarray]:
+    return {name: array.numpy() for name, array in record.items()}
+
+
+def _like(before: dict[str, np.ndarray], record: ArrayRecord) -> dict[str, np.ndarray]:
+    """Return arrays in the types that they are sent in: averaging whole numbers gives fractions."""
+    found = _arrays(record)
+    if found.keys() != before.keys():
+        raise FederationError(
+            "strategy", "its average has other names than the model", "Average what was sent"
+        )
+    return {
+        name: (np.rint(found[name]) if old.dtype.kind in "iu" else found[name]).astype(old.dtype)
+        for name, old in before.items()
+    }

@@ -1,0 +1,141 @@
+"""How a federation trains: one set of settings, also as the flat ``run_config`` of a Flower app."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+from fedlab_utils.errors import FederationError
+from fedlab_utils.segmentation.training import OptimiserSettings
+
+STRATEGIES = ("fedavg", "fedprox", "scaffold", "fedbn", "fedadam", "fedavgm")
+
+
+@dataclass(frozen=True)
+class FederationSettings:
+    """What server and hospitals agree on.
+
+    Attributes
+    ----------
+    strategy
+        One of ``STRATEGIES``. ``"fedbn"`` is FedAvg whose normalisation layers stay at home (Li et
+        al. 2021, FedBN, arXiv:2102.07623).
+    rounds
+        Of training.
+    local_steps
+        Optimiser steps that a hospital takes in a round.
+    optimiser, learning_rate, weight_decay, momentum
+        Of the hospitals, see :class:`fedlab_utils.segmentation.OptimiserSettings`.
+    keep_optimiser
+        Whether a hospital's optimiser remembers its moments from round to round.
+    mu
+        FedProx's pull.
+    option
+        SCAFFOLD's control variates: 1, a gradient at the server's weights; 2, what was walked.
+    uniform
+        SCAFFOLD: whether hospitals count equally, or by patients.
+    server_rate, server_momentum
+        The server's step (SCAFFOLD, FedAvgM, FedAdam, where it is called eta) and its momentum
+        (FedAvgM).
+    personal
+        What never leaves a hospital, beside what the strategy keeps there: beginnings of
+        parameters' names, separated by commas; ``"norm"`` for all normalisation layers.
+    tune_steps
+        Steps that each hospital goes on alone after the last round, on the best round's model. It
+        is judged before and after.
+    fraction
+        Share of the hospitals that train in a round.
+    fewest
+        Valid answers that a round needs to count.
+    timeout
+        Seconds that the server waits for answers; 0: as long as it takes.
+    evaluate_every
+        Rounds between two looks at the validation patients; the last one is always looked at.
+    seed
+        Decides weights, draws of hospitals, patients' slices and augmentation.
+    """
+
+    strategy: str = "fedavg"
+    rounds: int = 10
+    local_steps: int = 10
+    optimiser: str = "adamw"
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    momentum: float = 0.0
+    keep_optimiser: bool = False
+    mu: float = 0.01
+    option: int = 2
+    uniform: bool = False
+    server_rate: float = 1.0
+    server_momentum: float = 0.9
+    personal: str = ""
+    tune_steps: int = 0
+    fraction: float = 1.0
+    fewest: int = 1
+    timeout: float = 0.0
+    evaluate_every: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        known = ", ".join(STRATEGIES)
+        positive = ("rounds", "local_steps", "fewest", "evaluate_every")
+        checks = {
+            "strategy": (self.strategy in STRATEGIES, f"Choose one of {known}"),
+            "option": (self.option in (1, 2), "Take SCAFFOLD's option 1 or 2"),
+            "fraction": (0 < self.fraction <= 1, "Pass a share above 0, up to 1"),
+            "mu": (0 <= self.mu < float("inf"), "Pass a number of 0 or more"),
+            "learning_rate": (0 < self.learning_rate < float("inf"), "Pass a number above 0"),
+            "server_rate": (0 < self.server_rate < float("inf"), "Pass a number above 0"),
+            "server_momentum": (0 <= self.server_momentum < 1, "Pass a number from 0 to below 1"),
+            "timeout": (0 <= self.timeout < float("inf"), "Pass seconds, or 0 to wait"),
+            "tune_steps": (self.tune_steps >= 0, "Pass 0 or more"),
+            **{name: (getattr(self, name) >= 1, "Pass 1 or more") for name in positive},
+        }
+        for name, (fine, remedy) in checks.items():
+            if not fine:
+                raise FederationError(name, f"it is {getattr(self, name)!r}", remedy)
+        if self.strategy == "scaffold" and (self.optimiser != "sgd" or self.momentum):
+            raise FederationError(
+                "optimiser",
+                f"SCAFFOLD's theory is of plain SGD, and this is {self.optimiser} with momentum "
+                f"{self.momentum:g}",
+                'Take optimiser="sgd" and momentum 0',
+            )
+        self.local_optimiser()
+
+    def local_optimiser(self) -> OptimiserSettings:
+        """Return how a hospital's weights follow the gradient."""
+        return OptimiserSettings(
+            self.optimiser, self.learning_rate, self.weight_decay, self.momentum
+        )
+
+    def to_config(self) -> dict[str, str | int | float | bool]:
+        """Return the settings as Flower's ``run_config``: flat, words joined by hyphens."""
+        return {name.replace("_", "-"): value for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> FederationSettings:
+        """Take the settings from a ``run_config`` that may hold more; what is absent is default.
+
+        Raises
+        ------
+        FederationError
+            If a value has another type than the setting.
+        """
+        return cls(**read_config(cls, config))
+
+
+def read_config(cls: type, config: Mapping[str, object]) -> dict[str, object]:
+    """Return those values of a ``run_config`` that are fields of a dataclass, checked by type."""
+    found = {}
+    for field in fields(cls):
+        name = field.name.replace("_", "-")
+        if name not in config:
+            continue
+        value, kind = config[name], type(field.default)
+        if kind is float and type(value) is int:
+            value = float(value)
+        if type(value) is not kind:
+            raise FederationError(name, f"it is {value!r}", f"Pass a value of type {kind.__name__}")
+        found[field.name] = value
+    return found

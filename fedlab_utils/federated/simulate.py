@@ -1,0 +1,57 @@
+"""A whole federation in one call, in the notebook's own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from flwr.clientapp.typing import Mod
+
+from fedlab_utils.federated.client import OUT, make_client_app
+from fedlab_utils.federated.engine_inprocess import run_in_process
+from fedlab_utils.federated.history import Federation, RoundReport
+from fedlab_utils.federated.server import RESUME, make_server_app, make_strategy
+from fedlab_utils.federated.settings import FederationSettings
+from fedlab_utils.federated.strategies import Screened
+from fedlab_utils.federated.task import Task
+
+
+def federate(
+    task: Task,
+    settings: FederationSettings | None = None,
+    out: Path | None = None,
+    resume: bool = False,
+    mods: Sequence[Mod] = (),
+    strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
+    on_round: Callable[[RoundReport], None] | None = None,
+) -> Federation:
+    """Train over hospitals in this process (engine a), and judge the best round's model.
+
+    Parameters
+    ----------
+    task
+        Hospitals, network, batches and judgement.
+    settings
+        Default :class:`FederationSettings`.
+    out
+        A folder for checkpoints and hospitals' states; without it nothing is written.
+    resume
+        Go on with what the folder holds; the result has the bits of a run that was not disturbed.
+    mods
+        Flower's modifiers, around each hospital's training.
+    strategy_of
+        Another strategy than the one that the settings name.
+    on_round
+        Called with each round's report.
+
+    Raises
+    ------
+    FederationError
+        If the folder holds another run, or one and ``resume`` was not asked for.
+    """
+    settings = settings or FederationSettings()
+    ended: list[Federation] = []
+    server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
+    config = settings.to_config() | {OUT: str(Path(out).resolve()) if out else "", RESUME: resume}
+    run_in_process(make_client_app(lambda _: task, mods), server, config, len(task.hospitals))
+    return ended[0]

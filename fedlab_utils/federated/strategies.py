@@ -1,0 +1,193 @@
+"""Flower's strategies, with answers screened before they count and hospitals in a fixed order.
+
+What a strategy adds up stays Flower's own. :class:`Screened` stands between Flower's FedAvg and the
+strategies that build on it, so that each of them averages only what may be averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.serverapp import Grid, strategy
+
+from fedlab_utils.federated.roster import Roster
+from fedlab_utils.federated.screening import metrics_problem, reply_problem, train_problem
+
+ARRAYS = "arrays"
+"""Name of the record that holds the model, in messages both ways."""
+
+
+@dataclass
+class Answers:
+    """Who answered a message, who was left out and why, and what the answers said.
+
+    Attributes
+    ----------
+    metrics
+        Hospital's name -> its figures.
+    left_out
+        Hospital's name -> why.
+    """
+
+    metrics: dict[str, dict] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
+class Screened(strategy.FedAvg):
+    """Federated averaging (McMahan et al. 2017, arXiv:1602.05629) that believes no bad answer.
+
+    Hospitals are drawn by (seed, round) and added up in the order of their partitions. An answer
+    that fails :mod:`fedlab_utils.federated.screening` is left out; with fewer than ``fewest`` valid
+    answers the round changes nothing.
+    """
+
+    def join(self, roster: Roster, seed: int = 0, fewest: int = 1) -> Screened:
+        """Say who the hospitals are; before the first round."""
+        self.roster, self.seed, self.fewest = roster, seed, fewest
+        self.asked: list[int] = []
+        self.sent: ArrayRecord | None = None
+        self.trained, self.evaluated = Answers(), Answers()
+        return self
+
+    def content(self, arrays: ArrayRecord, config: ConfigRecord) -> RecordDict:
+        """Return what a training message holds."""
+        return RecordDict({ARRAYS: arrays, "config": config})
+
+    def expected(self) -> dict[str, ArrayRecord]:
+        """Return the records of arrays that an answer to it must hold."""
+        return {ARRAYS: self.sent}
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Draw hospitals and write to them."""
+        present = self.roster.present(grid)
+        wanted = min(len(present), max(self.fewest, round(self.fraction_train * len(present))))
+        rng = np.random.default_rng((self.seed, server_round))
+        drawn = rng.choice(len(present), wanted, replace=False) if present else []
+        self.asked, self.sent = [present[i] for i in sorted(drawn)], arrays
+        config["server-round"] = server_round
+        content = self.content(arrays, config)
+        return [Message(content, node, MessageType.TRAIN) for node in self.asked]
+
+    def configure_evaluate(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Write to every hospital that is there."""
+        self.asked = self.roster.present(grid)
+        config["server-round"] = server_round
+        content = RecordDict({ARRAYS: arrays, "config": config})
+        return [Message(content, node, MessageType.EVALUATE) for node in self.asked]
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Average the valid answers; None if there are too few."""
+        expected = self.expected()
+        valid, self.trained = self._screen(
+            replies, lambda reply, member: train_problem(reply, expected, member.patients)
+        )
+        if len(valid) < max(1, self.fewest):
+            return None, None
+        return self.combine(server_round, valid)
+
+    def combine(
+        self, server_round: int, valid: list[Message]
+    ) -> tuple[ArrayRecord, MetricRecord | None]:
+        """Turn valid answers, by partition, into new arrays: Flower's weighted average."""
+        return super().aggregate_train(server_round, valid)
+
+    def aggregate_evaluate(
+        self,
+        server_round: int,  # noqa: ARG002
+        replies: Iterable[Message],
+    ) -> MetricRecord | None:
+        """Average each figure over patients; None if nobody answered validly."""
+
+        def problem(reply: Message, _: object) -> str | None:
+            return reply_problem(reply) or metrics_problem(reply.content)
+
+        valid, self.evaluated = self._screen(replies, problem)
+        return MetricRecord(weighted_means(self.evaluated.metrics)) if valid else None
+
+    def _screen(self, replies, problem) -> tuple[list[Message], Answers]:
+        by_node = {reply.metadata.src_node_id: reply for reply in replies}
+        valid, answers = [], Answers(left_out=dict(self.roster.refused))
+        for node in self.asked:
+            member, reply = self.roster.members[node], by_node.get(node)
+            if found := problem(reply, member):
+                answers.left_out[member.name] = found
+            else:
+                valid.append(reply)
+                metrics = next(iter(reply.content.metric_records.values()))
+                answers.metrics[member.name] = dict(metrics)
+        return valid, answers
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what the strategy remembers from round to round, arrays by name."""
+        return {}
+
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take up what :meth:`state` gave."""
+
+
+def weighted_means(metrics: Mapping[str, Mapping]) -> dict[str, float]:
+    """Return each figure that all hospitals gave, averaged with their patients as weights."""
+    rows = list(metrics.values())
+    names = [
+        name
+        for name, value in rows[0].items()
+        if name != "num-examples" and not isinstance(value, list)
+    ]
+    weights = [row["num-examples"] for row in rows]
+    return {
+        name: float(np.average([row[name] for row in rows], weights=weights))
+        for name in names
+        if all(name in row for row in rows)
+    }
+
+
+class FedAvg(Screened):
+    """Federated averaging."""
+
+
+class FedProx(strategy.FedProx, Screened):
+    """FedProx (Li et al. 2020, arXiv:1812.06127): the server tells hospitals how strong to pull."""
+
+
+class FedAdam(strategy.FedAdam, Screened):
+    """FedAdam (Reddi et al. 2021, arXiv:2003.00295): the server steps as Adam along the average."""
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return both moments."""
+        moments = {"m": self.m_t or {}, "v": self.v_t or {}}
+        return {f"{k}/{n}": v for k, part in moments.items() for n, v in part.items()}
+
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take up both moments."""
+        self.m_t, self.v_t = (
+            {n[2:]: value for n, value in state.items() if n.startswith(f"{k}/")} or None
+            for k in "mv"
+        )
+
+
+class FedAvgM(strategy.FedAvgM, Screened):
+    """FedAvgM (Hsu et al. 2019, arXiv:1909.06335): the server keeps momentum."""
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Remember what is sent, as a resumed run must."""
+        self.current_arrays = arrays
+        return super().configure_train(server_round, arrays, config, grid)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return the momentum."""
+        return {f"{n:04d}": value for n, value in enumerate(self.momentum_vector or [])}
+
+    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Take up the momentum."""
+        self.momentum_vector = [state[name] for name in sorted(state)] or None

@@ -1,0 +1,192 @@
+"""Strategies on bowls, through Flower's messages: where they end, and where they are FedAvg."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from flwr.app import ArrayRecord
+
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated import FederationSettings, federate
+from fedlab_utils.federated.client import make_client_app
+from fedlab_utils.federated.engine_inprocess import run_in_process
+from fedlab_utils.federated.records import to_record, to_tensors
+from fedlab_utils.federated.server import make_server_app
+from tests.federated.toys import BowlTask, optimum
+
+SGD = {
+    "optimiser": "sgd",
+    "learning_rate": 0.1,
+    "weight_decay": 0.0,
+    "local_steps": 8,
+    "evaluate_every": 1000,
+}
+
+
+def last(task: BowlTask, **settings: object) -> torch.Tensor:
+    """Where the model stands after the last round."""
+    return federate(task, FederationSettings(**SGD | settings)).last["at"]
+
+
+@pytest.mark.parametrize("uniform", [True, False])
+@pytest.mark.parametrize("option", [1, 2])
+def test_scaffold_reaches_the_optimum_and_fedavg_does_not(option: int, uniform: bool) -> None:
+    task = BowlTask()
+    weights = np.full(4, 0.25) if uniform else task.shares
+    due = optimum(task.bowls, weights)
+    found = last(task, strategy="scaffold", rounds=90, option=option, uniform=uniform)
+    assert (found - due).abs().max() < 1e-6
+    even = BowlTask(counts=(3, 3, 3, 3)) if uniform else task
+    assert (last(even, rounds=90) - due).norm() > 0.05
+
+
+@pytest.mark.parametrize("uniform", [True, False])
+def test_scaffold_with_half_of_the_hospitals_in_a_round(uniform: bool) -> None:
+    task = BowlTask()
+    due = optimum(task.bowls, np.full(4, 0.25) if uniform else task.shares)
+    found = last(
+        task,
+        strategy="scaffold",
+        rounds=600,
+        fraction=0.5,
+        uniform=uniform,
+        local_steps=3,
+        learning_rate=0.05,
+    )
+    assert (found - due).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("fraction", [0.5, 1.0])
+@pytest.mark.parametrize("uniform", [True, False])
+def test_the_servers_variate_is_the_mean_of_the_hospitals(uniform: bool, fraction: float) -> None:
+    task, ended = BowlTask(noise=0.3), []
+    settings = FederationSettings(
+        **SGD, strategy="scaffold", rounds=7, uniform=uniform, fraction=fraction
+    )
+    kept = {}
+
+    def strategy_of(settings):
+        from fedlab_utils.federated.server import make_strategy
+
+        kept["strategy"] = make_strategy(settings)
+        return kept["strategy"]
+
+    server = make_server_app(lambda _: task, strategy_of, None, ended.append)
+    config = settings.to_config()
+    grid = run_in_process(make_client_app(lambda _: task), server, config, len(task.hospitals))
+    own = [
+        to_tensors(c.state["variate"])["at"] if "variate" in c.state else torch.zeros(3)
+        for c in grid.contexts.values()
+    ]
+    weights = np.full(4, 0.25) if uniform else task.shares
+    mean = sum(w * v for w, v in zip(weights, own, strict=True))
+    np.testing.assert_allclose(kept["strategy"].variate["at"], mean, atol=1e-12)
+
+
+def test_a_servers_step_below_one_goes_part_of_the_way() -> None:
+    task = BowlTask()
+    one = last(task, strategy="scaffold", rounds=1)
+    half = last(task, strategy="scaffold", rounds=1, server_rate=0.5)
+    torch.testing.assert_close(half, one / 2)  # it begins at zero
+
+
+def test_fedprox_without_a_pull_and_scaffold_before_it_knows_anything_give_fedavgs_bits() -> None:
+    task = BowlTask(noise=0.5)
+    assert torch.equal(last(task, rounds=5), last(task, rounds=5, strategy="fedprox", mu=0.0))
+    assert torch.equal(last(task, rounds=1), last(task, rounds=1, strategy="scaffold"))
+    assert not torch.equal(last(task, rounds=5), last(task, rounds=5, strategy="fedprox", mu=1.0))
+    assert not torch.equal(last(task, rounds=2), last(task, rounds=2, strategy="scaffold"))
+
+
+def test_control_variates_held_at_zero_give_fedavgs_bits() -> None:
+    def hold(message, context, call_next):
+        """Forget what is known of others, and of oneself."""
+        zeros = {n: torch.zeros_like(v) for n, v in to_tensors(message.content["variate"]).items()}
+        message.content["variate"] = to_record(zeros)
+        context.state.pop("variate", None)
+        return call_next(message, context)
+
+    task = BowlTask(noise=0.5)
+    settings = FederationSettings(**SGD, strategy="scaffold", rounds=6)
+    assert torch.equal(federate(task, settings, mods=[hold]).last["at"], last(task, rounds=6))
+
+
+def test_fedprox_ends_where_its_pull_says() -> None:
+    """Many local steps reach the minimum of loss and pull, which is known in closed form."""
+    task, mu = BowlTask(), 0.7
+    found = last(task, strategy="fedprox", mu=mu, rounds=1, local_steps=400)
+    ends = [
+        torch.linalg.solve(
+            b.curvature + mu * torch.eye(3, dtype=torch.float64), b.curvature @ b.bottom
+        )
+        for b in task.bowls
+    ]
+    due = sum(w * end for w, end in zip(task.shares, ends, strict=True))
+    torch.testing.assert_close(found, due, atol=1e-9, rtol=0)
+
+
+def test_fedavgm_and_fedadam_step_as_their_papers_say() -> None:
+    task = BowlTask()
+    one, two = last(task, rounds=1), last(task, rounds=2)
+    # FedAvgM's second step repeats a share of the first.
+    momentum = last(task, strategy="fedavgm", server_momentum=0.5, rounds=2)
+    torch.testing.assert_close(momentum, two + 0.5 * one)
+    # FedAdam's first step is as long in each direction: eta, up to tau and its bias correction.
+    step = last(task, strategy="fedadam", server_rate=0.1, rounds=1)
+    moment, spread = 0.1 * one, 0.01 * one**2
+    rate = 0.1 * np.sqrt(1 - 0.99**2) / (1 - 0.9**2)
+    torch.testing.assert_close(step, rate * moment / (spread.sqrt() + 1e-3))
+
+
+def test_the_average_is_weighted_by_patients_in_the_order_of_partitions() -> None:
+    task = BowlTask()
+    alone = [last(BowlTask([bowl], (1,)), rounds=1) for bowl in task.bowls]
+    due = sum(end * w for w, end in zip(task.shares.tolist(), alone, strict=True))
+    assert torch.equal(last(task, rounds=1), due)
+
+
+def test_a_part_of_the_hospitals_is_drawn_again_in_each_round_the_same_for_a_seed() -> None:
+    settings = FederationSettings(**SGD, fraction=0.5, rounds=8)
+    first, again = (federate(BowlTask(), settings).history for _ in range(2))
+    drawn = [tuple(report.trained) for report in first]
+    assert drawn == [tuple(report.trained) for report in again]
+    assert {len(names) for names in drawn} == {2}
+    assert len(set(drawn)) > 1
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"strategy": "fedsgd"},
+        {"rounds": 0},
+        {"fraction": 0.0},
+        {"mu": -1.0},
+        {"mu": float("nan")},
+        {"option": 3},
+        {"server_momentum": 1.0},
+        {"strategy": "scaffold"},
+        {"timeout": float("inf")},
+    ],
+)
+def test_settings_that_make_no_sense(wrong: dict) -> None:
+    with pytest.raises(FederationError):
+        FederationSettings(**wrong)
+
+
+def test_settings_survive_the_way_through_a_run_config() -> None:
+    settings = FederationSettings(**SGD, strategy="scaffold", fraction=0.25, seed=9)
+    assert FederationSettings.from_config(settings.to_config() | {"data": "x"}) == settings
+    with pytest.raises(FederationError, match="local-steps"):
+        FederationSettings.from_config({"local-steps": "8"})
+
+
+def test_arrays_are_handed_over_read_only_and_serialise_as_flowers_own() -> None:
+    values = np.arange(6, dtype=np.float32).reshape(2, 3)
+    record = to_record({"a": torch.from_numpy(values)})
+    assert record["a"].numpy() is record["a"].numpy()
+    with pytest.raises(ValueError, match="read-only"):
+        record["a"].numpy()[0] = 1
+    plain = ArrayRecord({"a": record["a"]})
+    assert record.deflate() == plain.deflate()
+    np.testing.assert_array_equal(plain["a"].numpy(), values)
