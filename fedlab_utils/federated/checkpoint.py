@@ -117,10 +117,13 @@ def take_up(folder: Path | None, config: Mapping[str, object], resume: bool) -> 
     FederationError
         If the folder holds a run and resuming was not asked for, or one with other settings.
     """
+    from fedlab_utils.data.atomic import remove_stale
+
     if folder is None or not (folder / NAME).is_file():
         return None
     if not resume:
         raise FederationError(folder, "it holds a federation", "Pass resume, or name a new folder")
+    remove_stale(folder)
     found = read_checkpoint(folder)
     before = {k: v for k, v in found.config.items() if k not in _FREE}
     now = {k: v for k, v in json.loads(json.dumps(dict(config))).items() if k not in _FREE}

@@ -46,8 +46,12 @@ class HospitalState:
         FederationError
             If a file cannot be read.
         """
+        from fedlab_utils.data.atomic import remove_stale
+
         if MARK in self.records or self.folder is None:
             return
+        if self.folder.is_dir():
+            remove_stale(self.folder)
         self.records[MARK] = ConfigRecord({"round": 0})
         for number, path in reversed(self._files()):
             if number >= server_round:

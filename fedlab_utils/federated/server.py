@@ -182,7 +182,8 @@ class Server:
         received = sum(payload_bytes(reply.content) for reply in replies if reply.has_content())
         record, _ = self.strategy.aggregate_train(number, replies)
         arrays = before if record is None else _like(before, record)
-        if not all(np.isfinite(value).all() for value in arrays.values()):
+        remembered = self.strategy.state().values()  # Adam's spread may overflow, and never move
+        if not all(np.isfinite(value).all() for value in (*arrays.values(), *remembered)):
             self.strategy.load_state(memory)
             self.strategy.trained.left_out["server"] = "the average was not finite"
             arrays, record = before, None

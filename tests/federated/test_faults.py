@@ -1,0 +1,257 @@
+"""Hospitals that fail, lie or leave: the round goes on, says who was left out, and stays finite."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from flwr.app import MetricRecord
+
+from fedlab_utils.federated import FederationSettings, federate
+from fedlab_utils.federated.client import make_client_app
+from fedlab_utils.federated.engine_inprocess import InProcessGrid, running
+from fedlab_utils.federated.records import Array
+from fedlab_utils.federated.server import Server, make_strategy
+from tests.federated.toys import BowlTask
+
+SETTINGS = FederationSettings(
+    optimiser="sgd", learning_rate=0.1, weight_decay=0.0, local_steps=3, rounds=3
+)
+BAD = 2
+"""Partition of the hospital that misbehaves."""
+
+
+def misbehave(change):
+    """A modifier that changes the bad hospital's answer."""
+
+    def mod(message, context, call_next):
+        reply = call_next(message, context)
+        if context.node_config["partition-id"] == BAD:
+            change(reply.content)
+        return reply
+
+    return mod
+
+
+def put(values: np.ndarray, name: str = "at"):
+    def change(content) -> None:
+        content["arrays"][name] = Array(values)
+
+    return change
+
+
+def say(name: str, value: object):
+    def change(content) -> None:
+        content["metrics"][name] = value
+
+    return change
+
+
+def forget(record: str, name: str | None = None):
+    def change(content) -> None:
+        if name is None:
+            del content[record]
+        else:
+            del content[record][name]
+
+    return change
+
+
+def lie_about_the_label(content) -> None:
+    content["arrays"]["at"] = Array(np.zeros(1))
+    content["arrays"]["at"].__dict__["shape"] = (3,)
+
+
+def add_figures(content) -> None:
+    content["more"] = MetricRecord({"num-examples": 3})
+
+
+ANSWERS = {
+    "NaN": (put(np.array([0.0, np.nan, 0.0])), "at is not finite"),
+    "infinite": (put(np.array([0.0, np.inf, 0.0])), "at is not finite"),
+    "shape": (put(np.zeros(4)), r"at is float64 \(4,\), and float64 \(3,\) was due"),
+    "type": (put(np.zeros(3, np.float32)), "at is float32"),
+    "another name": (put(np.zeros(3), "there"), "there is not asked for"),
+    "missing name": (forget("arrays", "at"), "at is missing"),
+    "no arrays": (forget("arrays"), r"it sent the records \[\]"),
+    "label": (lie_about_the_label, "not what its label says"),
+    "negative": (say("num-examples", -3), "it says that it has -3 patients"),
+    "none": (say("num-examples", 0), "it says that it has 0 patients"),
+    "huge": (say("num-examples", 10**9), "it says that it has 1e.09 patients"),
+    "half": (say("num-examples", 2.5), "it says that it has 2.5 patients"),
+    "NaN patients": (say("num-examples", float("nan")), "it says that it has nan patients"),
+    "more than enrolled": (say("num-examples", 300), "says that it has 300 patients, and enrolled"),
+    "silent": (forget("metrics", "num-examples"), "its number of patients is None"),
+    "loss": (say("loss", float("nan")), "its loss is not finite"),
+    "two figures": (add_figures, "it sent 2 records of figures"),
+}
+
+
+def without_the_bad() -> torch.Tensor:
+    task = BowlTask()
+    keep = [n for n in range(4) if n != BAD]
+    bowls, counts = [task.bowls[n] for n in keep], tuple(task.counts[n] for n in keep)
+    return federate(BowlTask(bowls, counts), SETTINGS).last["at"]
+
+
+@pytest.mark.parametrize(("change", "why"), ANSWERS.values(), ids=ANSWERS)
+def test_a_bad_answer_is_left_out_with_its_reason(change, why: str) -> None:
+    found = federate(BowlTask(), SETTINGS, mods=[misbehave(change)])
+    for report in found.history:
+        assert report.counted
+        assert list(report.left_out) == ["H2"]
+        assert list(report.trained) == ["H0", "H1", "H3"]
+
+    assert re.search(why, found.history[0].left_out["H2"])
+    assert torch.equal(found.last["at"], without_the_bad())
+
+
+def test_a_hospital_that_raises_is_left_out_and_its_words_are_kept() -> None:
+    def stumble(message, context, call_next):
+        if context.node_config["partition-id"] == BAD:
+            raise RuntimeError("the disk is full")
+        return call_next(message, context)
+
+    found = federate(BowlTask(), SETTINGS, mods=[stumble])
+    assert found.history[0].left_out == {"H2": "it failed: RuntimeError: the disk is full"}
+    assert torch.equal(found.last["at"], without_the_bad())
+
+
+def test_a_hospital_that_answers_late_is_left_out() -> None:
+    def sleep(message, context, call_next):
+        if context.node_config["partition-id"] == BAD:
+            time.sleep(1.2)
+        return call_next(message, context)
+
+    found = federate(BowlTask(), replace(SETTINGS, timeout=1.0), mods=[sleep])
+    assert found.history[0].left_out["H2"] == "it did not answer in time"
+    assert torch.equal(found.last["at"], without_the_bad())
+
+
+@pytest.mark.parametrize("strategy", ["fedavg", "fedavgm", "fedadam", "scaffold", "fedprox"])
+def test_if_all_fail_the_model_stays_as_it_was(strategy: str) -> None:
+    def ruin(message, context, call_next):
+        reply = call_next(message, context)
+        reply.content["arrays"]["at"] = Array(np.full(3, np.nan))
+        return reply
+
+    found = federate(BowlTask(), replace(SETTINGS, strategy=strategy), mods=[ruin])
+    assert not any(report.counted for report in found.history)
+    assert torch.equal(found.last["at"], torch.zeros(3, dtype=torch.float64))
+    assert set(found.history[-1].left_out) == {"H0", "H1", "H2", "H3"}
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize("strategy", ["fedavgm", "fedadam", "scaffold"])
+def test_an_average_that_overflows_changes_nothing_and_is_not_remembered(strategy: str) -> None:
+    """Each answer is finite; their sum, or what the strategy makes of it, is not."""
+
+    def exaggerate(message, context, call_next):
+        reply = call_next(message, context)
+        if message.content["config"]["server-round"] == 2:
+            huge = np.full(3, np.finfo(np.float64).max)
+            reply.content["arrays"]["at"] = Array(huge)
+            if "variate-change" in reply.content:
+                reply.content["variate-change"]["at"] = Array(huge)
+        return reply
+
+    class Careless(BowlTask):
+        def patients(self, hospital: int) -> int:  # noqa: ARG002
+            return 3
+
+    settings = replace(SETTINGS, strategy=strategy, rounds=4, server_rate=1.5)
+    found = federate(Careless(), settings, mods=[exaggerate])
+    assert found.history[1].left_out.get("server") == "the average was not finite"
+    assert not found.history[1].counted
+    assert found.history[3].counted
+    assert torch.isfinite(found.last["at"]).all()
+
+
+class Flaky:
+    """A server whose hospitals come and go between rounds."""
+
+    def __init__(self, absent: dict[int, set[int]], **more: object) -> None:
+
+        from flwr.app import Context, RecordDict
+
+        self.task = BowlTask()
+        settings = replace(SETTINGS, **more)
+        self.grid = InProcessGrid(make_client_app(lambda _: self.task), 4, settings.to_config())
+        self.nodes = list(self.grid.contexts)
+        self.absent = absent
+        context = Context(1, 1, {}, RecordDict(), settings.to_config())
+        self.server = Server(self.grid, context, self.task, settings, make_strategy(settings))
+
+    def run(self):
+        self._leave(1)
+        with running():
+            return self.server.run(lambda report: self._leave(report.round + 1))
+
+    def _leave(self, upcoming: int) -> None:
+        self.grid.absent = {self.nodes[n] for n in self.absent.get(upcoming, set())}
+
+
+def test_hospitals_may_leave_and_come_back() -> None:
+    found = Flaky({1: {0}, 2: {1, 3}}).run()
+    assert [list(r.trained) for r in found.history] == [
+        ["H1", "H2", "H3"],
+        ["H0", "H2"],
+        ["H0", "H1", "H2", "H3"],
+    ]
+    assert [list(r.validation) for r in found.history] == [list(r.trained) for r in found.history]
+
+
+def test_if_all_leave_the_rounds_pass_and_the_model_stays() -> None:
+    everyone = {0, 1, 2, 3}
+    found = Flaky({1: everyone, 2: everyone}).run()
+    assert [report.counted for report in found.history] == [False, False, True]
+    assert found.history[0].trained == {} == found.history[0].validation
+    assert np.isnan(found.history[0].loss)
+    assert found.best_round == 3
+
+
+def test_a_round_needs_as_many_answers_as_asked_for() -> None:
+    found = Flaky({2: {0, 1, 2}}, fewest=2).run()
+    assert [report.counted for report in found.history] == [True, False, True]
+
+
+@pytest.mark.parametrize("patients", [-1, 0, 10**7, 2.5])
+def test_a_hospital_that_enrols_with_a_senseless_number_is_refused(patients: float) -> None:
+    class Liar(BowlTask):
+        def patients(self, hospital: int) -> int:
+            return patients if hospital == BAD else super().patients(hospital)
+
+    found = federate(Liar(), SETTINGS)
+    assert "H2" not in found.history[0].trained
+    (why,) = found.history[0].left_out.values()
+    assert f"it says that it has {patients:g} patients" in why
+    assert torch.equal(found.last["at"], without_the_bad())
+
+
+def test_a_hospital_that_claims_to_be_another_is_refused() -> None:
+    grid = InProcessGrid(make_client_app(lambda _: BowlTask()), 4, SETTINGS.to_config())
+    last = list(grid.contexts.values())[-1]
+    last.node_config["partition-id"] = 0
+    from fedlab_utils.federated.roster import Roster
+
+    roster = Roster()
+    with running():
+        roster.enrol(grid)
+    assert sorted(m.name for m in roster.members.values()) == ["H0", "H1", "H2"]
+    assert "hospital 0, which another node is" in next(iter(roster.refused.values()))
+
+
+def test_a_bad_judgement_is_left_out_of_the_choice() -> None:
+    class Vain(BowlTask):
+        def evaluate(self, network, hospital, part) -> dict:
+            row = super().evaluate(network, hospital, part)
+            return row | {"score": float("inf")} if hospital == BAD else row
+
+    found = federate(Vain(), SETTINGS)
+    assert found.history[0].unjudged == {"H2": "its score is not finite"}
+    assert list(found.history[0].validation) == ["H0", "H1", "H3"]
+    assert found.unjudged == {"H2": "its score is not finite"}

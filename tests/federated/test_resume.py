@@ -1,0 +1,197 @@
+"""A federation that is killed anywhere and resumed ends with the bits of one that was not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated import Federation, FederationSettings, federate
+from fedlab_utils.federated.checkpoint import NAME, read_checkpoint
+from fedlab_utils.federated.settings import STRATEGIES
+from tests.federated.toys import BowlTask, Point
+
+SGD = {"optimiser": "sgd", "learning_rate": 0.05, "weight_decay": 0.0}
+EVERY = {
+    **{name: {"strategy": name, **SGD} for name in STRATEGIES if name != "fedbn"},
+    "adamw kept": {"keep_optimiser": True},
+    "momentum kept": {**SGD, "momentum": 0.9, "keep_optimiser": True},
+    "half of them": {"strategy": "scaffold", **SGD, "fraction": 0.5},
+    "personal": {"personal": "head", **SGD, "fraction": 0.5},
+    "tuned": {**SGD, "tune_steps": 2},
+}
+
+
+class TwoPart(Point):
+    """A point, and a second one that may stay at home."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.zeros(3, dtype=torch.float64))
+        self.head = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
+
+    def forward(self, _: torch.Tensor) -> torch.Tensor:
+        return self.at + self.head
+
+
+class TwoPartTask(BowlTask):
+    """Bowls around the sum of both parts; noisy, so that a round done otherwise would show."""
+
+    def __post_init__(self) -> None:
+        self._network, self.noise = TwoPart(), 0.4
+
+    def initial(self) -> dict[str, torch.Tensor]:
+        zeros = torch.zeros(3, dtype=torch.float64)
+        return {"at": zeros, "head": zeros.clone()}
+
+    def evaluate(self, network, hospital, part) -> dict:  # noqa: ARG002
+        with torch.no_grad():
+            loss = float(self.bowls[hospital].loss(network(None)))
+        return {"num-examples": self.counts[hospital], "score": -loss}
+
+
+def settings_of(name: str) -> FederationSettings:
+    return replace(FederationSettings(rounds=5, local_steps=2, seed=4), **EVERY[name])
+
+
+def same(one: Federation, other: Federation) -> bool:
+    plain = [[replace(report, seconds=0.0) for report in f.history] for f in (one, other)]
+    return (
+        plain[0] == plain[1]
+        and one.best_round == other.best_round
+        and one.test == other.test
+        and all(torch.equal(one.last[n], other.last[n]) for n in one.last)
+        and all(torch.equal(one.weights[n], other.weights[n]) for n in one.weights)
+    )
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_run_cut_off_after_any_round_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:
+    settings = settings_of(name)
+    whole = federate(TwoPartTask(), settings)
+    for cut in range(1, 5):
+
+        class CutError(Exception):
+            pass
+
+        def stop(report, cut=cut, cut_off=CutError) -> None:
+            if report.round == cut:
+                raise cut_off
+
+        out = tmp_path / str(cut)
+        with pytest.raises(CutError):
+            federate(TwoPartTask(), settings, out, on_round=stop)
+        assert same(federate(TwoPartTask(), settings, out, resume=True), whole)
+
+
+def killed_at(call: int, work: Callable[[], object]) -> bool:
+    """Fork, and kill the child with signal 9 at its n-th function call; False if it ended."""
+    child = os.fork()
+    if child == 0:
+        left = call
+
+        def count(_frame, event: str, _what) -> None:
+            nonlocal left
+            left -= event in ("call", "c_call")
+            if left < 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        try:
+            sys.setprofile(count)
+            work()
+            sys.setprofile(None)
+        except BaseException:
+            os._exit(9)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        return True
+    assert os.waitstatus_to_exitcode(status) == 0
+    return False
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork to kill")
+@pytest.mark.parametrize("name", ["scaffold", "half of them", "fedadam", "personal", "adamw kept"])
+def test_kill_9_at_twenty_random_points_loses_nothing(name: str, tmp_path: Path) -> None:
+    """Killed again and again, at random calls, writes included: the last one gets through."""
+    settings, task = settings_of(name), TwoPartTask()
+    whole = federate(task, settings)
+    calls = 0
+
+    def count(_frame, event: str, _what) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    sys.setprofile(count)
+    federate(task, settings, tmp_path / "counted")
+    sys.setprofile(None)
+    rng = np.random.default_rng(list(name.encode()))
+    points = rng.integers(calls, size=4)
+    for number, point in enumerate(points):
+        out = tmp_path / str(number)
+        killed = 0
+        # The second death comes somewhere in what the first left to do.
+        for at in (point, rng.integers(calls - point)):
+            killed += killed_at(int(at), lambda out=out: federate(task, settings, out, resume=True))
+        assert killed >= 1
+        assert same(federate(task, settings, out, resume=True), whole)
+        assert not list(out.rglob(".fedlab-tmp*"))
+
+
+def test_a_finished_run_is_read_again_and_may_be_made_longer(tmp_path: Path) -> None:
+    settings = settings_of("scaffold")
+    first = federate(TwoPartTask(), settings, tmp_path)
+    told = []
+    again = federate(TwoPartTask(), settings, tmp_path, resume=True, on_round=told.append)
+    assert same(first, again)
+    assert not told
+    longer = replace(settings, rounds=8)
+    resumed = federate(TwoPartTask(), longer, tmp_path, resume=True)
+    assert same(resumed, federate(TwoPartTask(), longer))
+
+
+def test_a_folder_in_use_is_not_written_over(tmp_path: Path) -> None:
+    settings = settings_of("fedavg")
+    federate(TwoPartTask(), settings, tmp_path)
+    with pytest.raises(FederationError, match="it holds a federation"):
+        federate(TwoPartTask(), settings, tmp_path)
+    with pytest.raises(FederationError, match="another local-steps: 2, and now 3"):
+        federate(TwoPartTask(), replace(settings, local_steps=3), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", b"\x08\0\0\0\0\0\0\0{}      "])
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: bytes) -> None:
+    federate(TwoPartTask(), settings_of("fedavg"), tmp_path)
+    (tmp_path / NAME).write_bytes(damage)
+    with pytest.raises(FederationError, match="cannot be read"):
+        federate(TwoPartTask(), settings_of("fedavg"), tmp_path, resume=True)
+    with pytest.raises(FederationError, match="no such file"):
+        read_checkpoint(tmp_path / "nowhere")
+
+
+def test_the_best_round_is_chosen_on_validation_and_judged_with_its_own_layers(
+    tmp_path: Path,  # noqa: ARG001
+) -> None:
+    """Rounds get worse here, so that the first is the best, and its personal layers count."""
+
+    class Worse(TwoPartTask):
+        def evaluate(self, network, hospital, part) -> dict:
+            row = super().evaluate(network, hospital, part)
+            distance = float((network.at + network.head).detach().norm())
+            return row | {"score": -distance, "head": float(network.head.detach().sum())}
+
+    settings = replace(settings_of("personal"), fraction=1.0)
+    found = federate(Worse(), settings)
+    assert found.best_round == 1
+    assert {n: r["head"] for n, r in found.test.items()} == {
+        n: r["head"] for n, r in found.history[0].validation.items()
+    }
+    assert found.test != {n: found.history[-1].validation[n] for n in found.test}
+    assert "head" not in found.weights
