@@ -16,7 +16,7 @@ from typing import Annotated
 
 import typer
 
-from fedlab_utils import cli_training
+from fedlab_utils import cli_federation, cli_training
 from fedlab_utils.cli_output import Json, Layout, Scheme, print_json, progress_bar, reported
 
 app = typer.Typer(
@@ -118,6 +118,7 @@ for _command in (
     cli_training.predict,
     cli_training.evaluate,
     cli_training.study,
+    cli_federation.simulate,
 ):
     app.command()(_command)
 

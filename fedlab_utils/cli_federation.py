@@ -1,0 +1,108 @@
+"""The command that trains over virtual hospitals."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fedlab_utils.cli_output import Json, Layout, Scheme, print_json, progress_bar, reported
+from fedlab_utils.cli_training import TierName
+
+
+class EngineName(StrEnum):
+    """Where hospitals run."""
+
+    inprocess = "inprocess"
+    ray = "ray"
+    deployment = "deployment"
+
+
+def simulate(
+    data: Annotated[Path, typer.Option(help="A data set with segmentations.")],
+    out: Annotated[Path, typer.Option(help="New run folder, or one to resume.")],
+    hospitals: Annotated[
+        int, typer.Option(min=0, max=100, help="How many; 0: as many as institutions.")
+    ] = 4,
+    partition: Annotated[str, typer.Option(help="How patients are dealt, such as volume.")] = "iid",
+    skew: Annotated[float, typer.Option(min=0, max=1, help="0: alike. 1: fully sorted.")] = 0.0,
+    strategy: Annotated[
+        str, typer.Option(help="fedavg, fedprox, scaffold, fedbn, fedadam or fedavgm.")
+    ] = "fedavg",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of training.")] = 10,
+    local_steps: Annotated[int, typer.Option(min=1, help="Steps per hospital and round.")] = 10,
+    engine: Annotated[EngineName, typer.Option(help="Where hospitals run.")] = EngineName.inprocess,
+    seed: Annotated[int, typer.Option(min=0, help="Hospitals, weights, draws.")] = 0,
+    optimiser: Annotated[str | None, typer.Option(help="adamw, or sgd as SCAFFOLD needs.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the hospitals.")] = None,
+    mu: Annotated[float, typer.Option(min=0, help="FedProx's pull.")] = 0.01,
+    server_rate: Annotated[float, typer.Option(help="The server's step.")] = 1.0,
+    fraction: Annotated[float, typer.Option(help="Share of hospitals in a round.")] = 1.0,
+    personal: Annotated[str, typer.Option(help="Layers that stay at home, such as norm.")] = "",
+    tune_steps: Annotated[int, typer.Option(min=0, help="Steps alone after the end.")] = 0,
+    width: Annotated[int, typer.Option(help="Of the U-Net.")] = 8,
+    tier: Annotated[TierName, typer.Option(help="Resolution.")] = TierName.laptop,
+    threads: Annotated[int, typer.Option(min=0, help="torch's threads per process.")] = 0,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds to wait for answers; 0: all.")] = 0,
+    resume: Annotated[bool, typer.Option(help="Go on with what the folder holds.")] = False,
+    layout: Layout = None,
+    scheme: Scheme = None,
+    as_json: Json = False,
+) -> None:
+    """Train one U-Net over virtual hospitals that keep their patients."""
+    from fedlab_utils.data.cohort import load_cohort
+    from fedlab_utils.federated.run import simulate_cohort
+    from fedlab_utils.federated.settings import FederationSettings
+    from fedlab_utils.federated.unet_settings import UNetFederation
+
+    again = "Start the same command with --resume to go on after the last whole round."
+    with reported(as_json, again), progress_bar("simulate", unit="round") as progress:
+        name = optimiser or ("sgd" if strategy == "scaffold" else "adamw")
+        settings = FederationSettings(
+            strategy=strategy,
+            rounds=rounds,
+            local_steps=local_steps,
+            optimiser=name,
+            learning_rate=learning_rate or {"sgd": 0.05}.get(name, 2e-3),
+            mu=mu,
+            server_rate=server_rate,
+            fraction=fraction,
+            personal=personal,
+            tune_steps=tune_steps,
+            timeout=timeout,
+            seed=seed,
+        )
+        federation = UNetFederation(
+            data=str(data.resolve()),
+            hospitals=hospitals,
+            partition=partition,
+            skew=skew,
+            tier=tier.value,
+            width=width,
+            threads=threads,
+            seed=seed,
+        )
+        result = simulate_cohort(
+            load_cohort(data, layout, scheme),
+            out,
+            federation,
+            settings,
+            engine.value,
+            resume,
+            " ".join(["fedlab", *sys.argv[1:]]),
+            on_round=lambda number: progress(number, rounds),
+        )
+    if as_json:
+        print_json(result)
+        return
+    score = result["summary"].get("score")
+    told = "no test patients"
+    if score:
+        told = (
+            f"mean Dice of test patients {score['patients']:.3f}, worst hospital "
+            f"{score['worst_hospital']} {score['worst']:.3f}"
+        )
+    typer.echo(f"{len(result['rounds'])} rounds, best {result['best_round']}; {told}. In {out}")

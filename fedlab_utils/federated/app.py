@@ -1,0 +1,44 @@
+"""The Flower app that every engine runs: ``client_app`` for hospitals, ``server_app`` for them all.
+
+Under ``flwr run`` this module is loaded in other processes, which know of the federation what its
+``run_config`` says: settings of training, and where the patients are.
+"""
+
+from __future__ import annotations
+
+from flwr.app import Context
+
+from fedlab_utils.federated.client import make_client_app
+from fedlab_utils.federated.history import RoundReport
+from fedlab_utils.federated.server import make_server_app
+from fedlab_utils.federated.unet_settings import UNetFederation, open_task
+from fedlab_utils.federated.unet_task import UNetTask
+
+ROUND = "fedlab round"
+"""What a line of the server's log begins with when a round is over."""
+
+
+def hospitals_task(context: Context) -> UNetTask:
+    """Return the task with patients, for a hospital."""
+    settings = UNetFederation.from_config(context.run_config)
+    if settings.threads:
+        import torch
+
+        torch.set_num_threads(settings.threads)
+    return open_task(settings)
+
+
+def servers_task(context: Context) -> UNetTask:
+    """Return the task without patients: the server needs the network only."""
+    return UNetFederation.from_config(context.run_config).task([])
+
+
+def say_round(report: RoundReport) -> None:
+    """Print a line about a round, for whoever watches the engine."""
+    score = "" if report.score is None else f", validation {report.score:.3f}"
+    left_out = "".join(f"; {name} left out: {why}" for name, why in report.left_out.items())
+    print(f"{ROUND} {report.round}: loss {report.loss:.3f}{score}{left_out}", flush=True)
+
+
+client_app = make_client_app(hospitals_task)
+server_app = make_server_app(servers_task, on_round=say_round)

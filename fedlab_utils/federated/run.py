@@ -1,0 +1,140 @@
+"""A federation as a folder: what was asked for, how it went, and the model that came out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fedlab_utils.data.tiers import TIERS
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.checkpoint import Checkpoint, read_checkpoint, take_up
+from fedlab_utils.federated.client import OUT, make_client_app
+from fedlab_utils.federated.history import RoundReport, summarise
+from fedlab_utils.federated.server import RESUME, make_server_app
+from fedlab_utils.federated.settings import FederationSettings
+from fedlab_utils.federated.unet_settings import UNetFederation
+
+if TYPE_CHECKING:
+    from fedlab_utils.data.cohort import Cohort
+
+ENGINES = ("inprocess", "ray", "deployment")
+
+MODEL, RESULT = "model.safetensors", "result.json"
+
+
+def simulate_cohort(
+    cohort: Cohort,
+    out: Path,
+    federation: UNetFederation,
+    settings: FederationSettings,
+    engine: str = "inprocess",
+    resume: bool = False,
+    command: str = "",
+    on_round: Callable[[int], None] | None = None,
+) -> dict[str, object]:
+    """Train over virtual hospitals of a cohort, and keep everything about it in a folder.
+
+    The folder holds ``checkpoint.safetensors`` (each round's), ``hospitals/NNN`` (what each
+    hospital remembers), and at the end ``model.safetensors`` (the best round's model) and ``result.json``.
+
+    Parameters
+    ----------
+    cohort
+        Cases that cannot be read stop it; look with ``fedlab validate`` first.
+    out
+        A new folder, or one to resume in.
+    federation, settings
+        Who takes part, and how they train.
+    engine
+        ``"inprocess"``; ``"ray"``, under ``flwr run``; ``"deployment"``, SuperLink and SuperNodes.
+    resume
+        Go on with what the folder holds.
+    command
+        What the user typed, for the record.
+    on_round
+        Called with the number of each round that is over.
+
+    Returns
+    -------
+    dict
+        ``rounds`` (reports), ``best_round``, ``test`` (per hospital), ``unjudged``, ``summary``
+        (per figure: mean over patients, over hospitals, worst hospital) and ``provenance``.
+
+    Raises
+    ------
+    FederationError
+        If the folder holds another run, or the engine fails.
+    DataError
+        If hospitals cannot be made, or a case cannot be read.
+    """
+    from fedlab_utils.data.cache import build_cache
+    from fedlab_utils.data.preprocessing import PreprocessSettings
+    from fedlab_utils.segmentation.provenance import record_provenance
+
+    if engine not in ENGINES:
+        raise FederationError("engine", f"it is {engine!r}", f"Take {', '.join(ENGINES)}")
+    out, started = Path(out).resolve(), time.time()
+    config = federation.to_config() | settings.to_config() | {OUT: str(out), RESUME: resume}
+    take_up(out, config, resume)  # refuses before the work
+    cohort = cohort.labelled()
+    partition = federation.deal(cohort)
+    spacing = TIERS[federation.tier].spacing
+    for problem in build_cache(cohort.cases, PreprocessSettings(spacing=spacing)):
+        raise problem
+    _run(engine, config, len(partition), on_round)
+    found = read_checkpoint(out)
+    about = record_provenance(started, command=command, engine=engine, seed=settings.seed)
+    about["hospitals"] = {h.name: len(h.patients) for h in partition.hospitals}
+    return _write_result(out, found, federation, about)
+
+
+def _run(engine: str, config: dict, hospitals: int, on_round: Callable[[int], None] | None) -> None:
+    from fedlab_utils.federated import app
+    from fedlab_utils.federated.engine_inprocess import run_in_process
+
+    def heard(line: str) -> None:
+        if on_round is not None and line.startswith(app.ROUND):
+            on_round(int(line[len(app.ROUND) :].split(":")[0]))
+
+    def over(report: RoundReport) -> None:
+        if on_round is not None:
+            on_round(report.round)
+
+    if engine == "inprocess":
+        server = make_server_app(app.servers_task, on_round=over)
+        run_in_process(make_client_app(app.hospitals_task), server, config, hospitals)
+    elif engine == "ray":
+        from fedlab_utils.federated.engine_ray import run_with_ray
+
+        run_with_ray(config, hospitals, on_line=heard)
+    else:
+        from fedlab_utils.federated.engine_deployment import run_deployment
+
+        run_deployment(config, hospitals, on_line=heard)
+
+
+def _write_result(
+    out: Path, found: Checkpoint, federation: UNetFederation, about: dict[str, object]
+) -> dict[str, object]:
+    import torch
+
+    from fedlab_utils.data.atomic import write_text
+    from fedlab_utils.segmentation.weights import save_model
+
+    figures = ("score", "dice-et", "dice-tc", "dice-wt")
+    result = {
+        "rounds": [asdict(report) for report in found.history],
+        "best_round": found.best_round,
+        "test": found.test,
+        "unjudged": found.unjudged,
+        "summary": {f: summarise(found.test, f) for f in figures} if found.test else {},
+        "provenance": about,
+    }
+    weights = {name: torch.from_numpy(value) for name, value in found.best.items()}
+    save_model(federation.task([]).model(weights, **about), out / MODEL)
+    write_text(out / RESULT, json.dumps(result, indent=1))
+    return result
