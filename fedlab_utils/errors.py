@@ -81,6 +81,10 @@ class TrainingError(FedLabError):
     """Training that cannot go on."""
 
 
+class FederationError(FedLabError):
+    """A federation that cannot start or go on."""
+
+
 class StudyError(FedLabError):
     """A recorded study that there is not, or whose record cannot be read."""
 
