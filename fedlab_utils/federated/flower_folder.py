@@ -1,0 +1,152 @@
+"""The throw-away Flower app of one run: its folder, and what its modules call in the processes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import IO
+
+from fedlab_utils import errors
+from fedlab_utils.data.atomic import write_text
+from fedlab_utils.errors import FederationError, FedLabError
+
+Config = Mapping[str, str | int | float | bool]
+
+_CLIENT = """
+from fedlab_utils.federated.flower_folder import load, take_turn
+
+turn = take_turn({folder!r}, {clients_at_once!r})  # until this process ends
+app = load({client!r})
+"""
+
+_SERVER = """
+from flwr.serverapp import ServerApp
+from fedlab_utils.federated.flower_folder import load, reported
+
+with reported({outcome!r}):
+    given = load({server!r})
+app = ServerApp()
+
+@app.main()
+def main(grid, context):
+    with reported({outcome!r}, last=True):
+        given(grid, context)
+"""
+
+
+def write_app(
+    folder: Path, run_config: Config, client: str, server: str, clients_at_once: int | None = None
+) -> Path:
+    """Write the folder that ``flwr run`` takes, and return the file that will tell the outcome.
+
+    Flower reads apps without importing them and then accepts plain assignments only; it does not
+    tell by its exit status how a run ended. Both are why the apps are not named directly.
+
+    Parameters
+    ----------
+    folder
+        Where; it is made.
+    run_config
+        The run config, in full: nothing is overridden on the command line.
+    client, server
+        ``module:attribute`` of the apps.
+    clients_at_once
+        How many processes of clients may work at a time; None: any number.
+    """
+    import tomli_w  # with which Flower itself writes these files
+
+    folder.mkdir(parents=True)
+    outcome = folder.parent / "outcome.json"
+    names = {"folder": str(folder), "outcome": str(outcome), "client": client, "server": server}
+    for name, text in {"client": _CLIENT, "server": _SERVER}.items():
+        module = text.format(**names, clients_at_once=clients_at_once)
+        (folder / f"fedlab_run_{name}.py").write_text(module, "utf-8")
+    components = {f"{name}app": f"fedlab_run_{name}:app" for name in ("client", "server")}
+    project = {
+        "name": "fedlab-run",
+        "version": "1.0.0",
+        "description": "One run of a federation",
+        "license": "Apache-2.0",
+        "dependencies": [],
+    }
+    app = {"publisher": "fedlab", "components": components, "config": dict(run_config)}
+    text = tomli_w.dumps({"project": project, "tool": {"flwr": {"app": app}}})
+    (folder / "pyproject.toml").write_text(text, "utf-8")
+    return outcome
+
+
+def load(reference: str) -> object:
+    """Return the object that ``module:attribute`` names."""
+    module, _, attribute = reference.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def take_turn(folder: str, places: int | None) -> IO[str] | None:
+    """Wait until fewer than ``places`` other processes hold a turn of this folder.
+
+    Returns
+    -------
+    typing.IO or None
+        What holds the turn, until it is closed or its process ends, however it ends.
+    """
+    while places is not None:
+        for place in range(places):
+            file = Path(folder, f"turn-{place}").open("a", encoding="utf-8")  # noqa: SIM115
+            try:
+                _lock(file)
+            except OSError:
+                file.close()
+            else:
+                return file
+        time.sleep(0.05)
+    return None
+
+
+def _lock(file: IO[str]) -> None:
+    """Lock a file, or raise OSError if another process has locked it."""
+    try:
+        import fcntl
+    except ImportError:
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
+def reported(outcome: str, last: bool = False) -> Iterator[None]:
+    """Write down what goes wrong in this block; if it is the ``last``, also that nothing did."""
+    told: dict[str, object] = {"error": None}
+    try:
+        yield
+    except BaseException as error:
+        told["error"] = f"{type(error).__name__}: {error}"
+        told["traceback"] = "".join(traceback.format_exception(error))
+        if isinstance(error, FedLabError):
+            told["typed"] = [type(error).__name__, error.case, error.cause, error.remedy]
+        last = True
+        raise
+    finally:
+        if last:
+            write_text(Path(outcome), json.dumps(told))
+
+
+def read_outcome(outcome: Path, case: str) -> FedLabError | None:
+    """Return the error that ended a ServerApp, of its own type where that is one of FedLab's."""
+    told = json.loads(outcome.read_text("utf-8"))
+    if not told["error"]:
+        return None
+    if "typed" in told and hasattr(errors, told["typed"][0]):
+        name, *parts = told["typed"]
+        error = getattr(errors, name)(*parts)
+    else:
+        cause = f"the ServerApp raised {told['error'].rstrip('.')}"
+        error = FederationError(case, cause, "Mend what it names and run it again")
+    error.add_note(told["traceback"])
+    return error
