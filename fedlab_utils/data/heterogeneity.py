@@ -77,6 +77,33 @@ def jensen_shannon(groups: Sequence[np.ndarray], bins: int = BINS) -> np.ndarray
     return np.array([_distance(shares(v), whole) if v.size else np.nan for v in known])
 
 
+def jensen_shannon_by_chance(
+    groups: Sequence[np.ndarray], draws: int = 20, seed: int = 0
+) -> np.ndarray:
+    """Return the :func:`jensen_shannon` distance that hospitals of these sizes have by chance.
+
+    The mean over ``draws`` random deals of all patients to hospitals of the same sizes: what a
+    distance has to be compared with, since that of a small hospital is large by chance alone.
+
+    Raises
+    ------
+    DataError
+        If no value is known at all.
+    """
+    rng = np.random.default_rng(seed)
+    ends = np.cumsum([len(group) for group in groups])[:-1]
+    pooled = np.concatenate([np.asarray(group, float) for group in groups])
+    found = [jensen_shannon(np.split(rng.permutation(pooled), ends)) for _ in range(draws)]
+    return _mean_of_known(np.array(found))
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of what is no NaN; NaN where there is nothing else."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(0)
+    return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
+
+
 def _distance(p: np.ndarray, q: np.ndarray) -> float:
     middle = (p + q) / 2
 
@@ -129,7 +156,7 @@ def intensity_distance(profiles: Sequence[np.ndarray]) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        ``(hospitals, 4)``, per sequence, in interquartile ranges.
+        ``(hospitals, 4)``, per sequence, in interquartile ranges; NaN where a hospital lacks one.
     """
-    whole = np.nanmean(np.concatenate(list(profiles)), axis=0)
-    return np.array([np.abs(np.nanmean(mine, axis=0) - whole).mean(-1) for mine in profiles])
+    whole = _mean_of_known(np.concatenate(list(profiles)))
+    return np.array([np.abs(_mean_of_known(mine) - whole).mean(-1) for mine in profiles])
