@@ -62,19 +62,39 @@ def jensen_shannon(groups: Sequence[np.ndarray], bins: int = BINS) -> np.ndarray
     DataError
         If no value is known at all.
     """
-    known = [values[np.isfinite(values)] for values in (np.asarray(g, float) for g in groups)]
-    pooled = np.concatenate(known) if known else np.empty(0)
-    if not pooled.size:
+    binned, owner, count = _binned(groups, bins)
+    return _distances(binned, owner, len(groups), count)
+
+
+def _binned(groups: Sequence[np.ndarray], bins: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the bin and the hospital of each known value, and how many bins there are."""
+    values = [np.asarray(group, float) for group in groups]
+    owner = np.repeat(np.arange(len(values)), [len(group) for group in values])
+    pooled = np.concatenate(values) if values else np.empty(0)
+    known = np.isfinite(pooled)
+    if not known.any():
         raise DataError("groups", "not one value is known", "Take a column that has values")
+    pooled, owner = pooled[known], owner[known]
     inner = np.unique(np.quantile(pooled, np.linspace(0, 1, bins + 1)[1:-1]))
+    # A bin reaches up to its edge, edge included, so that 0 ml has a bin of its own.
+    return np.searchsorted(inner, pooled), owner, inner.size + 1
 
-    def shares(values: np.ndarray) -> np.ndarray:
-        # A bin reaches up to its edge, edge included, so that 0 ml has a bin of its own.
-        counts = np.bincount(np.searchsorted(inner, values), minlength=inner.size + 1)
-        return counts / max(counts.sum(), 1)
 
-    whole = shares(pooled)
-    return np.array([_distance(shares(v), whole) if v.size else np.nan for v in known])
+def _distances(binned: np.ndarray, owner: np.ndarray, hospitals: int, count: int) -> np.ndarray:
+    """Return the distance of each hospital's histogram from that of all, ``(hospitals,)``."""
+    counts = np.bincount(owner * count + binned, minlength=hospitals * count)
+    counts = counts.reshape(hospitals, count).astype(float)
+    sizes = counts.sum(1)
+    own = counts / np.maximum(sizes, 1)[:, None]
+    whole = np.broadcast_to(counts.sum(0) / counts.sum(), own.shape)
+    middle = (own + whole) / 2
+
+    def relative(p: np.ndarray) -> np.ndarray:
+        ratio = np.divide(p, middle, out=np.ones_like(middle), where=p > 0)
+        return (p * np.log2(ratio)).sum(1)
+
+    divergence = np.maximum(0.0, (relative(own) + relative(whole)) / 2)
+    return np.where(sizes > 0, np.sqrt(divergence), np.nan)
 
 
 def jensen_shannon_by_chance(
@@ -82,8 +102,8 @@ def jensen_shannon_by_chance(
 ) -> np.ndarray:
     """Return the :func:`jensen_shannon` distance that hospitals of these sizes have by chance.
 
-    The mean over ``draws`` random deals of all patients to hospitals of the same sizes: what a
-    distance has to be compared with, since that of a small hospital is large by chance alone.
+    The mean over ``draws`` random deals of the known values to hospitals with as many of them each:
+    what a distance is compared with, since that of a small hospital is large by chance alone.
 
     Raises
     ------
@@ -91,10 +111,9 @@ def jensen_shannon_by_chance(
         If no value is known at all.
     """
     rng = np.random.default_rng(seed)
-    ends = np.cumsum([len(group) for group in groups])[:-1]
-    pooled = np.concatenate([np.asarray(group, float) for group in groups])
-    found = [jensen_shannon(np.split(rng.permutation(pooled), ends)) for _ in range(draws)]
-    return _mean_of_known(np.array(found))
+    binned, owner, count = _binned(groups, BINS)
+    deals = (rng.permutation(binned) for _ in range(draws))
+    return np.mean([_distances(deal, owner, len(groups), count) for deal in deals], axis=0)
 
 
 def _mean_of_known(values: np.ndarray) -> np.ndarray:
@@ -102,16 +121,6 @@ def _mean_of_known(values: np.ndarray) -> np.ndarray:
     known = np.isfinite(values)
     total = np.where(known, values, 0.0).sum(0)
     return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
-
-
-def _distance(p: np.ndarray, q: np.ndarray) -> float:
-    middle = (p + q) / 2
-
-    def relative(a: np.ndarray) -> float:
-        there = a > 0
-        return float((a[there] * np.log2(a[there] / middle[there])).sum())
-
-    return float(np.sqrt(max(0.0, (relative(p) + relative(q)) / 2)))
 
 
 QUANTILES = 33

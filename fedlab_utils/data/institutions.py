@@ -9,6 +9,7 @@ from pathlib import Path
 from fedlab_utils.data.clinical_rows import index_by_case, key_of
 from fedlab_utils.data.cohort import Cohort
 from fedlab_utils.data.csv_table import read_table
+from fedlab_utils.data.naming import natural_key
 from fedlab_utils.errors import ClinicalTableError, DataError
 
 FEWEST = 3
@@ -62,7 +63,7 @@ def with_partitioning(cohort: Cohort, path: str | os.PathLike[str]) -> Cohort:
 def institutions(
     cohort: Cohort, count: int | None = None, merge_small: bool = False
 ) -> dict[str, list[str]]:
-    """Return the patients of each institution, both sorted.
+    """Return the patients of each institution, both sorted, site 2 before site 10.
 
     Parameters
     ----------
@@ -121,12 +122,12 @@ def _named(cohort: Cohort) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for patient, name in names.first().sort_index().items():
         groups.setdefault(str(name), []).append(patient)
-    return dict(sorted(groups.items()))
+    return dict(sorted(groups.items(), key=lambda item: natural_key(item[0])))
 
 
 def _merged(groups: dict[str, list[str]], count: int | None) -> dict[str, list[str]]:
     """Join the smallest ones until none is too small and no more than ``count`` are left."""
-    by_size = sorted(groups, key=lambda name: (len(groups[name]), name))
+    by_size = sorted(groups, key=lambda name: (len(groups[name]), natural_key(name)))
     beyond = len(groups) - count + 1 if count and len(groups) > count else 0
     few = sum(len(group) < FEWEST for group in groups.values())
     joined = by_size[: max(beyond, few)]
@@ -134,6 +135,10 @@ def _merged(groups: dict[str, list[str]], count: int | None) -> dict[str, list[s
         joined = by_size[: len(joined) + 1]
     if len(joined) < 2:
         return groups
-    name = "+".join(sorted(joined)) if len(joined) <= _NAMED else f"{len(joined)} smaller sites"
+    name = (
+        "+".join(sorted(joined, key=natural_key))
+        if len(joined) <= _NAMED
+        else f"{len(joined)} smaller sites"
+    )
     others = {other: group for other, group in groups.items() if other not in joined}
     return others | {name: sorted(patient for one in joined for patient in groups[one])}
