@@ -1,8 +1,9 @@
 """The command line: ``fedlab`` or ``python -m fedlab_utils``.
 
 Each command is a thin front of one function in the package. The commands about patients and about
-speed stand here, those that train networks in :mod:`fedlab_utils.cli_training`; how all of them
-answer is said in :mod:`fedlab_utils.cli_output`.
+speed stand here, the one about hospitals in :mod:`fedlab_utils.cli_hospitals`, those that train
+networks in :mod:`fedlab_utils.cli_training`; how all of them answer is said in
+:mod:`fedlab_utils.cli_output`.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from fedlab_utils import cli_federation, cli_training
+from fedlab_utils import cli_federation, cli_hospitals, cli_training
 from fedlab_utils.cli_output import Json, Layout, Scheme, print_json, progress_bar, reported
 
 app = typer.Typer(
@@ -114,6 +115,7 @@ def validate(
 
 
 for _command in (
+    cli_hospitals.hospitals,
     cli_training.train,
     cli_training.predict,
     cli_training.evaluate,

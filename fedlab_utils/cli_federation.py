@@ -29,6 +29,10 @@ def simulate(
     ] = 4,
     partition: Annotated[str, typer.Option(help="How patients are dealt, such as volume.")] = "iid",
     skew: Annotated[float, typer.Option(min=0, max=1, help="0: alike. 1: fully sorted.")] = 0.0,
+    merge_small: Annotated[bool, typer.Option(help="Join institutions too small.")] = False,
+    partitioning: Annotated[
+        Path | None, typer.Option(help="Table of institutions, such as FeTS partitioning_1.csv.")
+    ] = None,
     strategy: Annotated[
         str, typer.Option(help="fedavg, fedprox, scaffold, fedbn, fedadam or fedavgm.")
     ] = "fedavg",
@@ -53,8 +57,7 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Train one U-Net over virtual hospitals that keep their patients."""
-    from fedlab_utils.data.cohort import load_cohort
-    from fedlab_utils.federated.run import simulate_cohort
+    from fedlab_utils.federated.run import simulate as run
     from fedlab_utils.federated.settings import FederationSettings
     from fedlab_utils.federated.unet_settings import UNetFederation
 
@@ -77,16 +80,19 @@ def simulate(
         )
         federation = UNetFederation(
             data=str(data.resolve()),
+            layout=layout or "",
+            scheme=scheme or "",
             hospitals=hospitals,
             partition=partition,
             skew=skew,
+            merge_small=merge_small,
+            partitioning=str(partitioning.resolve()) if partitioning else "",
             tier=tier.value,
             width=width,
             threads=threads,
             seed=seed,
         )
-        result = simulate_cohort(
-            load_cohort(data, layout, scheme),
+        result = run(
             out,
             federation,
             settings,

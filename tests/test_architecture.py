@@ -30,7 +30,7 @@ MAY_IMPORT = {
 ONLY_IN = {"flwr": {"federated"}, "opacus": {"privacy"}, "ipywidgets": {"ui", "course"}}
 HEAVY = ["SimpleITK", "flwr", "matplotlib", "monai", "nibabel", "nilearn", "opacus", "pandas"]
 HEAVY += ["plotly", "scipy", "torch"]
-TOP = {"cli", "cli_output", "cli_training", "__main__", "__init__"}
+TOP = {"cli", "cli_hospitals", "cli_output", "cli_training", "__main__", "__init__"}
 
 
 def _layer(path: Path) -> str:

@@ -29,6 +29,12 @@ _EXPORTS = {
     "Hospital": "hospitals",
     "Partition": "hospitals",
     "make_hospitals": "hospitals",
+    "with_partitioning": "institutions",
+    "HospitalPatients": "hospital_cases",
+    "hospital_patients": "hospital_cases",
+    "describe": "hospital_report",
+    "hospital_profiles": "hospital_report",
+    "Equipment": "equipment",
     "validate_folder": "validate",
     # preprocessing
     "brain_mask": "brain",

@@ -23,13 +23,17 @@ from fedlab_utils.errors import CacheError, DataError, UnreadableFileError
 
 if TYPE_CHECKING:
     from fedlab_utils.data.case_files import CaseFiles
+    from fedlab_utils.data.equipment import Equipment
 
 CODE_VERSION = 1
 """Raise it whenever preprocessing gives other arrays for the same files and settings."""
 
 
 def load_preprocessed(
-    files: CaseFiles, settings: PreprocessSettings | None = None, cache_dir: Path | None = None
+    files: CaseFiles,
+    settings: PreprocessSettings | None = None,
+    cache_dir: Path | None = None,
+    equipment: Equipment | None = None,
 ) -> Preprocessed:
     """Return a preprocessed case from the cache, building it there first if need be.
 
@@ -45,6 +49,8 @@ def load_preprocessed(
         Default :class:`PreprocessSettings`.
     cache_dir
         Default :func:`cache_folder`.
+    equipment
+        What the patient is scanned with instead; None: as the files are.
 
     Returns
     -------
@@ -63,10 +69,10 @@ def load_preprocessed(
     settings = settings or PreprocessSettings()
     root = Path(cache_dir) if cache_dir else cache_folder()
     _allow_many_maps()
-    entry = root / entry_name(files, settings, root)
+    entry = root / entry_name(files, settings, root, equipment)
     found = open_entry(entry, files.case_id, files.patient_id)
     if found is None:
-        _build(files, settings, entry)
+        _build(files, settings, entry, equipment)
         found = open_entry(entry, files.case_id, files.patient_id)
     if found is None:
         raise CacheError(
@@ -83,6 +89,7 @@ def build_cache(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     cache_dir: Path | None = None,
+    equipment: Equipment | None = None,
 ) -> tuple[DataError, ...]:
     """Build the cache of many cases in parallel.
 
@@ -90,7 +97,7 @@ def build_cache(
     ----------
     cases
         A cohort, or any of its cases' files.
-    settings, cache_dir
+    settings, cache_dir, equipment
         See :func:`load_preprocessed`.
     workers
         Processes; default one per core, at most eight.
@@ -103,7 +110,7 @@ def build_cache(
         One for each case that could not be preprocessed; the others are cached all the same.
     """
     cases = tuple(cases)
-    attempt = partial(_attempt, settings=settings, cache_dir=cache_dir)
+    attempt = partial(_attempt, settings=settings, cache_dir=cache_dir, equipment=equipment)
     outcomes = spread(attempt, cases, workers or min(available_cores(), 8), _killed)
     problems = []
     for done, problem in enumerate(outcomes, 1):
@@ -114,7 +121,12 @@ def build_cache(
     return tuple(problems)
 
 
-def entry_name(files: CaseFiles, settings: PreprocessSettings, root: Path) -> str:
+def entry_name(
+    files: CaseFiles,
+    settings: PreprocessSettings,
+    root: Path,
+    equipment: Equipment | None = None,
+) -> str:
     """Return the folder name of a case's entry: its id and the hash of all that decides it."""
     roles = _paths(files)
     try:
@@ -132,6 +144,8 @@ def entry_name(files: CaseFiles, settings: PreprocessSettings, root: Path) -> st
         "scheme": files.scheme,
         "files": dict(zip(roles, digests, strict=True)),
     }
+    if equipment is not None:
+        decisive["equipment"] = asdict(equipment)
     key = hashlib.blake2b(json.dumps(decisive, sort_keys=True).encode(), digest_size=16)
     return f"{re.sub(r'[^A-Za-z0-9._-]', '_', files.case_id)}-{key.hexdigest()}"
 
@@ -155,10 +169,13 @@ def _paths(files: CaseFiles) -> dict[str, Path]:
 
 
 def _attempt(
-    files: CaseFiles, settings: PreprocessSettings | None, cache_dir: Path | None
+    files: CaseFiles,
+    settings: PreprocessSettings | None,
+    cache_dir: Path | None,
+    equipment: Equipment | None,
 ) -> DataError | None:
     try:
-        load_preprocessed(files, settings, cache_dir)
+        load_preprocessed(files, settings, cache_dir, equipment)
     except CacheError:
         raise  # A full disk fails every case: stop at the first.
     except DataError as problem:
@@ -180,10 +197,15 @@ def _killed(files: CaseFiles) -> DataError:
     )
 
 
-def _build(files: CaseFiles, settings: PreprocessSettings, entry: Path) -> None:
+def _build(
+    files: CaseFiles, settings: PreprocessSettings, entry: Path, equipment: Equipment | None
+) -> None:
     from fedlab_utils.data.case import load_case
 
-    result = preprocess(load_case(files), settings)
+    case = load_case(files)
+    result = preprocess(equipment.scan(case) if equipment else case, settings)
+    if equipment:
+        result = equipment.leave_out(result)
     try:
         with new_folder(entry, keep=lambda there: _whole(there, files)) as folder:
             write_entry(folder, result)

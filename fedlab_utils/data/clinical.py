@@ -18,6 +18,7 @@ from fedlab_utils.data.clinical_rows import add_row, index_by_case, key_of, take
 from fedlab_utils.data.clinical_values import MAX_AGE, grade, number, resection, survival
 from fedlab_utils.data.csv_table import read_table
 from fedlab_utils.data.folders import open_root, walk
+from fedlab_utils.data.naming import LAYOUTS
 from fedlab_utils.errors import ClinicalTableError, DataError
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def read_clinical(
     HGG), ``age`` in years, ``survival_days`` (until death, or until last seen alive where
     ``survival_censored``; where that is empty, the table has a column of the status and does not
     say it), ``resection`` (GTR, STR, ...), ``institution``, ``sex`` (F or M), then whatever else
-    the tables hold. Where no table names the institution, the site in the case id.
+    the tables hold. Where no table names the institution, the site in the case id, or in the id
+    that the case had in an earlier release (BraTS 2020's name mapping).
 
     Raises
     ------
@@ -136,6 +138,16 @@ def _spreadsheets(files: list[Path]) -> list[ClinicalTableError]:
     return found
 
 
+def _former_site(row: dict[str, str]) -> str | None:
+    """Return the site in the newest of a case's ids in other releases, in a name mapping."""
+    for name in sorted(row, reverse=True):
+        if re.fullmatch(r"brats_20\d\d_subject_id", name):
+            groups = LAYOUTS["brats2018"].identify(row[name]) or {}
+            if site := groups.get("site"):
+                return site
+    return None
+
+
 def _tidy(collected: dict[str, dict[str, str]], cases: list[CaseFiles]) -> pd.DataFrame:
     import pandas as pd
 
@@ -149,7 +161,7 @@ def _tidy(collected: dict[str, dict[str, str]], cases: list[CaseFiles]) -> pd.Da
             "survival_days": days,
             "survival_censored": alive,
             "resection": resection(row.pop("resection", None)),
-            "institution": row.pop("institution", None) or case.site,
+            "institution": row.pop("institution", None) or case.site or _former_site(row),
             "sex": {"f": "F", "m": "M"}.get(row.pop("sex", "")[:1].casefold()),
             **{name: value for name, value in row.items() if name not in COLUMNS},
         }

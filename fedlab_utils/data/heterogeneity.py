@@ -62,29 +62,65 @@ def jensen_shannon(groups: Sequence[np.ndarray], bins: int = BINS) -> np.ndarray
     DataError
         If no value is known at all.
     """
-    known = [values[np.isfinite(values)] for values in (np.asarray(g, float) for g in groups)]
-    pooled = np.concatenate(known) if known else np.empty(0)
-    if not pooled.size:
+    binned, owner, count = _binned(groups, bins)
+    return _distances(binned, owner, len(groups), count)
+
+
+def _binned(groups: Sequence[np.ndarray], bins: int) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return the bin and the hospital of each known value, and how many bins there are."""
+    values = [np.asarray(group, float) for group in groups]
+    owner = np.repeat(np.arange(len(values)), [len(group) for group in values])
+    pooled = np.concatenate(values) if values else np.empty(0)
+    known = np.isfinite(pooled)
+    if not known.any():
         raise DataError("groups", "not one value is known", "Take a column that has values")
+    pooled, owner = pooled[known], owner[known]
     inner = np.unique(np.quantile(pooled, np.linspace(0, 1, bins + 1)[1:-1]))
-
-    def shares(values: np.ndarray) -> np.ndarray:
-        # A bin reaches up to its edge, edge included, so that 0 ml has a bin of its own.
-        counts = np.bincount(np.searchsorted(inner, values), minlength=inner.size + 1)
-        return counts / max(counts.sum(), 1)
-
-    whole = shares(pooled)
-    return np.array([_distance(shares(v), whole) if v.size else np.nan for v in known])
+    # A bin reaches up to its edge, edge included, so that 0 ml has a bin of its own.
+    return np.searchsorted(inner, pooled), owner, inner.size + 1
 
 
-def _distance(p: np.ndarray, q: np.ndarray) -> float:
-    middle = (p + q) / 2
+def _distances(binned: np.ndarray, owner: np.ndarray, hospitals: int, count: int) -> np.ndarray:
+    """Return the distance of each hospital's histogram from that of all, ``(hospitals,)``."""
+    counts = np.bincount(owner * count + binned, minlength=hospitals * count)
+    counts = counts.reshape(hospitals, count).astype(float)
+    sizes = counts.sum(1)
+    own = counts / np.maximum(sizes, 1)[:, None]
+    whole = np.broadcast_to(counts.sum(0) / counts.sum(), own.shape)
+    middle = (own + whole) / 2
 
-    def relative(a: np.ndarray) -> float:
-        there = a > 0
-        return float((a[there] * np.log2(a[there] / middle[there])).sum())
+    def relative(p: np.ndarray) -> np.ndarray:
+        ratio = np.divide(p, middle, out=np.ones_like(middle), where=p > 0)
+        return (p * np.log2(ratio)).sum(1)
 
-    return float(np.sqrt(max(0.0, (relative(p) + relative(q)) / 2)))
+    divergence = np.maximum(0.0, (relative(own) + relative(whole)) / 2)
+    return np.where(sizes > 0, np.sqrt(divergence), np.nan)
+
+
+def jensen_shannon_by_chance(
+    groups: Sequence[np.ndarray], draws: int = 20, seed: int = 0
+) -> np.ndarray:
+    """Return the :func:`jensen_shannon` distance that hospitals of these sizes have by chance.
+
+    The mean over ``draws`` random deals of the known values to hospitals with as many of them each:
+    what a distance is compared with, since that of a small hospital is large by chance alone.
+
+    Raises
+    ------
+    DataError
+        If no value is known at all.
+    """
+    rng = np.random.default_rng(seed)
+    binned, owner, count = _binned(groups, BINS)
+    deals = (rng.permutation(binned) for _ in range(draws))
+    return np.mean([_distances(deal, owner, len(groups), count) for deal in deals], axis=0)
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    """Mean over the first axis of what is no NaN; NaN where there is nothing else."""
+    known = np.isfinite(values)
+    total = np.where(known, values, 0.0).sum(0)
+    return np.where(known.any(0), total / np.maximum(known.sum(0), 1), np.nan)
 
 
 QUANTILES = 33
@@ -129,7 +165,7 @@ def intensity_distance(profiles: Sequence[np.ndarray]) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        ``(hospitals, 4)``, per sequence, in interquartile ranges.
+        ``(hospitals, 4)``, per sequence, in interquartile ranges; NaN where a hospital lacks one.
     """
-    whole = np.nanmean(np.concatenate(list(profiles)), axis=0)
-    return np.array([np.abs(np.nanmean(mine, axis=0) - whole).mean(-1) for mine in profiles])
+    whole = _mean_of_known(np.concatenate(list(profiles)))
+    return np.array([np.abs(_mean_of_known(mine) - whole).mean(-1) for mine in profiles])

@@ -7,34 +7,35 @@ partition makes one way visible, and ``skew`` turns it from nothing (0) to as fa
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fedlab_utils.data.cohort import Cohort
+from fedlab_utils.data.conventions import SEQUENCES
+from fedlab_utils.data.dealing import ATTRIBUTES, dealing_order, hospital_sizes
+from fedlab_utils.data.equipment import REFERENCE
+from fedlab_utils.data.institutions import FEWEST, MOST_HOSPITALS, institutions
 from fedlab_utils.data.splits import Split, split_patients
 from fedlab_utils.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ATTRIBUTES = {
-    "volume": "volume_wt_ml",
-    "enhancing": "volume_et_ml",
-    "grade": "grade",
-    "age": "age",
-    "survival": "survival_days",
-}
-"""Kinds that sort patients, and the column of :meth:`Cohort.with_volumes` that they sort by."""
+    from fedlab_utils.data.phantom.scanner import Scanner
 
-KINDS = ("iid", "power_law", "dirichlet", *ATTRIBUTES, "institution")
+KINDS = (
+    *("iid", "power_law", "dirichlet", *ATTRIBUTES),
+    *("institution", "scanner", "missing_sequence"),
+)
 """All kinds of partition."""
 
-FEWEST = 3
-"""Patients that a hospital needs: one each to train on, to choose by and to report on."""
-
-MOST_HOSPITALS = 100
+SCANNER_ORDER = (
+    *("3T research", "1.5T thick", "3T clinical", "1.5T noisy"),
+    *("1.5T thin", "1.5T old FLAIR", "3T sagittal FLAIR"),
+)
+"""Whose scanner the first hospital has, the second, and so on; after the last from the start."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,18 @@ class Hospital:
         Ids of its patients, sorted.
     split
         Their cases: to train on, to choose by, to report on. Visits of a patient stay together.
+    scanner
+        What its patients are scanned with instead, in a partition by scanner.
+    missing
+        The sequence that it does not take, in a partition by missing sequence.
+        :func:`fedlab_utils.data.hospital_patients` brings both about.
     """
 
     name: str
     patients: tuple[str, ...]
     split: Split = field(repr=False)
+    scanner: Scanner | None = field(default=None, repr=False)
+    missing: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +97,7 @@ def make_hospitals(
     seed: int = 0,
     fractions: tuple[float, float, float] = (0.7, 0.15, 0.15),
     table: pd.DataFrame | None = None,
+    merge_small: bool = False,
 ) -> Partition:
     """Deal the patients of a cohort over hospitals: each to one, none left out.
 
@@ -105,16 +114,24 @@ def make_hospitals(
         arXiv:1909.06335, who draw classes). ``"volume"``, ``"enhancing"``, ``"grade"``, ``"age"``,
         ``"survival"``: equal sizes, patients sorted by the whole tumour's volume, by whether there
         is any enhancing tumour, and so on. ``"institution"``: as the data set says.
+        ``"scanner"``: at random, equal sizes, and the patients of each hospital are scanned with
+        its own machine (:data:`SCANNER_ORDER`; phantoms are rendered again, real scans
+        transformed, see :mod:`fedlab_utils.data.equipment`). ``"missing_sequence"``: at random,
+        equal sizes, and some hospitals do not take one of the four sequences.
     skew
-        0: as ``"iid"``. 1: as far as it goes. Between, a patient's place in the order is the
-        weighted mean of a random place and the sorted one; those whose value is unknown keep a
-        random place.
+        How far a scanner lies from the one that all share at 0; the share of hospitals that lack a
+        sequence; nothing to institutions. For the other kinds 0: as ``"iid"``, 1: as far as it
+        goes; between, a patient's place in the order is the weighted mean of a random place and
+        the sorted one, and those whose value is unknown keep a random place.
     seed
         Same patients and settings, same hospitals.
     fractions
         Shares of each hospital's patients to train on, to choose by and to report on.
     table
         From :meth:`Cohort.with_volumes`, where it is at hand: reading volumes takes seconds.
+    merge_small
+        Join institutions that are too small, or beyond ``count``, see
+        :func:`fedlab_utils.data.institutions.institutions`.
 
     Raises
     ------
@@ -123,13 +140,13 @@ def make_hospitals(
     """
     _check_settings(count, kind, skew)
     patients = cohort.patients
+    rng = np.random.default_rng((seed, KINDS.index(kind)))
     if kind == "institution":
-        groups = _institutions(cohort, count)
+        groups = institutions(cohort, count, merge_small)
     else:
         _check_enough(cohort, patients, count)
-        rng = np.random.default_rng((seed, KINDS.index(kind)))
-        order = _order(cohort, patients, kind, skew, rng, table)
-        ends = np.cumsum(_sizes(len(patients), count, kind, skew, rng))
+        order = dealing_order(cohort, kind, skew, rng, table)
+        ends = np.cumsum(hospital_sizes(len(patients), count, kind, skew, rng))
         digits = len(str(count))
         groups = {
             f"H{number:0{digits}d}": [patients[i] for i in part]
@@ -139,7 +156,7 @@ def make_hospitals(
         Hospital(name, tuple(sorted(group)), _split(cohort, group, fractions, (seed, number)))
         for number, (name, group) in enumerate(groups.items())
     ]
-    return Partition(kind, float(skew), seed, tuple(hospitals))
+    return Partition(kind, float(skew), seed, tuple(_equip(hospitals, kind, skew, rng)))
 
 
 def _check_settings(count: int | None, kind: str, skew: float) -> None:
@@ -162,106 +179,22 @@ def _check_enough(cohort: Cohort, patients: Sequence[str], count: int) -> None:
         )
 
 
-def _institutions(cohort: Cohort, count: int | None) -> dict[str, list[str]]:
-    """Patients by the institution that the data set names."""
-    names = cohort.table.groupby("patient_id")["institution"]
-    unknown = int(names.count().eq(0).sum())
-    if unknown:
-        raise DataError(
-            cohort.root,
-            f"the institution of {unknown} of {len(cohort.patients)} patients is unknown",
-            "Put the table of institutions beside the images, or take another kind",
-        )
-    if (several := names.nunique()[names.nunique() > 1]).size:
-        raise DataError(
-            several.index[0],
-            f"its visits are at {several.iloc[0]} institutions, but a patient belongs to one",
-            "Take one visit per patient with subset()",
-        )
-    groups: dict[str, list[str]] = {}
-    for patient, name in names.first().sort_index().items():
-        groups.setdefault(str(name), []).append(patient)
-    groups = dict(sorted(groups.items()))
-    small = {name: len(group) for name, group in groups.items() if len(group) < FEWEST}
-    if small:
-        told = ", ".join(f"{name} has {size}" for name, size in small.items())
-        raise DataError(
-            cohort.root,
-            f"a hospital needs {FEWEST} patients, but {told}",
-            "Leave these patients out with subset(), or take another kind",
-        )
-    if not 2 <= len(groups) <= MOST_HOSPITALS or count not in (None, len(groups)):
-        wanted = f"2 to {MOST_HOSPITALS}" if count is None else f"{count}"
-        raise DataError(
-            cohort.root,
-            f"it has {len(groups)} institutions, and {wanted} were asked for",
-            "Pass count=None for all there are, or take another kind",
-        )
-    return groups
+def _equip(
+    hospitals: Sequence[Hospital], kind: str, skew: float, rng: np.random.Generator
+) -> list[Hospital]:
+    """Give hospitals their scanners, or take a sequence from some of them."""
+    if kind == "scanner":
+        from fedlab_utils.data.phantom.between import between
+        from fedlab_utils.data.phantom.scanner import SCANNERS
 
-
-def _order(
-    cohort: Cohort,
-    patients: Sequence[str],
-    kind: str,
-    skew: float,
-    rng: np.random.Generator,
-    table: pd.DataFrame | None,
-) -> np.ndarray:
-    """Return in which order patients are dealt to one hospital after the other."""
-    place = rng.permutation(len(patients)) / len(patients)
-    if kind not in ATTRIBUTES:
-        return np.argsort(place)
-    values = _values(cohort, patients, kind, table)
-    known = np.isfinite(values)
-    # Ties in random order: equal patients are not told apart by their ids.
-    sorted_place = np.lexsort((place, values)).argsort() / max(known.sum(), 1)
-    return np.argsort(np.where(known, (1 - skew) * place + skew * sorted_place, place))
-
-
-def _values(
-    cohort: Cohort, patients: Sequence[str], kind: str, table: pd.DataFrame | None
-) -> np.ndarray:
-    """Return what patients are sorted by, NaN where unknown; of several visits the first counts."""
-    column = ATTRIBUTES[kind]
-    if table is None:
-        table = cohort.with_volumes() if column.startswith("volume_") else cohort.table
-    by_patient = table.groupby("patient_id")[column].first().reindex(list(patients))
-    if kind == "grade":
-        by_patient = by_patient.map({"LGG": 0.0, "HGG": 1.0})
-    values = by_patient.to_numpy(float)
-    if kind == "enhancing":
-        values = np.where(np.isfinite(values), values > 0, np.nan)
-    if np.unique(values[np.isfinite(values)]).size < 2:
-        raise DataError(
-            cohort.root,
-            f"the column {column!r} does not tell its patients apart",
-            "Take another kind, or put a clinical table beside the images",
-        )
-    return values
-
-
-def _sizes(
-    patients: int, count: int, kind: str, skew: float, rng: np.random.Generator
-) -> np.ndarray:
-    """Return how many patients each hospital gets, none fewer than it needs."""
-    shares = np.full(count, 1 / count)
-    if kind == "power_law":
-        shares = np.arange(1, count + 1) ** (-2.0 * skew)
-    elif kind == "dirichlet" and skew > 0:
-        concentration = np.clip((1 - skew) / max(skew, 1e-9), 1e-3, 1e9)
-        shares = rng.dirichlet(np.full(count, concentration))
-    shares = shares / shares.sum()
-    wanted = np.maximum(shares * patients, FEWEST)
-    for _ in range(count):  # what small hospitals need is taken from those that have more
-        free = wanted > FEWEST
-        excess = wanted.sum() - patients
-        if abs(excess) < 1e-9:
-            break
-        wanted[free] = np.maximum(wanted[free] * (1 - excess / wanted[free].sum()), FEWEST)
-    sizes = np.floor(wanted + 1e-9).astype(int)
-    sizes[np.argsort(sizes - wanted, kind="stable")[: patients - sizes.sum()]] += 1
-    return sizes
+        models = [between(SCANNERS[REFERENCE], SCANNERS[name], skew) for name in SCANNER_ORDER]
+        return [replace(h, scanner=models[n % len(models)]) for n, h in enumerate(hospitals)]
+    if kind == "missing_sequence":
+        lack = rng.permutation(len(hospitals))[: round(skew * len(hospitals))]
+        turns = rng.permutation(len(SEQUENCES))
+        lacking = {int(h): SEQUENCES[turns[n % len(turns)]] for n, h in enumerate(lack)}
+        return [replace(h, missing=lacking.get(n)) for n, h in enumerate(hospitals)]
+    return list(hospitals)
 
 
 def _split(

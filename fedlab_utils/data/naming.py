@@ -213,3 +213,9 @@ LAYOUTS = {
 
 MSD_ORDER = ("FLAIR", "T1", "T1ce", "T2")
 """Order of the four volumes in a Decathlon file (FLAIR, T1w, t1gd, T2w in its dataset.json)."""
+
+
+def natural_key(name: str) -> list[tuple[int, int, str]]:
+    """Sort key that puts ``site 2`` before ``site 10``."""
+    parts = re.split(r"(\d+)", name)
+    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts]

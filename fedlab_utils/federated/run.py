@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fedlab_utils.data.tiers import TIERS
 from fedlab_utils.errors import FederationError
@@ -16,18 +15,14 @@ from fedlab_utils.federated.client import OUT, make_client_app
 from fedlab_utils.federated.history import RoundReport, summarise
 from fedlab_utils.federated.server import RESUME, make_server_app
 from fedlab_utils.federated.settings import FederationSettings
-from fedlab_utils.federated.unet_settings import UNetFederation
-
-if TYPE_CHECKING:
-    from fedlab_utils.data.cohort import Cohort
+from fedlab_utils.federated.unet_settings import UNetFederation, members_of
 
 ENGINES = ("inprocess", "ray", "deployment")
 
 MODEL, RESULT = "model.safetensors", "result.json"
 
 
-def simulate_cohort(
-    cohort: Cohort,
+def simulate(
     out: Path,
     federation: UNetFederation,
     settings: FederationSettings,
@@ -38,17 +33,16 @@ def simulate_cohort(
 ) -> dict[str, object]:
     """Train over virtual hospitals of a cohort, and keep everything about it in a folder.
 
-    The folder holds ``checkpoint.safetensors`` (each round's), ``hospitals/NNN`` (what each
-    hospital remembers), and at the end ``model.safetensors`` (the best round's model) and ``result.json``.
+    The folder holds ``checkpoint.safetensors`` (each round's) and ``hospitals/NNN`` (what each
+    hospital remembers), at the end ``model.safetensors`` (the best round's) and ``result.json``.
 
     Parameters
     ----------
-    cohort
-        Cases that cannot be read stop it; look with ``fedlab validate`` first.
     out
         A new folder, or one to resume in.
     federation, settings
-        Who takes part, and how they train.
+        Who takes part, and how they train. A case that cannot be read stops it: look with
+        ``fedlab validate`` first.
     engine
         ``"inprocess"``; ``"ray"``, under ``flwr run``; ``"deployment"``, SuperLink and SuperNodes.
     resume
@@ -80,11 +74,11 @@ def simulate_cohort(
     out, started = Path(out).resolve(), time.time()
     config = federation.to_config() | settings.to_config() | {OUT: str(out), RESUME: resume}
     take_up(out, config, resume)  # refuses before the work
-    cohort = cohort.labelled()
-    partition = federation.deal(cohort)
-    spacing = TIERS[federation.tier].spacing
-    for problem in build_cache(cohort.cases, PreprocessSettings(spacing=spacing)):
-        raise problem
+    cohort, partition = federation.open()
+    preprocessing = PreprocessSettings(spacing=TIERS[federation.tier].spacing)
+    for member in members_of(cohort, partition, preprocessing.spacing):
+        for problem in build_cache(member.files, preprocessing, equipment=member.equipment):
+            raise problem
     _run(engine, config, len(partition), on_round)
     found = read_checkpoint(out)
     about = record_provenance(started, command=command, engine=engine, seed=settings.seed)

@@ -7,11 +7,13 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from fedlab_utils.data.hospital_cases import HospitalPatients, hospital_patients
 from fedlab_utils.data.hospitals import Partition, make_hospitals
+from fedlab_utils.data.preprocessing import PreprocessSettings
 from fedlab_utils.data.tiers import TIERS
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.settings import read_config
-from fedlab_utils.federated.unet_task import HospitalPatients, UNetTask
+from fedlab_utils.federated.unet_task import UNetTask
 from fedlab_utils.segmentation.unet import UNetSettings
 
 if TYPE_CHECKING:
@@ -26,8 +28,12 @@ class UNetFederation:
     ----------
     data
         The data set's folder.
-    hospitals, partition, skew
+    layout, scheme
+        How to read the folder, where its own names do not say so; empty: by its names.
+    hospitals, partition, skew, merge_small
         See :func:`fedlab_utils.data.make_hospitals`; 0 hospitals: one per institution.
+    partitioning
+        Table of institutions, see :func:`fedlab_utils.data.with_partitioning`; empty: none.
     tier
         ``"laptop"`` or ``"gpu"``.
     width
@@ -41,9 +47,13 @@ class UNetFederation:
     """
 
     data: str = ""
+    layout: str = ""
+    scheme: str = ""
     hospitals: int = 4
     partition: str = "iid"
     skew: float = 0.0
+    merge_small: bool = False
+    partitioning: str = ""
     tier: str = "laptop"
     width: int = 8
     per_patient: int = 4
@@ -70,10 +80,23 @@ class UNetFederation:
         """Take the settings from a ``run_config`` that may hold more."""
         return cls(**read_config(cls, config))
 
-    def deal(self, cohort: Cohort) -> Partition:
-        """Return the hospitals of a cohort."""
-        count = self.hospitals or None
-        return make_hospitals(cohort, count, self.partition, self.skew, self.seed)
+    def open(self) -> tuple[Cohort, Partition]:
+        """Return the folder's labelled cases, and how they are dealt."""
+        from fedlab_utils.data.cohort import load_cohort
+        from fedlab_utils.data.institutions import with_partitioning
+
+        cohort = load_cohort(self.data, self.layout or None, self.scheme or None).labelled()
+        if self.partitioning:
+            cohort = with_partitioning(cohort, self.partitioning)
+        dealt = make_hospitals(
+            cohort,
+            self.hospitals or None,
+            self.partition,
+            self.skew,
+            self.seed,
+            merge_small=self.merge_small,
+        )
+        return cohort, dealt
 
     def task(self, members: list[HospitalPatients]) -> UNetTask:
         """Return the task over these hospitals; the server's own has none."""
@@ -82,38 +105,14 @@ class UNetFederation:
         return UNetTask(members, unet, tier, self.per_patient, self.batch, self.augment, self.seed)
 
 
-def load_members(cohort: Cohort, partition: Partition, spacing: float) -> list[HospitalPatients]:
-    """Return each hospital's patients, preprocessed, through the cache.
-
-    Raises
-    ------
-    DataError
-        If a case cannot be read.
-    """
-    from fedlab_utils.data.cache import load_preprocessed
-    from fedlab_utils.data.preprocessing import PreprocessSettings
-
+def members_of(cohort: Cohort, partition: Partition, spacing: float) -> list[HospitalPatients]:
+    """Return each hospital's patients; a part is read, through the cache, when it is asked for."""
     settings = PreprocessSettings(spacing=spacing)
-
-    def load(cases: tuple[str, ...]) -> list:
-        return [load_preprocessed(cohort.files(case), settings) for case in cases]
-
-    return [
-        HospitalPatients(
-            hospital.name,
-            load(hospital.split.train),
-            load(hospital.split.validation),
-            load(hospital.split.test),
-        )
-        for hospital in partition.hospitals
-    ]
+    return [hospital_patients(cohort, hospital, settings) for hospital in partition.hospitals]
 
 
 @lru_cache(maxsize=1)
 def open_task(settings: UNetFederation) -> UNetTask:
-    """Open the folder, deal the patients and load them; the last one asked for is kept."""
-    from fedlab_utils.data.cohort import load_cohort
-
-    cohort = load_cohort(settings.data).labelled()
-    members = load_members(cohort, settings.deal(cohort), TIERS[settings.tier].spacing)
-    return settings.task(members)
+    """Open the folder and deal its patients; the last one asked for is kept."""
+    cohort, partition = settings.open()
+    return settings.task(members_of(cohort, partition, TIERS[settings.tier].spacing))

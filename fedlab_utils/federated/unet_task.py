@@ -22,25 +22,7 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from fedlab_utils.data.preprocessing import Preprocessed
-
-
-@dataclass(frozen=True)
-class HospitalPatients:
-    """The patients of one hospital, preprocessed.
-
-    Attributes
-    ----------
-    name
-        What the hospital is called.
-    train, validation, test
-        To train on, to choose a round by, to report on.
-    """
-
-    name: str
-    train: Sequence[Preprocessed] = field(repr=False)
-    validation: Sequence[Preprocessed] = field(default=(), repr=False)
-    test: Sequence[Preprocessed] = field(default=(), repr=False)
+    from fedlab_utils.data.hospital_cases import HospitalPatients
 
 
 @dataclass(frozen=True)
@@ -50,7 +32,7 @@ class UNetTask:
     Attributes
     ----------
     members
-        The hospitals, by partition.
+        The hospitals, by partition, from :func:`fedlab_utils.data.hospital_patients`.
     unet
         The network's settings.
     tier
@@ -85,9 +67,9 @@ class UNetTask:
             raise FederationError("hospitals", f"their names are {names}", "Give each its own")
         owner: dict[str, str] = {}
         for member in self.members:
-            if not member.train:
+            if not member.hospital.split.train:
                 raise FederationError(member.name, "it has no patient to train on", "Leave it out")
-            for patient in {p.patient_id for p in (*member.train, *member.test)}:
+            for patient in member.hospital.patients:
                 if owner.setdefault(patient, member.name) != member.name:
                     raise FederationError(
                         patient,

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 import numpy as np
 
+from fedlab_utils.data.naming import natural_key
 from fedlab_utils.errors import DataError
-from fedlab_utils.ui.colours import hospital_styles, natural_key
+from fedlab_utils.ui.colours import hospital_styles
 from fedlab_utils.ui.twin import Picture, TwinBox, figure
 from fedlab_utils.ui.width import follow_width
 

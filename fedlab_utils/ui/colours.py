@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fedlab_utils.data.conventions import CAVITY, ENHANCING, NECROSIS, OEDEMA
+from fedlab_utils.data.naming import natural_key
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -154,9 +155,3 @@ def hospital_styles(names: Iterable[str]) -> dict[str, Style]:
         name: _style(_HOSPITAL_COLOURS[n % len(_HOSPITAL_COLOURS)], n, n // 2)
         for name, n in sorted(numbers.items(), key=lambda item: natural_key(item[0]))
     }
-
-
-def natural_key(name: str) -> list[tuple[int, int, str]]:
-    """Sort key that puts ``site 2`` before ``site 10``."""
-    parts = re.split(r"(\d+)", name)
-    return [(0, int(p), "") if p.isdigit() else (1, 0, p) for p in parts]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.data.conventions import REGIONS, SEQUENCES
-from fedlab_utils.ui.colours import REGION_STYLES, Style, hospital_styles, natural_key
+from fedlab_utils.data.naming import natural_key
+from fedlab_utils.ui.colours import REGION_STYLES, Style, hospital_styles
 from fedlab_utils.ui.twin import Picture, figure
 
 if TYPE_CHECKING:

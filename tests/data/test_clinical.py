@@ -54,6 +54,8 @@ def test_brats_2020(tmp_path):
     assert table.survival_days.tolist()[:2] == [289, 361]
     assert table.survival_censored.tolist()[:2] == [False, True]
     assert table.loc["BraTS20_Training_260", "tcga_tcia_subject_id"] == "TCGA-DU-7008"
+    assert table.institution.tolist()[::2] == ["CBICA", "TCIA10"], "as in earlier releases"
+    assert pd.isna(table.institution.iloc[1])
 
 
 def test_the_same_mapping_serves_an_older_release(tmp_path):

@@ -15,6 +15,7 @@ from fedlab_utils.data.heterogeneity import (
     intensity_distance,
     intensity_profile,
     jensen_shannon,
+    jensen_shannon_by_chance,
     size_imbalance,
 )
 from fedlab_utils.errors import DataError
@@ -112,3 +113,24 @@ def test_a_constant_sequence_has_no_look() -> None:
     profile = intensity_profile(image, brain)
     assert np.isnan(profile[1]).all()
     assert np.isfinite(profile[[0, 2, 3]]).all()
+
+
+def test_by_chance_is_what_random_hospitals_have() -> None:
+    """The mean over many deals made here, independently, of the same sizes."""
+    rng = np.random.default_rng(3)
+    values = rng.lognormal(size=60)
+    groups = [values[:5], values[5:20], values[20:]]
+    deals = [rng.permutation(values) for _ in range(300)]
+    due = np.mean([jensen_shannon([d[:5], d[5:20], d[20:]]) for d in deals], axis=0)
+    found = jensen_shannon_by_chance(groups, draws=300)
+    np.testing.assert_allclose(found, due, rtol=0.06)
+    assert found[0] > found[1] > found[2], "small hospitals lie further off by chance alone"
+    np.testing.assert_array_equal(found, jensen_shannon_by_chance(groups[:], draws=300))
+
+
+def test_a_hospital_without_a_sequence_is_left_out_of_its_mean() -> None:
+    groups = [np.stack([intensity_profile(*scan(s)) for s in range(2)]) for _ in range(2)]
+    groups[1][:, 2] = np.nan
+    found = intensity_distance(groups)
+    np.testing.assert_allclose(found[0], 0, atol=1e-7)
+    assert np.isnan(found[1]).tolist() == [False, False, True, False]

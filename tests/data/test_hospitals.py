@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 
 from fedlab_utils.data import Cohort
 from fedlab_utils.data.case_files import CaseFiles
-from fedlab_utils.data.hospitals import ATTRIBUTES, FEWEST, KINDS, Partition, make_hospitals
+from fedlab_utils.data.conventions import SEQUENCES
+from fedlab_utils.data.dealing import ATTRIBUTES
+from fedlab_utils.data.hospitals import KINDS, SCANNER_ORDER, Partition, make_hospitals
+from fedlab_utils.data.institutions import FEWEST
+from fedlab_utils.data.phantom import SCANNERS
 from fedlab_utils.errors import DataError
 
 DEALT = [kind for kind in KINDS if kind != "institution"]
@@ -144,7 +148,7 @@ def test_patients_of_unknown_value_are_spread() -> None:
     np.testing.assert_allclose(shares, 0.8, atol=0.05)
 
 
-@pytest.mark.parametrize("kind", ["iid", "volume", "age"])
+@pytest.mark.parametrize("kind", ["iid", "volume", "age", "scanner", "missing_sequence"])
 def test_sizes_are_equal_where_quantity_is_not_the_matter(kind: str) -> None:
     sizes = dealt(cohort(101), 8, kind, 1.0).sizes()
     assert max(sizes) - min(sizes) <= 1
@@ -172,42 +176,6 @@ def test_no_hospital_is_too_small_however_skewed() -> None:
         assert sum(sizes) == 31
 
 
-def test_institutions_are_those_of_the_data_set() -> None:
-    of = cohort(40, institutions=4)
-    partition = dealt(of, None, "institution")
-    assert [h.name for h in partition.hospitals] == [f"site {n}" for n in range(4)]
-    names = of.table.set_index("patient_id")["institution"]
-    for hospital in partition.hospitals:
-        assert set(names[list(hospital.patients)]) == {hospital.name}
-
-
-def unknown_institution(of: Cohort) -> None:
-    of.table.loc[of.table.index[:2], "institution"] = None
-
-
-def two_institutions_of_one_patient(of: Cohort) -> None:
-    of.table.loc[of.table.index[0], "institution"] = "site 9"
-
-
-def small_institution(of: Cohort) -> None:
-    of.table.loc[of.table["patient_id"] == "P0000", "institution"] = "site 9"
-
-
-@pytest.mark.parametrize(
-    ("spoil", "words"),
-    [
-        (unknown_institution, "institution of 1 of 40 patients is unknown"),
-        (two_institutions_of_one_patient, "P0000: its visits are at 2 institutions"),
-        (small_institution, "a hospital needs 3 patients, but site 9 has 1"),
-    ],
-)
-def test_institutions_that_are_no_hospitals(spoil, words: str) -> None:
-    of = cohort(40, visits=2)
-    spoil(of)
-    with pytest.raises(DataError, match=words):
-        dealt(of, None, "institution")
-
-
 @pytest.mark.parametrize(
     ("count", "kind", "skew", "words"),
     [
@@ -233,3 +201,41 @@ def test_a_column_that_tells_nobody_apart(kind: str) -> None:
     of.table[ATTRIBUTES[kind]] = np.nan
     with pytest.raises(DataError, match=f"'{ATTRIBUTES[kind]}' does not tell its patients apart"):
         dealt(of, 3, kind, 1.0)
+
+
+def test_each_hospital_has_its_scanner_and_nothing_is_changed_without_skew() -> None:
+    of = cohort(60)
+    own = [h.scanner for h in dealt(of, 9, "scanner", 1.0).hospitals]
+    assert own == [SCANNERS[name] for name in (*SCANNER_ORDER, *SCANNER_ORDER[:2])]
+    assert len({h.scanner for h in dealt(of, 9, "scanner", 0.0).hospitals}) == 1
+    between = [h.scanner for h in dealt(of, 2, "scanner", 0.5).hospitals]
+    strengths = [scanner.field_strength_t for scanner in between]
+    assert strengths == [3.0, 2.25], "half way from 3 T to 1.5 T"
+
+
+@settings(max_examples=30, deadline=None)
+@given(count=st.integers(2, 20), skew=st.floats(0, 1), seed=st.integers(0, 99))
+def test_the_skew_is_the_share_of_hospitals_that_lack_a_sequence(
+    count: int, skew: float, seed: int
+) -> None:
+    hospitals = dealt(cohort(60), count, "missing_sequence", skew, seed).hospitals
+    lacking = [h.missing for h in hospitals if h.missing]
+    assert abs(len(lacking) - skew * count) <= 0.5
+    turns = [lacking.count(sequence) for sequence in SEQUENCES]
+    assert sum(turns) == len(lacking)
+    assert max(turns) - min(turns) <= 1, "in turns"
+
+
+def test_other_kinds_leave_scans_as_they_are() -> None:
+    for kind in (*ATTRIBUTES, "iid", "power_law", "dirichlet", "institution"):
+        count = None if kind == "institution" else 4
+        for hospital in dealt(cohort(60), count, kind, 1.0).hospitals:
+            assert hospital.scanner is None
+            assert hospital.missing is None
+
+
+def test_a_joint_hospital_has_its_parts_too() -> None:
+    partition = make_hospitals(cohort(40, institutions=8), 3, "institution", merge_small=True)
+    assert [h.name for h in partition.hospitals] == ["site 6", "site 7", "6 smaller sites"]
+    assert sum(partition.sizes()) == 40
+    assert all(h.split.train and h.split.validation and h.split.test for h in partition.hospitals)
