@@ -30,7 +30,15 @@ MAY_IMPORT = {
 ONLY_IN = {"flwr": {"federated"}, "opacus": {"privacy"}, "ipywidgets": {"ui", "course"}}
 HEAVY = ["SimpleITK", "flwr", "matplotlib", "monai", "nibabel", "nilearn", "opacus", "pandas"]
 HEAVY += ["plotly", "scipy", "torch"]
-TOP = {"cli", "cli_hospitals", "cli_output", "cli_training", "__main__", "__init__"}
+TOP = {
+    "cli",
+    "cli_federation",
+    "cli_hospitals",
+    "cli_output",
+    "cli_training",
+    "__main__",
+    "__init__",
+}
 
 
 def _layer(path: Path) -> str:
@@ -96,7 +104,9 @@ def test_importing_loads_nothing_heavy(module: str) -> None:
     assert ran.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("package", ["data", "segmentation", "ui", "course", "data.phantom"])
+@pytest.mark.parametrize(
+    "package", ["data", "segmentation", "federated", "ui", "course", "data.phantom"]
+)
 def test_every_public_name_exists(package: str) -> None:
     from importlib import import_module
 
@@ -121,4 +131,17 @@ UNMIRRORED = {
     "data/folders.py": "data/test_layouts.py",
     "data/naming.py": "data/test_layouts.py",
     "data/nifti_header.py": "data/test_nifti.py",
+    "cli_federation.py": "federated/test_run.py",
+    "federated/app.py": "federated/test_run.py",
+    "federated/checkpoint.py": "federated/test_resume.py",
+    "federated/client.py": "federated/test_engine_inprocess.py",
+    "federated/federation.py": "federated/test_engine_inprocess.py",
+    "federated/hospital.py": "federated/test_strategies.py",
+    "federated/hospital_state.py": "federated/test_resume.py",
+    "federated/roster.py": "federated/test_faults.py",
+    "federated/scaffold.py": "federated/test_strategies.py",
+    "federated/screening.py": "federated/test_faults.py",
+    "federated/server.py": "federated/test_faults.py",
+    "federated/task.py": "federated/test_unet_task.py",
+    "federated/unet_settings.py": "federated/test_run.py",
 }

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from flwr.app import ArrayRecord
 
-from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import FederationSettings, federate
 from fedlab_utils.federated.client import make_client_app
 from fedlab_utils.federated.engine_inprocess import run_in_process
@@ -153,40 +151,3 @@ def test_a_part_of_the_hospitals_is_drawn_again_in_each_round_the_same_for_a_see
     assert drawn == [tuple(report.trained) for report in again]
     assert {len(names) for names in drawn} == {2}
     assert len(set(drawn)) > 1
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"strategy": "fedsgd"},
-        {"rounds": 0},
-        {"fraction": 0.0},
-        {"mu": -1.0},
-        {"mu": float("nan")},
-        {"option": 3},
-        {"server_momentum": 1.0},
-        {"strategy": "scaffold"},
-        {"timeout": float("inf")},
-    ],
-)
-def test_settings_that_make_no_sense(wrong: dict) -> None:
-    with pytest.raises(FederationError):
-        FederationSettings(**wrong)
-
-
-def test_settings_survive_the_way_through_a_run_config() -> None:
-    settings = FederationSettings(**SGD, strategy="scaffold", fraction=0.25, seed=9)
-    assert FederationSettings.from_config(settings.to_config() | {"data": "x"}) == settings
-    with pytest.raises(FederationError, match="local-steps"):
-        FederationSettings.from_config({"local-steps": "8"})
-
-
-def test_arrays_are_handed_over_read_only_and_serialise_as_flowers_own() -> None:
-    values = np.arange(6, dtype=np.float32).reshape(2, 3)
-    record = to_record({"a": torch.from_numpy(values)})
-    assert record["a"].numpy() is record["a"].numpy()
-    with pytest.raises(ValueError, match="read-only"):
-        record["a"].numpy()[0] = 1
-    plain = ArrayRecord({"a": record["a"]})
-    assert record.deflate() == plain.deflate()
-    np.testing.assert_array_equal(plain["a"].numpy(), values)

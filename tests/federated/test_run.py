@@ -1,0 +1,81 @@
+"""A federation of phantom hospitals as a folder, and the same in every engine."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from fedlab_utils.cli import app
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated import FederationSettings, UNetFederation, simulate
+from fedlab_utils.federated.checkpoint import read_checkpoint
+from fedlab_utils.segmentation import load_model
+
+SETTINGS = FederationSettings(rounds=2, local_steps=1)
+
+
+def command(data: Path, out: Path, *more: str):
+    words = ["simulate", "--data", str(data), "--out", str(out), "--hospitals", "2"]
+    return CliRunner().invoke(app, [*words, "--local-steps", "1", "--threads", "1", *more])
+
+
+@pytest.fixture(scope="module")
+def finished(phantom_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run in process that was cut off after its first round and resumed."""
+    out = tmp_path_factory.mktemp("run") / "a"
+    assert command(phantom_dir, out, "--rounds", "1").exit_code == 0
+    ran = command(phantom_dir, out, "--rounds", "2", "--resume", "--json")
+    assert ran.exit_code == 0, ran.output
+    assert json.loads(ran.stdout) == json.loads((out / "result.json").read_text("utf-8"))
+    return out
+
+
+def test_the_folder_holds_result_model_and_provenance(finished: Path) -> None:
+    result = json.loads((finished / "result.json").read_text("utf-8"))
+    assert [row["round"] for row in result["rounds"]] == [1, 2]
+    assert set(result["test"]) == {"H1", "H2"}
+    worst = min(result["test"].values(), key=lambda row: row["score"])
+    assert result["summary"]["score"]["worst"] == worst["score"]
+    assert result["provenance"]["engine"] == "inprocess"
+    assert result["provenance"]["hospitals"] == {"H1": 3, "H2": 3}
+    model, best = load_model(finished), read_checkpoint(finished).best
+    for name, value in model.network.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), best[name])
+
+
+def test_a_folder_in_use_another_setting_and_a_senseless_one(
+    phantom_dir: Path, finished: Path, tmp_path: Path
+) -> None:
+    used = command(phantom_dir, finished, "--rounds", "2")
+    assert used.exit_code == 2
+    assert "holds a federation" in used.output
+    other = command(phantom_dir, finished, "--rounds", "2", "--resume", "--seed", "3")
+    assert other.exit_code == 2
+    assert "another seed" in other.output
+    kind = command(phantom_dir, tmp_path / "b", "--partition", "colour")
+    assert kind.exit_code == 2
+    assert "colour" in kind.output
+    assert command(phantom_dir, tmp_path / "b", "--strategy", "fedsgd").exit_code == 2
+    assert not (tmp_path / "b").exists()
+    federation = UNetFederation(data=str(phantom_dir), hospitals=2)
+    with pytest.raises(FederationError, match="engine"):
+        simulate(tmp_path / "b", federation, SETTINGS, engine="cloud")
+
+
+@pytest.mark.parametrize("engine", ["ray", "deployment"])
+def test_engines_agree(phantom_dir: Path, finished: Path, tmp_path: Path, engine: str) -> None:
+    if engine == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed")
+    out = tmp_path / engine
+    ran = command(phantom_dir, out, "--rounds", "2", "--engine", engine)
+    assert ran.exit_code == 0, ran.output
+    here, there = read_checkpoint(finished), read_checkpoint(out)
+    for name, value in here.weights.items():
+        np.testing.assert_allclose(there.weights[name], value, rtol=1e-6, atol=1e-9)
+    for name, row in here.test.items():
+        assert there.test[name] == pytest.approx(row, abs=1e-3)
+    assert there.best_round == here.best_round

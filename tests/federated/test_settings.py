@@ -1,0 +1,36 @@
+"""Settings of a federation: what makes no sense, and the way through Flower's ``run_config``."""
+
+from __future__ import annotations
+
+import pytest
+
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated import FederationSettings
+
+SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"strategy": "fedsgd"},
+        {"rounds": 0},
+        {"fraction": 0.0},
+        {"mu": -1.0},
+        {"mu": float("nan")},
+        {"option": 3},
+        {"server_momentum": 1.0},
+        {"strategy": "scaffold"},
+        {"timeout": float("inf")},
+    ],
+)
+def test_settings_that_make_no_sense(wrong: dict) -> None:
+    with pytest.raises(FederationError):
+        FederationSettings(**wrong)
+
+
+def test_settings_survive_the_way_through_a_run_config() -> None:
+    settings = FederationSettings(**SGD, strategy="scaffold", fraction=0.25, seed=9)
+    assert FederationSettings.from_config(settings.to_config() | {"data": "x"}) == settings
+    with pytest.raises(FederationError, match="local-steps"):
+        FederationSettings.from_config({"local-steps": "8"})
