@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from fedlab_utils.data.workers import available_cores
 from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.flower_commands import SIMULATION, simulation
 from fedlab_utils.federated.flower_folder import Config
 from fedlab_utils.federated.flower_processes import FlowerRun
 
-_SUPERLINK = ("--simulation",)
+_LATE = "timed out during startup"
+"""What Ray writes when its own processes need more than the half minute that it allows them."""
 
 
 def run_with_ray(
@@ -52,15 +54,14 @@ def run_with_ray(
             "Flower on Ray", "Ray is not installed", 'Install it: pip install "flwr[simulation]"'
         )
     with FlowerRun("Flower on Ray", run_config, client, server, timeout, on_line) as run:
-        address = run.start_superlink(*_SUPERLINK)
-        run.run(address, "--federation-config", _federation(hospitals))
-
-
-def _federation(hospitals: int) -> str:
-    """Return how Ray plays: one core per client, and no more workers than there are hospitals."""
-    settings = {
-        "num-supernodes": hospitals,
-        "client-resources-num-cpus": 1,
-        "init-args-num-cpus": min(hospitals, available_cores()),
-    }
-    return " ".join(f"{name}={value}" for name, value in settings.items())
+        address = run.start_superlink(*SIMULATION)
+        try:
+            run.run(address, *simulation(hospitals, available_cores()))
+        except FederationError as error:
+            if run.said("flwr run", _LATE):
+                raise FederationError(
+                    "Flower on Ray",
+                    "Ray did not start within its 30 seconds, as on a machine that is busy",
+                    "Run it again when less else is running, or take the engine in this process",
+                ) from error
+            raise

@@ -18,23 +18,24 @@ from fedlab_utils.errors import FederationError, FedLabError
 Config = Mapping[str, str | int | float | bool]
 
 _CLIENT = """
-from fedlab_utils.federated.flower_folder import load, take_turn
+from fedlab_utils.federated.flower_folder import load, reported, take_turn
 
 turn = take_turn({folder!r}, {clients_at_once!r})  # until this process ends
-app = load({client!r})
+with reported({outcome!r}, "the ClientApp cannot be loaded"):
+    app = load({client!r})
 """
 
 _SERVER = """
 from flwr.serverapp import ServerApp
 from fedlab_utils.federated.flower_folder import load, reported
 
-with reported({outcome!r}):
+with reported({outcome!r}, "the ServerApp cannot be loaded"):
     given = load({server!r})
 app = ServerApp()
 
 @app.main()
 def main(grid, context):
-    with reported({outcome!r}, last=True):
+    with reported({outcome!r}, "the ServerApp failed", last=True):
         given(grid, context)
 """
 
@@ -120,25 +121,25 @@ def _lock(file: IO[str]) -> None:
 
 
 @contextlib.contextmanager
-def reported(outcome: str, last: bool = False) -> Iterator[None]:
+def reported(outcome: str, failure: str, last: bool = False) -> Iterator[None]:
     """Write down what goes wrong in this block; if it is the ``last``, also that nothing did."""
     told: dict[str, object] = {"error": None}
     try:
         yield
     except BaseException as error:
-        told["error"] = f"{type(error).__name__}: {error}"
+        told["error"] = f"{failure} with {type(error).__name__}: {error}".rstrip(".: ")
         told["traceback"] = "".join(traceback.format_exception(error))
         if isinstance(error, FedLabError):
             told["typed"] = [type(error).__name__, error.case, error.cause, error.remedy]
         last = True
         raise
     finally:
-        if last:
+        if last and not Path(outcome).exists():  # the first to fail is the cause
             write_text(Path(outcome), json.dumps(told))
 
 
 def read_outcome(outcome: Path, case: str) -> FedLabError | None:
-    """Return the error that ended a ServerApp, of its own type where that is one of FedLab's."""
+    """Return the error that ended a run, of its own type where that is one of FedLab's."""
     told = json.loads(outcome.read_text("utf-8"))
     if not told["error"]:
         return None
@@ -146,7 +147,7 @@ def read_outcome(outcome: Path, case: str) -> FedLabError | None:
         name, *parts = told["typed"]
         error = getattr(errors, name)(*parts)
     else:
-        cause = f"the ServerApp raised {told['error'].rstrip('.')}"
-        error = FederationError(case, cause, "Mend what it names and run it again")
+        remedy = "Its traceback is noted below; mend what it names and run it again"
+        error = FederationError(case, told["error"], remedy)
     error.add_note(told["traceback"])
     return error

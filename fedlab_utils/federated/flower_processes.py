@@ -12,10 +12,7 @@ import os
 import queue
 import re
 import shutil
-import socket
 import subprocess
-import sys
-import sysconfig
 import tempfile
 import threading
 import time
@@ -26,7 +23,15 @@ from typing import Self
 
 from fedlab_utils.data.interrupts import first_interrupt_only
 from fedlab_utils.errors import FederationError, FedLabError
-from fedlab_utils.federated.flower_end import HOME, end_processes, end_with_caller
+from fedlab_utils.federated.flower_commands import (
+    CONNECTION,
+    RUN,
+    SUPERLINK,
+    environment,
+    free_ports,
+    program,
+)
+from fedlab_utils.federated.flower_end import end_processes, ended_with_caller
 from fedlab_utils.federated.flower_folder import Config, read_outcome, write_app
 
 START_S = 120.0
@@ -36,24 +41,6 @@ _LAST_LINES_S = 3.0
 """How long after the end of a run its last log lines may take; Flower sends them twice a second."""
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-# Whatever of Flower's command line the engines use stands here and in SUPERLINK, RUN and, for the
-# nodes, engine_deployment: options change between releases, and pyproject.toml admits one of them.
-SUPERLINK = ("flower-superlink", "--insecure", "--host", "127.0.0.1", "--port")
-RUN = ("flwr", "run", "--stream")
-_CONNECTION = '[superlink]\ndefault = "here"\n[superlink.here]\naddress = "{}"\ninsecure = true\n'
-_SETTINGS = {
-    "FLWR_TELEMETRY_ENABLED": "0",
-    "FLWR_DISABLE_UPDATE_CHECK": "1",
-    # Else each task makes an environment with uv, from an index that may be out of reach.
-    "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
-    "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.2",  # seconds; 1 by default
-    "PYTHONUNBUFFERED": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default, and no warning
-    **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB")},
-}
 
 
 class FlowerRun:
@@ -103,10 +90,10 @@ class FlowerRun:
         with contextlib.ExitStack() as held:
             held.enter_context(first_interrupt_only())
             self.home = Path(tempfile.mkdtemp(prefix="fedlab-", dir=_short_folder()))
-            held.callback(end_with_caller(self.home).kill)
+            held.enter_context(ended_with_caller(self.home))
             held.callback(shutil.rmtree, self.home, ignore_errors=True)
             held.callback(end_processes, self.home)
-            self.environment = _environment(self.home)
+            self.environment = environment(self.home)
             self.outcome = write_app(self.home / "app", *self._app)
             self._held = held.pop_all()
         return self
@@ -125,18 +112,13 @@ class FlowerRun:
 
     def start(self, name: str, command: str, *arguments: str) -> subprocess.Popen[str]:
         """Start one of Flower's commands; its output gets the name ``name``."""
-        program = shutil.which(command, path=self.environment["PATH"])
-        if program is None:
-            raise FederationError(
-                command, "this command of Flower is not there", "Install it: pip install flwr"
-            )
         detached = (
             {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
             if os.name == "nt"
             else {"start_new_session": True}
         )
         process = subprocess.Popen(
-            [program, *arguments],
+            [program(command, self.environment), *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -151,7 +133,7 @@ class FlowerRun:
 
     def run(self, address: str, *options: str) -> None:
         """Submit the app with ``flwr run``, pass its log on, and return when it is done."""
-        (self.home / "config.toml").write_text(_CONNECTION.format(address), "utf-8")
+        (self.home / "config.toml").write_text(CONNECTION.format(address), "utf-8")
         cli = self.start("flwr run", *RUN, str(self.home / "app"), "here", *options)
         self.wait(lambda: self.outcome.exists() or cli.poll() is not None, None, "SuperLink")
         self._drain(_LAST_LINES_S, cli)
@@ -197,8 +179,9 @@ class FlowerRun:
             pass
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout:
-            self._lines.put((name, _COLOURS.sub("", line).rstrip()))
+        with process.stdout as lines:
+            for line in lines:
+                self._lines.put((name, _COLOURS.sub("", line).rstrip()))
 
     def _pass_on(self, seconds: float) -> bool:
         """Pass on the lines there are, waiting for the first; return whether there were any."""
@@ -215,15 +198,6 @@ class FlowerRun:
         return found
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine on which nobody listens now."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 def _listens(process: subprocess.Popen[str], port: int) -> bool:
     """Whether this very process listens there: of two runs, the other could have got the port."""
     import psutil
@@ -232,31 +206,6 @@ def _listens(process: subprocess.Popen[str], port: int) -> bool:
         connections = psutil.Process(process.pid).net_connections("tcp")
         return any(c.laddr.port == port and c.status == psutil.CONN_LISTEN for c in connections)
     return False
-
-
-def _environment(home: Path) -> dict[str, str]:
-    """Return the environment of all processes: this interpreter, what it imports, and ``home``."""
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
-    here = ["127.0.0.1", "localhost"]  # requests to them must not go through a proxy
-    for name, parts in {
-        "PATH": scripts,
-        "PYTHONPATH": [str(_shadows(home)), *(str(Path(each).absolute()) for each in sys.path)],
-    }.items():
-        known = [environment[name]] if environment.get(name) else []
-        environment[name] = os.pathsep.join([*dict.fromkeys(parts), *known])
-    for name in ("NO_PROXY", "no_proxy"):
-        known = [environment[name]] if environment.get(name) else []
-        environment[name] = ",".join([*here, *known])
-    return environment | _SETTINGS | {HOME: str(home), "RAY_TMPDIR": str(home)}
-
-
-def _shadows(home: Path) -> Path:
-    """Make a folder that hides a grammar which Ray imports in each of its processes, for 3 s."""
-    folder = home / "shadows"
-    folder.mkdir()
-    (folder / "rfc3987_syntax.py").write_text("raise ImportError('hidden')\n", "utf-8")
-    return folder
 
 
 def _short_folder() -> str | None:
