@@ -46,4 +46,4 @@ def run_deployment(
             run.start(names[number], *supernode(address, port, number, hospitals))
         for name in names:
             run.wait(lambda name=name: run.said(name, CONNECTED), START_S, name)
-        run.run(address)
+        run.run()

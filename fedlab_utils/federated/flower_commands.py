@@ -19,7 +19,18 @@ from fedlab_utils.federated.flower_end import HOME
 SUPERLINK = ("flower-superlink", "--insecure", "--host", "127.0.0.1", "--port")
 SIMULATION = ("--simulation",)
 SUPERNODE = ("flower-supernode", "--insecure", "--host", "127.0.0.1")
-RUN = ("flwr", "run", "--stream")
+RUN = ("run", "--stream")
+
+FLWR_WHEN_READY = """
+import sys, time
+from pathlib import Path
+from flwr.cli.app import app
+ready = Path(sys.argv.pop(1))
+while not ready.exists():
+    time.sleep(0.02)
+app()
+"""
+"""The command ``flwr``, which spends its seconds of importing while the SuperLink does."""
 
 CONNECTION = '[superlink]\ndefault = "here"\n[superlink.here]\naddress = "{}"\ninsecure = true\n'
 """``config.toml`` in the home, with the SuperLink's address."""

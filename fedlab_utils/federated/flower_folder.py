@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -27,7 +28,7 @@ with reported({outcome!r}, "the ClientApp cannot be loaded"):
 
 _SERVER = """
 from flwr.serverapp import ServerApp
-from fedlab_utils.federated.flower_folder import load, reported
+from fedlab_utils.federated.flower_folder import load, reported, wait_for_ray
 
 with reported({outcome!r}, "the ServerApp cannot be loaded"):
     given = load({server!r})
@@ -35,6 +36,8 @@ app = ServerApp()
 
 @app.main()
 def main(grid, context):
+    if {clients_at_once!r} is None:
+        wait_for_ray()
     with reported({outcome!r}, "the ServerApp failed", last=True):
         given(grid, context)
 """
@@ -57,7 +60,7 @@ def write_app(
     client, server
         ``module:attribute`` of the apps.
     clients_at_once
-        How many processes of clients may work at a time; None: any number.
+        How many processes of clients may work at a time; None: Ray sees to that.
     """
     import tomli_w  # with which Flower itself writes these files
 
@@ -106,6 +109,15 @@ def take_turn(folder: str, places: int | None) -> IO[str] | None:
                 return file
         time.sleep(0.05)
     return None
+
+
+def wait_for_ray() -> None:
+    """Wait until Ray is up, which Flower starts in this process beside the ServerApp.
+
+    A ServerApp that has not begun when Ray fails to start leaves nothing half done.
+    """
+    while not getattr(sys.modules.get("ray"), "is_initialized", bool)():
+        time.sleep(0.05)
 
 
 def _lock(file: IO[str]) -> None:

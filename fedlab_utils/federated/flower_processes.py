@@ -13,11 +13,13 @@ import queue
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -25,6 +27,7 @@ from fedlab_utils.data.interrupts import first_interrupt_only
 from fedlab_utils.errors import FederationError, FedLabError
 from fedlab_utils.federated.flower_commands import (
     CONNECTION,
+    FLWR_WHEN_READY,
     RUN,
     SUPERLINK,
     environment,
@@ -59,7 +62,7 @@ class FlowerRun:
     on_line
         Gets each line of the log as it comes, in the caller's thread.
     clients_at_once
-        How many processes of clients may work at a time; None: the engine itself sees to that.
+        How many processes of clients may work at a time; None: Ray sees to that.
 
     Raises
     ------
@@ -94,6 +97,7 @@ class FlowerRun:
             held.callback(shutil.rmtree, self.home, ignore_errors=True)
             held.callback(end_processes, self.home)
             self.environment = environment(self.home)
+            self._ready = self.home / "ready"
             self.outcome = write_app(self.home / "app", *self._app)
             self._held = held.pop_all()
         return self
@@ -103,12 +107,22 @@ class FlowerRun:
         for process in self.processes.values():
             process.wait()
 
-    def start_superlink(self, *options: str) -> str:
-        """Start a SuperLink on a free port, wait until it listens, and return its address."""
+    def start_superlink(self, superlink: Sequence[str] = (), run: Sequence[str] = ()) -> str:
+        """Start a SuperLink, and the ``flwr`` that :meth:`run` lets go; return the address.
+
+        Parameters
+        ----------
+        superlink, run
+            Further options of ``flower-superlink`` and of ``flwr run``.
+        """
         port = free_ports(1)[0]
-        process = self.start("SuperLink", *SUPERLINK, str(port), *options)
-        self.wait(lambda: _listens(process, port), START_S, "SuperLink")
-        return f"127.0.0.1:{port}"
+        address = f"127.0.0.1:{port}"
+        process = self.start("SuperLink", *SUPERLINK, str(port), *superlink)
+        self._listening = partial(_listens, process, port)
+        (self.home / "config.toml").write_text(CONNECTION.format(address), "utf-8")
+        late = (sys.executable, "-c", FLWR_WHEN_READY, str(self._ready))
+        self.start("flwr run", *late, *RUN, str(self.home / "app"), "here", *run)
+        return address
 
     def start(self, name: str, command: str, *arguments: str) -> subprocess.Popen[str]:
         """Start one of Flower's commands; its output gets the name ``name``."""
@@ -131,11 +145,23 @@ class FlowerRun:
         threading.Thread(target=self._read, args=(name, process), daemon=True).start()
         return process
 
-    def run(self, address: str, *options: str) -> None:
-        """Submit the app with ``flwr run``, pass its log on, and return when it is done."""
-        (self.home / "config.toml").write_text(CONNECTION.format(address), "utf-8")
-        cli = self.start("flwr run", *RUN, str(self.home / "app"), "here", *options)
-        self.wait(lambda: self.outcome.exists() or cli.poll() is not None, None, "SuperLink")
+    def run(self, hopeless: str | None = None) -> None:
+        """Submit the app with ``flwr run``, pass its log on, and return when it is done.
+
+        Words in the log that mean that it can but fail may be given, so as not to wait for that.
+        """
+        cli = self.processes["flwr run"]
+        self.wait(self._listening, START_S, "SuperLink")
+        self._ready.touch()
+        self.wait(
+            lambda: (
+                self.outcome.exists()
+                or cli.poll() is not None
+                or (hopeless is not None and self.said("flwr run", hopeless))
+            ),
+            None,
+            "SuperLink",
+        )
         self._drain(_LAST_LINES_S, cli)
         if not self.outcome.exists():
             raise self._failed("the run ended before the ServerApp did", "flwr run")
