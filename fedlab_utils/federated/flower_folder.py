@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -61,7 +62,14 @@ def write_app(
         ``module:attribute`` of the apps.
     clients_at_once
         How many processes of clients may work at a time; None: Ray sees to that.
+
+    Raises
+    ------
+    FederationError
+        If the module of an app is not there.
     """
+    for reference in (client, server):
+        _check_module(reference)
     import tomli_w  # with which Flower itself writes these files
 
     folder.mkdir(parents=True)
@@ -163,3 +171,17 @@ def read_outcome(outcome: Path, case: str) -> FedLabError | None:
         error = FederationError(case, told["error"], remedy)
     error.add_note(told["traceback"])
     return error
+
+
+def _check_module(reference: str) -> None:
+    module, _, attribute = reference.partition(":")
+    try:
+        there = bool(module and attribute) and find_spec(module) is not None
+    except (ImportError, ValueError):
+        there = False
+    if not there:
+        raise FederationError(
+            reference,
+            "this is not an app in a module that can be imported",
+            "Name it as module:attribute; what a notebook defines must move to a file",
+        )

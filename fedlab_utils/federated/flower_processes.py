@@ -7,7 +7,6 @@ private ``FLWR_HOME``. By that it is found again, whoever its parent is by then.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import queue
 import re
@@ -67,7 +66,7 @@ class FlowerRun:
     Raises
     ------
     FederationError
-        If an app's module is not there; by the methods, if something does not start or go on.
+        On entry if an app's module is not there; later if something does not start or go on.
     """
 
     def __init__(
@@ -82,8 +81,6 @@ class FlowerRun:
     ) -> None:
         self.case, self.on_line = case, on_line
         self.timeout, self._began = timeout, time.monotonic()
-        for reference in (client, server):
-            _check_module(reference)
         self._app = (run_config, client, server, clients_at_once)
         self.processes: dict[str, subprocess.Popen[str]] = {}
         self.tails: dict[str, deque[str]] = {}
@@ -238,17 +235,3 @@ def _short_folder() -> str | None:
     """Return where the home may stand: Ray puts sockets in it, whose paths have 107 letters."""
     long = len(tempfile.gettempdir()) > 20 and os.name != "nt"
     return "/tmp" if long else None
-
-
-def _check_module(reference: str) -> None:
-    module, _, attribute = reference.partition(":")
-    try:
-        there = bool(module and attribute) and importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        there = False
-    if not there:
-        raise FederationError(
-            reference,
-            "this is not an app in a module that can be imported",
-            "Name it as module:attribute; what a notebook defines must move to a file",
-        )

@@ -92,7 +92,7 @@ _CALLER = """
 import sys
 from fedlab_utils.federated.{module} import {engine}
 config = {{"seed": 3, "rounds": 2, "out": sys.argv[1], "sleeps": 600.0}}
-{engine}(config, 2, **{apps!r}, on_line=lambda line: print(line, flush=True))
+{engine}(config, 1, **{apps!r}, on_line=lambda line: print(line, flush=True))
 """
 
 

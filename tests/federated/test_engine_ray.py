@@ -83,7 +83,46 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     log, errors = runs.stop_caller("engine_ray", "run_with_ray", tmp_path, signal.SIGINT)
     assert "KeyboardInterrupt" in errors
     (home,) = runs.homes(log.splitlines())
-    assert runs.gone(home, log, seconds=1)
+    assert runs.gone(home, log, seconds=5)
+
+
+class LateRay:
+    """Stands for a run in which Ray does not start in time, the first ``late`` times."""
+
+    late = 0
+    began = 0
+
+    def __init__(self, *_: object) -> None:
+        type(self).began += 1
+
+    def __enter__(self) -> LateRay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def start_superlink(self, *_: object) -> None:
+        pass
+
+    def said(self, _: str, words: str) -> bool:
+        return words in "Exception: The current node timed out during startup. This could happen"
+
+    def run(self, hopeless: str) -> None:
+        if self.began <= self.late:
+            assert self.said("flwr run", hopeless)
+            raise FederationError("a run", "the run ended", "Mend it")
+
+
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_a_ray_that_is_late_is_tried_once_more(monkeypatch: pytest.MonkeyPatch, late: int) -> None:
+    stub = type("Late", (LateRay,), {"late": late})
+    monkeypatch.setattr(engine_ray, "FlowerRun", stub)
+    if late < 2:
+        run_with_ray({}, 2, **runs.APPS)
+    else:
+        with pytest.raises(FederationError, match="2 times: the machine is too busy"):
+            run_with_ray({}, 2, **runs.APPS)
+    assert stub.began == min(late + 1, 2)
 
 
 def test_without_ray_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
