@@ -43,10 +43,12 @@ _SETTINGS = {
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     # Else each task makes an environment with uv, from an index that may be out of reach.
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
-    "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.2",  # seconds; 1 by default
+    "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.5",  # seconds; 1 by default, and each costs 10 ms
     "PYTHONUNBUFFERED": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "0",
+    # Else it starts workers that Flower, whose own have another environment, never uses.
+    "RAY_prestart_worker_first_driver": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default, and no warning
     **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB")},
 }
