@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fedlab_utils.data.workers import available_cores
+from fedlab_utils.federated.flower_commands import CONNECTED, free_ports, supernode
 from fedlab_utils.federated.flower_folder import Config
-from fedlab_utils.federated.flower_processes import START_S, FlowerRun, free_ports
-
-_SUPERNODE = ("flower-supernode", "--insecure", "--host", "127.0.0.1")
-_CONNECTED = "SuperNode ID:"
-"""What a SuperNode writes once the SuperLink knows it."""
+from fedlab_utils.federated.flower_processes import START_S, FlowerRun
 
 
 def run_deployment(
@@ -46,9 +43,7 @@ def run_deployment(
         address = run.start_superlink()
         names = [f"hospital {number}" for number in range(hospitals)]
         for number, port in enumerate(free_ports(hospitals)):
-            node = f"partition-id={number} num-partitions={hospitals}"
-            where = ("--superlink", address, "--port", str(port), "--node-config", node)
-            run.start(names[number], *_SUPERNODE, *where)
+            run.start(names[number], *supernode(address, port, number, hospitals))
         for name in names:
-            run.wait(lambda name=name: run.said(name, _CONNECTED), START_S, name)
-        run.run(address)
+            run.wait(lambda name=name: run.said(name, CONNECTED), START_S, name)
+        run.run()

@@ -7,10 +7,15 @@ from collections.abc import Callable
 
 from fedlab_utils.data.workers import available_cores
 from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.flower_commands import SIMULATION, simulation
 from fedlab_utils.federated.flower_folder import Config
 from fedlab_utils.federated.flower_processes import FlowerRun
 
-_SUPERLINK = ("--simulation",)
+_LATE = "timed out during startup"
+"""What Ray writes when its own processes need more than the half minute that it allows them."""
+
+_ATTEMPTS = 2
+"""The second finds Ray's files in memory; no ServerApp begins before Ray is up."""
 
 
 def run_with_ray(
@@ -37,7 +42,7 @@ def run_with_ray(
         ``module:attribute`` of the ``ClientApp`` and the ``ServerApp``, in modules that this
         process could import.
     timeout
-        Seconds until the run must be done; None: no limit.
+        Seconds until the run, or the second try to start it, must be done; None: no limit.
     on_line
         Gets each line of the log as it comes.
 
@@ -51,16 +56,17 @@ def run_with_ray(
         raise FederationError(
             "Flower on Ray", "Ray is not installed", 'Install it: pip install "flwr[simulation]"'
         )
-    with FlowerRun("Flower on Ray", run_config, client, server, timeout, on_line) as run:
-        address = run.start_superlink(*_SUPERLINK)
-        run.run(address, "--federation-config", _federation(hospitals))
-
-
-def _federation(hospitals: int) -> str:
-    """Return how Ray plays: one core per client, and no more workers than there are hospitals."""
-    settings = {
-        "num-supernodes": hospitals,
-        "client-resources-num-cpus": 1,
-        "init-args-num-cpus": min(hospitals, available_cores()),
-    }
-    return " ".join(f"{name}={value}" for name, value in settings.items())
+    for _ in range(_ATTEMPTS):
+        with FlowerRun("Flower on Ray", run_config, client, server, timeout, on_line) as run:
+            run.start_superlink(SIMULATION, simulation(hospitals, available_cores()))
+            try:
+                return run.run(hopeless=_LATE)
+            except FederationError as error:
+                if not run.said("flwr run", _LATE):
+                    raise
+                late = error
+    raise FederationError(
+        "Flower on Ray",
+        f"Ray did not start within its half minute, {_ATTEMPTS} times: the machine is too busy",
+        "Run it again when less else is running, or take the engine in this process",
+    ) from late

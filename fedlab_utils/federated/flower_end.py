@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,20 +64,24 @@ def end_processes(home: Path) -> None:
             time.sleep(0.02)
 
 
-def end_with_caller(home: Path) -> subprocess.Popen[bytes]:
-    """Start a process that ends the run and removes its home once the caller is gone.
+@contextlib.contextmanager
+def ended_with_caller(home: Path) -> Iterator[None]:
+    """Let a process of its own end the run, and remove its home, if the caller is killed here.
 
-    Kill it when the run has ended. It is for callers that are killed, as a notebook's kernel is
-    when it is restarted: they can no longer clean up themselves.
+    As a notebook's kernel is when it is restarted: then no ``finally`` of its own is run.
     """
     environment = {name: value for name, value in os.environ.items() if name != HOME}
     environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry).absolute()) for entry in sys.path)
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", _JANITOR, str(home)],
         stdin=subprocess.PIPE,
         env=environment,
         start_new_session=os.name != "nt",  # so that ctrl-C in a terminal does not reach it
-    )
+    ) as janitor:
+        try:
+            yield
+        finally:
+            janitor.kill()
 
 
 def _lives(process: psutil.Process) -> bool:

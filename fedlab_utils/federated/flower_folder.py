@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -18,23 +20,26 @@ from fedlab_utils.errors import FederationError, FedLabError
 Config = Mapping[str, str | int | float | bool]
 
 _CLIENT = """
-from fedlab_utils.federated.flower_folder import load, take_turn
+from fedlab_utils.federated.flower_folder import load, reported, take_turn
 
 turn = take_turn({folder!r}, {clients_at_once!r})  # until this process ends
-app = load({client!r})
+with reported({outcome!r}, "the ClientApp cannot be loaded"):
+    app = load({client!r})
 """
 
 _SERVER = """
 from flwr.serverapp import ServerApp
-from fedlab_utils.federated.flower_folder import load, reported
+from fedlab_utils.federated.flower_folder import load, reported, wait_for_ray
 
-with reported({outcome!r}):
+with reported({outcome!r}, "the ServerApp cannot be loaded"):
     given = load({server!r})
 app = ServerApp()
 
 @app.main()
 def main(grid, context):
-    with reported({outcome!r}, last=True):
+    if {clients_at_once!r} is None:
+        wait_for_ray()
+    with reported({outcome!r}, "the ServerApp failed", last=True):
         given(grid, context)
 """
 
@@ -56,8 +61,15 @@ def write_app(
     client, server
         ``module:attribute`` of the apps.
     clients_at_once
-        How many processes of clients may work at a time; None: any number.
+        How many processes of clients may work at a time; None: Ray sees to that.
+
+    Raises
+    ------
+    FederationError
+        If the module of an app is not there.
     """
+    for reference in (client, server):
+        _check_module(reference)
     import tomli_w  # with which Flower itself writes these files
 
     folder.mkdir(parents=True)
@@ -107,6 +119,15 @@ def take_turn(folder: str, places: int | None) -> IO[str] | None:
     return None
 
 
+def wait_for_ray() -> None:
+    """Wait until Ray is up, which Flower starts in this process beside the ServerApp.
+
+    A ServerApp that has not begun when Ray fails to start leaves nothing half done.
+    """
+    while not getattr(sys.modules.get("ray"), "is_initialized", bool)():
+        time.sleep(0.05)
+
+
 def _lock(file: IO[str]) -> None:
     """Lock a file, or raise OSError if another process has locked it."""
     try:
@@ -120,25 +141,25 @@ def _lock(file: IO[str]) -> None:
 
 
 @contextlib.contextmanager
-def reported(outcome: str, last: bool = False) -> Iterator[None]:
+def reported(outcome: str, failure: str, last: bool = False) -> Iterator[None]:
     """Write down what goes wrong in this block; if it is the ``last``, also that nothing did."""
     told: dict[str, object] = {"error": None}
     try:
         yield
     except BaseException as error:
-        told["error"] = f"{type(error).__name__}: {error}"
+        told["error"] = f"{failure} with {type(error).__name__}: {error}".rstrip(".: ")
         told["traceback"] = "".join(traceback.format_exception(error))
         if isinstance(error, FedLabError):
             told["typed"] = [type(error).__name__, error.case, error.cause, error.remedy]
         last = True
         raise
     finally:
-        if last:
+        if last and not Path(outcome).exists():  # the first to fail is the cause
             write_text(Path(outcome), json.dumps(told))
 
 
 def read_outcome(outcome: Path, case: str) -> FedLabError | None:
-    """Return the error that ended a ServerApp, of its own type where that is one of FedLab's."""
+    """Return the error that ended a run, of its own type where that is one of FedLab's."""
     told = json.loads(outcome.read_text("utf-8"))
     if not told["error"]:
         return None
@@ -146,7 +167,21 @@ def read_outcome(outcome: Path, case: str) -> FedLabError | None:
         name, *parts = told["typed"]
         error = getattr(errors, name)(*parts)
     else:
-        cause = f"the ServerApp raised {told['error'].rstrip('.')}"
-        error = FederationError(case, cause, "Mend what it names and run it again")
+        remedy = "Its traceback is noted below; mend what it names and run it again"
+        error = FederationError(case, told["error"], remedy)
     error.add_note(told["traceback"])
     return error
+
+
+def _check_module(reference: str) -> None:
+    module, _, attribute = reference.partition(":")
+    try:
+        there = bool(module and attribute) and find_spec(module) is not None
+    except (ImportError, ValueError):
+        there = False
+    if not there:
+        raise FederationError(
+            reference,
+            "this is not an app in a module that can be imported",
+            "Name it as module:attribute; what a notebook defines must move to a file",
+        )

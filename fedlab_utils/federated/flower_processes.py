@@ -7,26 +7,33 @@ private ``FLWR_HOME``. By that it is found again, whoever its parent is by then.
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import os
 import queue
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from fedlab_utils.data.interrupts import first_interrupt_only
 from fedlab_utils.errors import FederationError, FedLabError
-from fedlab_utils.federated.flower_end import HOME, end_processes, end_with_caller
+from fedlab_utils.federated.flower_commands import (
+    CONNECTION,
+    FLWR_WHEN_READY,
+    RUN,
+    SUPERLINK,
+    environment,
+    free_ports,
+    program,
+)
+from fedlab_utils.federated.flower_end import end_processes, ended_with_caller
 from fedlab_utils.federated.flower_folder import Config, read_outcome, write_app
 
 START_S = 120.0
@@ -36,24 +43,6 @@ _LAST_LINES_S = 3.0
 """How long after the end of a run its last log lines may take; Flower sends them twice a second."""
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-
-# Whatever of Flower's command line the engines use stands here and in SUPERLINK, RUN and, for the
-# nodes, engine_deployment: options change between releases, and pyproject.toml admits one of them.
-SUPERLINK = ("flower-superlink", "--insecure", "--host", "127.0.0.1", "--port")
-RUN = ("flwr", "run", "--stream")
-_CONNECTION = '[superlink]\ndefault = "here"\n[superlink.here]\naddress = "{}"\ninsecure = true\n'
-_SETTINGS = {
-    "FLWR_TELEMETRY_ENABLED": "0",
-    "FLWR_DISABLE_UPDATE_CHECK": "1",
-    # Else each task makes an environment with uv, from an index that may be out of reach.
-    "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
-    "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.2",  # seconds; 1 by default
-    "PYTHONUNBUFFERED": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DEDUP_LOGS": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # the coming default, and no warning
-    **{f"{name}_NUM_THREADS": "1" for name in ("OMP", "MKL", "OPENBLAS", "NUMEXPR", "VECLIB")},
-}
 
 
 class FlowerRun:
@@ -72,12 +61,12 @@ class FlowerRun:
     on_line
         Gets each line of the log as it comes, in the caller's thread.
     clients_at_once
-        How many processes of clients may work at a time; None: the engine itself sees to that.
+        How many processes of clients may work at a time; None: Ray sees to that.
 
     Raises
     ------
     FederationError
-        If an app's module is not there; by the methods, if something does not start or go on.
+        On entry if an app's module is not there; later if something does not start or go on.
     """
 
     def __init__(
@@ -92,8 +81,6 @@ class FlowerRun:
     ) -> None:
         self.case, self.on_line = case, on_line
         self.timeout, self._began = timeout, time.monotonic()
-        for reference in (client, server):
-            _check_module(reference)
         self._app = (run_config, client, server, clients_at_once)
         self.processes: dict[str, subprocess.Popen[str]] = {}
         self.tails: dict[str, deque[str]] = {}
@@ -103,10 +90,11 @@ class FlowerRun:
         with contextlib.ExitStack() as held:
             held.enter_context(first_interrupt_only())
             self.home = Path(tempfile.mkdtemp(prefix="fedlab-", dir=_short_folder()))
-            held.callback(end_with_caller(self.home).kill)
+            held.enter_context(ended_with_caller(self.home))
             held.callback(shutil.rmtree, self.home, ignore_errors=True)
             held.callback(end_processes, self.home)
-            self.environment = _environment(self.home)
+            self.environment = environment(self.home)
+            self._ready = self.home / "ready"
             self.outcome = write_app(self.home / "app", *self._app)
             self._held = held.pop_all()
         return self
@@ -116,27 +104,32 @@ class FlowerRun:
         for process in self.processes.values():
             process.wait()
 
-    def start_superlink(self, *options: str) -> str:
-        """Start a SuperLink on a free port, wait until it listens, and return its address."""
+    def start_superlink(self, superlink: Sequence[str] = (), run: Sequence[str] = ()) -> str:
+        """Start a SuperLink, and the ``flwr`` that :meth:`run` lets go; return the address.
+
+        Parameters
+        ----------
+        superlink, run
+            Further options of ``flower-superlink`` and of ``flwr run``.
+        """
         port = free_ports(1)[0]
-        process = self.start("SuperLink", *SUPERLINK, str(port), *options)
-        self.wait(lambda: _listens(process, port), START_S, "SuperLink")
-        return f"127.0.0.1:{port}"
+        address = f"127.0.0.1:{port}"
+        process = self.start("SuperLink", *SUPERLINK, str(port), *superlink)
+        self._listening = partial(_listens, process, port)
+        (self.home / "config.toml").write_text(CONNECTION.format(address), "utf-8")
+        late = (sys.executable, "-c", FLWR_WHEN_READY, str(self._ready))
+        self.start("flwr run", *late, *RUN, str(self.home / "app"), "here", *run)
+        return address
 
     def start(self, name: str, command: str, *arguments: str) -> subprocess.Popen[str]:
         """Start one of Flower's commands; its output gets the name ``name``."""
-        program = shutil.which(command, path=self.environment["PATH"])
-        if program is None:
-            raise FederationError(
-                command, "this command of Flower is not there", "Install it: pip install flwr"
-            )
         detached = (
             {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
             if os.name == "nt"
             else {"start_new_session": True}
         )
         process = subprocess.Popen(
-            [program, *arguments],
+            [program(command, self.environment), *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -149,11 +142,23 @@ class FlowerRun:
         threading.Thread(target=self._read, args=(name, process), daemon=True).start()
         return process
 
-    def run(self, address: str, *options: str) -> None:
-        """Submit the app with ``flwr run``, pass its log on, and return when it is done."""
-        (self.home / "config.toml").write_text(_CONNECTION.format(address), "utf-8")
-        cli = self.start("flwr run", *RUN, str(self.home / "app"), "here", *options)
-        self.wait(lambda: self.outcome.exists() or cli.poll() is not None, None, "SuperLink")
+    def run(self, hopeless: str | None = None) -> None:
+        """Submit the app with ``flwr run``, pass its log on, and return when it is done.
+
+        Words in the log that mean that it can but fail may be given, so as not to wait for that.
+        """
+        cli = self.processes["flwr run"]
+        self.wait(self._listening, START_S, "SuperLink")
+        self._ready.touch()
+        self.wait(
+            lambda: (
+                self.outcome.exists()
+                or cli.poll() is not None
+                or (hopeless is not None and self.said("flwr run", hopeless))
+            ),
+            None,
+            "SuperLink",
+        )
         self._drain(_LAST_LINES_S, cli)
         if not self.outcome.exists():
             raise self._failed("the run ended before the ServerApp did", "flwr run")
@@ -197,8 +202,9 @@ class FlowerRun:
             pass
 
     def _read(self, name: str, process: subprocess.Popen[str]) -> None:
-        for line in process.stdout:
-            self._lines.put((name, _COLOURS.sub("", line).rstrip()))
+        with process.stdout as lines:
+            for line in lines:
+                self._lines.put((name, _COLOURS.sub("", line).rstrip()))
 
     def _pass_on(self, seconds: float) -> bool:
         """Pass on the lines there are, waiting for the first; return whether there were any."""
@@ -215,15 +221,6 @@ class FlowerRun:
         return found
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine on which nobody listens now."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-
-
 def _listens(process: subprocess.Popen[str], port: int) -> bool:
     """Whether this very process listens there: of two runs, the other could have got the port."""
     import psutil
@@ -234,46 +231,7 @@ def _listens(process: subprocess.Popen[str], port: int) -> bool:
     return False
 
 
-def _environment(home: Path) -> dict[str, str]:
-    """Return the environment of all processes: this interpreter, what it imports, and ``home``."""
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    scripts = [str(Path(sys.executable).parent), sysconfig.get_path("scripts")]
-    here = ["127.0.0.1", "localhost"]  # requests to them must not go through a proxy
-    for name, parts in {
-        "PATH": scripts,
-        "PYTHONPATH": [str(_shadows(home)), *(str(Path(each).absolute()) for each in sys.path)],
-    }.items():
-        known = [environment[name]] if environment.get(name) else []
-        environment[name] = os.pathsep.join([*dict.fromkeys(parts), *known])
-    for name in ("NO_PROXY", "no_proxy"):
-        known = [environment[name]] if environment.get(name) else []
-        environment[name] = ",".join([*here, *known])
-    return environment | _SETTINGS | {HOME: str(home), "RAY_TMPDIR": str(home)}
-
-
-def _shadows(home: Path) -> Path:
-    """Make a folder that hides a grammar which Ray imports in each of its processes, for 3 s."""
-    folder = home / "shadows"
-    folder.mkdir()
-    (folder / "rfc3987_syntax.py").write_text("raise ImportError('hidden')\n", "utf-8")
-    return folder
-
-
 def _short_folder() -> str | None:
     """Return where the home may stand: Ray puts sockets in it, whose paths have 107 letters."""
     long = len(tempfile.gettempdir()) > 20 and os.name != "nt"
     return "/tmp" if long else None
-
-
-def _check_module(reference: str) -> None:
-    module, _, attribute = reference.partition(":")
-    try:
-        there = bool(module and attribute) and importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        there = False
-    if not there:
-        raise FederationError(
-            reference,
-            "this is not an app in a module that can be imported",
-            "Name it as module:attribute; what a notebook defines must move to a file",
-        )
