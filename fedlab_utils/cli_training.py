@@ -72,13 +72,10 @@ def predict(
     A segmentation is not needed. All four sequences are, also those that the model does not look
     at: the brain is found from all of them. A Decathlon case is named by its 4-D file.
     """
-    from fedlab_utils.segmentation import find_case, load_model, predict_file
-    from fedlab_utils.segmentation.devices import best_device, fast_precision
+    from fedlab_utils.segmentation import segment_case
 
     with reported(as_json):
-        trained = load_model(model, best_device())
-        files = find_case(case, layout, trained.unet.sequences)
-        predict_file(trained, files, out, flip, fast_precision())
+        files = segment_case(model, case, out, layout, flip)
     if as_json:
         print_json({"case": files.case_id, "out": str(out), "scheme": files.scheme})
     else:
@@ -119,7 +116,7 @@ def evaluate(
             )
         cohort = load_cohort(data, layout, scheme)
         if model is not None:
-            trained = load_model(model, best_device())
+            trained = load_model(model, best_device(), light=True)
             result = evaluate_model(trained, cohort, flip, fast_precision(), progress)
         else:
             result = evaluate_predictions(predictions, prediction_labels, cohort, progress)

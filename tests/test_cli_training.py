@@ -177,7 +177,9 @@ def test_predict_writes_the_grid_affine_and_labels_of_the_cases_files(
 ) -> None:
     """A network whose answer holds all labels; a case is named by one of its image files."""
     model = stub(spacing=4.0, size=(64, 64))
-    monkeypatch.setattr("fedlab_utils.segmentation.load_model", lambda *_: model, raising=False)
+    weights = "fedlab_utils.segmentation.weights"
+    monkeypatch.setattr(f"{weights}.read_card", lambda path: (path, model))
+    monkeypatch.setattr(f"{weights}.load_model", lambda *_, **__: model)
     # its enhancing tumour is specks, which would be left out
     monkeypatch.setattr("fedlab_utils.segmentation.components.drop_small_pieces", lambda r: r)
     folder = phantom(tmp_path / "cohort", layout)
@@ -357,7 +359,7 @@ def test_ctrl_c_leaves_nothing(
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fedlab_utils.segmentation.prediction.predict_labels", stop)
+    monkeypatch.setattr("fedlab_utils.segmentation.prediction.predict_probabilities", stop)
     case = load_cohort(cohort).cases[0].label.parent
     options = {
         "predict": ("--case", case, "--out", tmp_path / "seg.nii.gz"),
