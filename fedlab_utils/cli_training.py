@@ -97,7 +97,9 @@ def evaluate(
     """Score a model, or segmentation files, against the truth: Dice and HD95 (mm) per region.
 
     A region that is in neither mask counts Dice 1 and HD95 0; in one of them alone, Dice 0 and HD95
-    373.13 mm, the diagonal of a BraTS volume. A case without a prediction is named, not scored.
+    373.13 mm, the diagonal of a BraTS volume. A case that could not be scored, since its prediction
+    is missing or cannot be read, is named, and the exit code is 1 after the scores of the others. A
+    prediction file that belongs to no case with a segmentation is named too.
     """
     from fedlab_utils.data.cohort import load_cohort
     from fedlab_utils.segmentation import evaluate_model, evaluate_predictions, load_model
@@ -125,7 +127,12 @@ def evaluate(
     else:
         typer.echo(result.as_text())
     for problem in result.problems:
-        typer.echo(f"not scored: {problem}", err=True)
+        what = "not scored" if problem in result.not_scored else "not read"
+        typer.echo(f"{what}: {problem}", err=True)
+    for name in result.unmatched:
+        typer.echo(f"unmatched: {name} belongs to no case with a segmentation", err=True)
+    if result.not_scored:
+        raise typer.Exit(1)
 
 
 def study(

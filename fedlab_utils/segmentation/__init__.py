@@ -48,7 +48,7 @@ _EXPORTS = {
     "Estimate": "statistics",
     "bootstrap_mean": "statistics",
     "bootstrap_difference": "statistics",
-    "Evaluation": "evaluation",
+    "Evaluation": "scores",
     "evaluate_model": "evaluation",
     "evaluate_predictions": "evaluation",
 }
