@@ -72,13 +72,10 @@ def predict(
     A segmentation is not needed. All four sequences are, also those that the model does not look
     at: the brain is found from all of them. A Decathlon case is named by its 4-D file.
     """
-    from fedlab_utils.segmentation import find_case, load_model, predict_file
-    from fedlab_utils.segmentation.devices import best_device, fast_precision
+    from fedlab_utils.segmentation import segment_case
 
     with reported(as_json):
-        trained = load_model(model, best_device())
-        files = find_case(case, layout, trained.unet.sequences)
-        predict_file(trained, files, out, flip, fast_precision())
+        files = segment_case(model, case, out, layout, flip)
     if as_json:
         print_json({"case": files.case_id, "out": str(out), "scheme": files.scheme})
     else:
@@ -100,7 +97,9 @@ def evaluate(
     """Score a model, or segmentation files, against the truth: Dice and HD95 (mm) per region.
 
     A region that is in neither mask counts Dice 1 and HD95 0; in one of them alone, Dice 0 and HD95
-    373.13 mm, the diagonal of a BraTS volume. A case without a prediction is named, not scored.
+    373.13 mm, the diagonal of a BraTS volume. A case that could not be scored, since its prediction
+    is missing or cannot be read, is named, and the exit code is 1 after the scores of the others. A
+    prediction file that belongs to no case with a segmentation is named too.
     """
     from fedlab_utils.data.cohort import load_cohort
     from fedlab_utils.segmentation import evaluate_model, evaluate_predictions, load_model
@@ -119,7 +118,7 @@ def evaluate(
             )
         cohort = load_cohort(data, layout, scheme)
         if model is not None:
-            trained = load_model(model, best_device())
+            trained = load_model(model, best_device(), light=True)
             result = evaluate_model(trained, cohort, flip, fast_precision(), progress)
         else:
             result = evaluate_predictions(predictions, prediction_labels, cohort, progress)
@@ -128,7 +127,12 @@ def evaluate(
     else:
         typer.echo(result.as_text())
     for problem in result.problems:
-        typer.echo(f"not scored: {problem}", err=True)
+        what = "not scored" if problem in result.not_scored else "not read"
+        typer.echo(f"{what}: {problem}", err=True)
+    for name in result.unmatched:
+        typer.echo(f"unmatched: {name} belongs to no case with a segmentation", err=True)
+    if result.not_scored:
+        raise typer.Exit(1)
 
 
 def study(

@@ -177,7 +177,9 @@ def test_predict_writes_the_grid_affine_and_labels_of_the_cases_files(
 ) -> None:
     """A network whose answer holds all labels; a case is named by one of its image files."""
     model = stub(spacing=4.0, size=(64, 64))
-    monkeypatch.setattr("fedlab_utils.segmentation.load_model", lambda *_: model, raising=False)
+    weights = "fedlab_utils.segmentation.weights"
+    monkeypatch.setattr(f"{weights}.read_card", lambda path: (path, model))
+    monkeypatch.setattr(f"{weights}.load_model", lambda *_, **__: model)
     # its enhancing tumour is specks, which would be left out
     monkeypatch.setattr("fedlab_utils.segmentation.components.drop_small_pieces", lambda r: r)
     folder = phantom(tmp_path / "cohort", layout)
@@ -305,9 +307,9 @@ def test_an_empty_prediction_is_counted_and_a_missing_one_is_reported(
 ) -> None:
     folder = predictions(cohort, tmp_path / "p", np.zeros_like)
     first, second, third = (files.case_id for files in load_cohort(cohort))
-    (folder / f"{second}.nii.gz").unlink()
+    (folder / f"{second}.nii.gz").rename(folder / "misnamed.nii.gz")
     ran = evaluate(cohort, folder, "brats2018")
-    assert ran.exit_code == 0, ran.output
+    assert ran.exit_code == 1, "a case without a score must not go unseen in a script"
     told = strict(ran.stdout)
     assert [row["case"] for row in told["cases"]] == [first, third]
     assert told["mean"]["WT"] == {
@@ -321,6 +323,17 @@ def test_an_empty_prediction_is_counted_and_a_missing_one_is_reported(
     (problem,) = told["problems"]
     assert problem.startswith(second)
     assert f"not scored: {problem}" in ran.stderr
+    assert told["unmatched"] == ["misnamed.nii.gz"]
+    assert "unmatched: misnamed.nii.gz belongs to no case" in ran.stderr
+    (folder / f"{second}.nii.gz").write_bytes((folder / f"{first}.nii.gz").read_bytes()[:99])
+    torn = evaluate(cohort, folder, "brats2018")
+    assert torn.exit_code == 1
+    assert [row["case"] for row in strict(torn.stdout)["cases"]] == [first, third]
+    assert f"not scored: {second}: " in torn.stderr
+    shutil.copy(folder / f"{first}.nii.gz", folder / f"{second}.nii.gz")
+    whole = evaluate(cohort, folder, "brats2018")
+    assert whole.exit_code == 0, "a file too many costs no case its score"
+    assert strict(whole.stdout)["unmatched"] == ["misnamed.nii.gz"]
     for path in folder.iterdir():
         path.unlink()
     refused(evaluate(cohort, folder, "brats2018"), "MissingFileError")
@@ -357,7 +370,7 @@ def test_ctrl_c_leaves_nothing(
     def stop(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("fedlab_utils.segmentation.prediction.predict_labels", stop)
+    monkeypatch.setattr("fedlab_utils.segmentation.prediction.predict_probabilities", stop)
     case = load_cohort(cohort).cases[0].label.parent
     options = {
         "predict": ("--case", case, "--out", tmp_path / "seg.nii.gz"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.clinical import read_clinical
 from fedlab_utils.data.conventions import REGIONS
 from fedlab_utils.data.labels import LabelScheme
-from fedlab_utils.data.layouts import find_cases
+from fedlab_utils.data.layouts import find_cases, none_usable
 from fedlab_utils.data.places import phantom_folder
 from fedlab_utils.data.volumes import region_volumes
 from fedlab_utils.errors import DataError
@@ -171,7 +171,7 @@ class Cohort:
             else:
                 cases.append(case)
         if skipped and not cases:
-            raise _none_usable(self.root, skipped)
+            raise none_usable(self.root, skipped)
         return cases, skipped
 
     def with_volumes(self) -> pd.DataFrame:
@@ -205,7 +205,7 @@ def load_cohort(
     """
     found = find_cases(root, layout, scheme)
     if not found.cases:
-        raise _none_usable(root, found.problems)
+        raise none_usable(root, found.problems)
     problems = list(found.problems)
     warnings: list[DataError] = []
     clinical = read_clinical(root, found.cases, problems, warnings)
@@ -226,13 +226,6 @@ def load_cohort(
         table=table,
         warnings=tuple(warnings),
     )
-
-
-def _none_usable(root: object, problems: Sequence[DataError]) -> DataError:
-    """Return the error of a folder without one usable case: type and cause are the first one's."""
-    first = problems[0]
-    cause = f"none of {len(problems)} cases can be used; {first.case}: {first.cause}"
-    return type(first)(root, cause, first.remedy)
 
 
 def open_cohort(root: str | os.PathLike[str] | None = None) -> Cohort:

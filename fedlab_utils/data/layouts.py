@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,13 @@ class Found:
     description: str
     cases: tuple[CaseFiles, ...]
     problems: tuple[DataError, ...]
+
+
+def none_usable(root: object, problems: Sequence[DataError]) -> DataError:
+    """Return the error of a folder without one usable case: type and cause are the first one's."""
+    first = problems[0]
+    cause = f"none of {len(problems)} cases can be used; {first.case}: {first.cause}"
+    return type(first)(root, cause, first.remedy)
 
 
 def find_cases(

@@ -10,7 +10,7 @@ from fedlab_utils.errors import DataError, MissingFileError
 
 if TYPE_CHECKING:
     from fedlab_utils.data.case_files import CaseFiles
-    from fedlab_utils.data.cohort import Cohort
+    from fedlab_utils.data.layouts import Found
 
 
 def find_case(
@@ -36,13 +36,16 @@ def find_case(
     DataError
         If the path names several cases, or none that can be used.
     """
-    from fedlab_utils.data.cohort import load_cohort
+    from fedlab_utils.data.layouts import find_cases, none_usable
 
     path = Path(path).expanduser()
     names_file = path.is_file() and path.name.lower().endswith((".nii", ".nii.gz"))
     try:
-        cohort = load_cohort(path.parent if names_file else path, layout=layout)
-        return _with_file(cohort, path) if names_file else _only(cohort)
+        folder = path.parent if names_file else path
+        found = find_cases(folder, layout)  # no clinical tables: nobody asks for them here
+        if not found.cases:
+            raise none_usable(folder, found.problems)
+        return _with_file(found, path) if names_file else _only(found, folder)
     except MissingFileError as error:
         if not path.exists() or sequences == SEQUENCES:
             raise
@@ -54,26 +57,26 @@ def find_case(
         ) from None
 
 
-def _only(cohort: Cohort) -> CaseFiles:
-    if len(cohort) > 1:
-        ids = ", ".join(files.case_id for files in cohort.cases[:3])
+def _only(found: Found, folder: Path) -> CaseFiles:
+    if len(found.cases) > 1:
+        ids = ", ".join(files.case_id for files in found.cases[:3])
         raise DataError(
-            cohort.root,
-            f"it holds {len(cohort)} cases, {ids} among them",
+            folder,
+            f"it holds {len(found.cases)} cases, {ids} among them",
             "Name the folder of one case, or one of its image files",
         )
-    return cohort.cases[0]
+    return found.cases[0]
 
 
-def _with_file(cohort: Cohort, path: Path) -> CaseFiles:
-    for files in cohort:
+def _with_file(found: Found, path: Path) -> CaseFiles:
+    for files in found.cases:
         if any(own.exists() and own.samefile(path) for own in files.paths):
             return files
-    for problem in cohort.problems:
+    for problem in found.problems:
         if path.name.lower().startswith(problem.case.lower()):
             raise problem
     raise DataError(
         path,
-        f"it belongs to none of the {len(cohort)} cases in its folder",
+        f"it belongs to none of the {len(found.cases)} cases in its folder",
         "Name the folder of one case, or one of its image files",
     )

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fedlab_utils.data.conventions import REGIONS, SEQUENCES
-from fedlab_utils.errors import DataError
 from fedlab_utils.segmentation.unet import STRIDE
 
 if TYPE_CHECKING:
     import torch
 
     from fedlab_utils.data.case import Case
-    from fedlab_utils.data.layouts import CaseFiles
     from fedlab_utils.data.preprocessing import Preprocessed
     from fedlab_utils.segmentation.weights import TrainedModel
 
@@ -60,22 +58,22 @@ def predict_probabilities(
     channels = [SEQUENCES.index(sequence) for sequence in model.unet.sequences]
     image = np.asarray(patient.image)[channels]
     device = next(model.network.parameters()).device
-    cast = torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+    bf16 = partial(torch.autocast, device.type, torch.bfloat16)
+    cast = bf16 if precision == "bf16" else nullcontext
     model.network.eval()
 
     def network(inputs: torch.Tensor) -> torch.Tensor:
-        answer = torch.sigmoid(model.network(inputs).float())
-        if flip:
-            answer = answer + torch.sigmoid(model.network(inputs.flip(2)).float()).flip(2)
-        return answer / (2 if flip else 1)
+        with torch.inference_mode(), cast():  # here, since each thread has its own modes
+            answer = torch.sigmoid(model.network(inputs).float())
+            if flip:
+                answer = answer + torch.sigmoid(model.network(inputs.flip(2)).float()).flip(2)
+            return answer / (2 if flip else 1)
 
-    with torch.inference_mode(), cast:
-        if model.unet.spatial_dims == 2:
-            answers = [
-                _slices(network, image, view, model.size, batch, device) for view in model.views
-            ]
-            answer = sum(answers) / len(answers)
-        else:
+    if model.unet.spatial_dims == 2:
+        answers = [_slices(network, image, view, model.size, batch, device) for view in model.views]
+        answer = sum(answers) / len(answers)
+    else:
+        with torch.inference_mode():
             answer = _volume(network, image, model.size, batch, device)
     return answer * np.asarray(patient.brain)
 
@@ -87,6 +85,7 @@ def _slices(
     import torch
 
     from fedlab_utils.data.windows import centred
+    from fedlab_utils.segmentation.threads import in_threads
 
     slices = np.moveaxis(image, 1 + view, 0)  # (slices, C, edge, edge)
     shape = slices.shape[2:]
@@ -95,10 +94,13 @@ def _slices(
     ]
     padded = centred(slices.astype(np.float32), edges)
     answer = np.empty((len(slices), len(REGIONS), *shape), np.float32)
-    for first in range(0, len(slices), batch):
-        part = slice(first, first + batch)
+
+    def fill(part: slice) -> None:
         inputs = torch.from_numpy(np.ascontiguousarray(padded[part])).to(device)
         answer[part] = centred(network(inputs).cpu().numpy(), shape)
+
+    parts = [slice(first, first + batch) for first in range(0, len(slices), batch)]
+    in_threads(fill, parts, device.type)
     return np.moveaxis(answer, 0, 1 + view)
 
 
@@ -155,59 +157,3 @@ def to_file_labels(probabilities: np.ndarray, patient: Preprocessed, case: Case)
     labels = from_regions(restore_probabilities(probabilities, patient, case) >= THRESHOLD)
     voxel_ml = abs(np.linalg.det(case.grid.affine[:3, :3])) / 1000
     return drop_little_enhancement(labels, voxel_ml)
-
-
-def predict_file(
-    model: TrainedModel, files: CaseFiles, out: Path, flip: bool = False, precision: str = "fp32"
-) -> Path:
-    """Segment a case and write the result as its publisher would: grid, affine and label numbers.
-
-    Parameters
-    ----------
-    model, flip, precision
-        As :func:`predict_probabilities`.
-    files
-        The case; its segmentation, if any, is not opened.
-    out
-        A ``.nii`` or ``.nii.gz`` file to write, whole or not at all; a file of that name is
-        replaced, unless it is one of the case's own.
-
-    Raises
-    ------
-    DataError
-        If ``out`` has another ending, is a file of the case, or cannot be written.
-    """
-    from dataclasses import replace
-
-    from fedlab_utils.data.case import load_case
-    from fedlab_utils.data.labels import encode_labels
-    from fedlab_utils.data.nifti import write_nifti
-
-    out = Path(out)
-    _check_out(out, files)
-    case = load_case(replace(files, label=None))
-    values = encode_labels(predict_labels(model, case, flip, precision), files.scheme)
-    try:
-        write_nifti(out, values, case.grid.affine)
-    except OSError as error:
-        raise _unwritable(out, error.strerror) from error
-    return out
-
-
-def _check_out(out: Path, files: CaseFiles) -> None:
-    """Find before the work what would spoil it afterwards."""
-    if not out.name.endswith((".nii.gz", ".nii")):
-        raise DataError(out, f"its ending is {out.suffix!r}", "Let it end in .nii.gz or .nii")
-    if out.is_dir():
-        raise DataError(out, "it is a folder", "Name a file in it, such as seg.nii.gz")
-    if out.exists() and any(path.exists() and path.samefile(out) for path in files.paths):
-        raise DataError(
-            out, f"it is a file of {files.case_id} itself", "Name another file to write"
-        )
-    there = next((parent for parent in out.absolute().parents if parent.exists()), None)
-    if there is not None and not there.is_dir():
-        raise _unwritable(out, f"{there} is no folder")
-
-
-def _unwritable(out: Path, why: str | None) -> DataError:
-    return DataError(out, f"it cannot be written ({why})", "Name a place where you may write")

@@ -53,7 +53,8 @@ def device_name(device: str) -> str:
         return torch.cuda.get_device_name(device)
     from fedlab_utils.data.workers import available_cores
 
-    return f"{_cpu()}, {available_cores()} cores"
+    cores = available_cores()
+    return f"{_cpu()}, {cores} core{'s' * (cores > 1)}"
 
 
 def _cpu() -> str:

@@ -29,6 +29,9 @@ STRIDE = 2 ** (LEVELS - 1)
 GROUP = 8
 """Channels that group normalisation takes together."""
 
+SLOPE = 0.1
+"""Of the leaky rectifier below 0."""
+
 NORMS = ("instance", "group")
 
 
@@ -116,7 +119,7 @@ def make_unet(settings: UNetSettings | None = None, seed: int = 0) -> nn.Module:
             in_channels=len(settings.sequences),
             out_channels=len(REGIONS),
             features=(*settings.channels, settings.width),
-            act=("LeakyReLU", {"negative_slope": 0.1}),
+            act=("LeakyReLU", {"negative_slope": SLOPE}),
             norm=norm,
             bias=False,  # of 3 x 3 convolutions, which a learned shift follows; 1 x 1 keep theirs
             upsample="nontrainable",

@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
 from fedlab_utils.errors import FedLabError, StudyError
+from fedlab_utils.studies.pieces import earlier_pieces, forget_pieces, remember_piece, whole
 
 STUDIES = {
     "sim_to_real": "fedlab_utils.studies.sim_to_real",
@@ -41,11 +42,14 @@ class Workplace:
         Takes a line on how things go.
     until
         ``time.monotonic()`` at which to stop, or None.
+    earlier
+        Pieces of this very cell that were broken off, see :mod:`fedlab_utils.studies.pieces`.
     """
 
     folder: Path
     say: Callable[[str], None] = print
     until: float | None = None
+    earlier: tuple[dict, ...] = ()
 
     def pause_if_late(self) -> None:
         """Stop here if the time is over; call it where the cell can go on from next time."""
@@ -121,11 +125,9 @@ def run_study(
     Returns
     -------
     list of dict
-        The rows recorded so far: ``settings``, ``result``, ``provenance``.
+        The rows recorded so far: ``settings``, ``result``, ``provenance``. Where a cell was
+        interrupted, the last names all its pieces, and its ``wall_seconds`` is their sum.
     """
-    from fedlab_utils.segmentation.devices import best_device
-    from fedlab_utils.segmentation.provenance import checkout_state, record_provenance
-
     file = results_file(study.name, results)
     until = None if hours is None else time.monotonic() + 3600 * hours
     place = Workplace((work or data_folder() / "studies") / study.name, say, until)
@@ -139,16 +141,33 @@ def run_study(
                 continue
             place.pause_if_late()
             say(f"{study.name}: cell {number} of {len(study.cells)}: {settings}")
-            started, code = time.time(), checkout_state()
-            result = study.measure(settings, place)
-            command = f"python -m fedlab_utils study {study.name}"
-            about = record_provenance(started, best_device(), command=command, **code)
-            rows.append({"settings": settings, "result": result, "provenance": about})
+            rows.append(_measure(study, settings, place))
             rows.sort(key=lambda row: study.cells.index(row["settings"]))
             _write(file, study, rows)
+            forget_pieces(place.folder, settings)
     except OutOfTimeError:
         say(f"{study.name}: paused after {len(rows)} of {len(study.cells)} cells; call it again")
     return rows
+
+
+def _measure(study: Study, settings: dict, place: Workplace) -> dict:
+    """Measure one cell; where it is broken off, remember that piece."""
+    from fedlab_utils.segmentation.devices import best_device
+    from fedlab_utils.segmentation.provenance import checkout_state, record_provenance
+
+    earlier = earlier_pieces(place.folder, settings)
+    started, code = time.time(), checkout_state()
+    command = f"python -m fedlab_utils study {study.name}"
+
+    def about() -> dict[str, object]:
+        return record_provenance(started, best_device(), command=command, **code)
+
+    try:
+        result = study.measure(settings, replace(place, earlier=tuple(earlier)))
+    except (OutOfTimeError, KeyboardInterrupt):
+        remember_piece(place.folder, settings, about())
+        raise
+    return {"settings": settings, "result": result, "provenance": whole(about(), earlier)}
 
 
 def results_file(name: str, results: Path | None = None) -> Path:

@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fedlab_utils.errors import StudyError
+from fedlab_utils.studies.pieces import whole
 from fedlab_utils.studies.runner import Study, Workplace
 
 SETTINGS = {
@@ -128,6 +129,7 @@ def measure(settings: dict, place: Workplace) -> dict:
         training_seconds=fit.curve[-1]["seconds"],
         **code,
     )
+    about = whole(about, list(place.earlier))
     result = {"curve": fit.curve, "best_epoch": fit.best_epoch}
     for name, patients in test.items():
         dice = region_dice(fit.model, patients, flip=True).mean(0)

@@ -120,7 +120,8 @@ def provenance_note(rows: Sequence[dict]) -> str:
         points[key] = points.get(key, 0) + 1
     few, many = min(points.values()), max(points.values())
     seeds = f"{few}" if few == many else f"{few} to {many}"
-    told = [row["provenance"] for row in rows]
+    whole = [row["provenance"] for row in rows]
+    told = [piece for about in whole for piece in about.get("pieces", [about])]
     devices, commits = (", ".join(sorted({str(p[k]) for p in told})) for k in ("device", "commit"))
     return (
         f"recorded until {max(p['date'] for p in told)[:10]}, {seeds} seed"

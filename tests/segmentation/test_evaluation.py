@@ -12,8 +12,8 @@ import pytest
 from fedlab_utils.data import PreprocessSettings, load_cohort
 from fedlab_utils.data.phantom import write_cohort
 from fedlab_utils.errors import DataError, ForeignLabelsError, LabelError, MissingFileError
-from fedlab_utils.segmentation.evaluation import Evaluation, evaluate_model, evaluate_predictions
-from fedlab_utils.segmentation.metrics import MEASURED, MISSED_MM, is_missed
+from fedlab_utils.segmentation.evaluation import evaluate_model, evaluate_predictions
+from fedlab_utils.segmentation.metrics import MEASURED, MISSED_MM
 from fedlab_utils.segmentation.unet import UNetSettings
 from fedlab_utils.segmentation.weights import TrainedModel
 from tests.segmentation.test_prediction import Bright
@@ -75,11 +75,6 @@ def test_scores_are_those_of_the_voxels(cohort, tmp_path: Path) -> None:
     assert json.loads(json.dumps(told)) == told
 
 
-def row(case: str, patient: str, institution: str, dice: float, hd95: float = 1.0) -> dict:
-    scores = {name: {"dice": dice, "hd95": hd95} for name in MEASURED}
-    return {"case": case, "patient": patient, "institution": institution, **scores}
-
-
 def test_a_missed_region_is_counted_and_does_not_move_the_median(cohort, tmp_path: Path) -> None:
     """Of three patients one is missed altogether; the other two are found but for their oedema."""
     first = cohort.cases[0].case_id
@@ -105,50 +100,6 @@ def test_a_missed_region_is_counted_and_does_not_move_the_median(cohort, tmp_pat
     assert "1 of 3" in lines["all missed"]
     assert f"{found[1]:.1f}" in lines["all median hd95 mm"]
     assert "in one mask alone, HD95 373 mm" in lines["means over 3 patient"]
-
-
-def test_two_outlines_that_never_meet_are_far_apart_but_not_missed() -> None:
-    assert not is_missed({"dice": 0.0, "hd95": 120.0})
-    assert not is_missed({"dice": 1.0, "hd95": 0.0}), "rightly absent"
-    assert is_missed({"dice": 0.0, "hd95": MISSED_MM})
-
-
-def test_medians_and_misses_of_visits_and_of_an_institution() -> None:
-    """Visits of a patient are averaged before the median; a miss is counted per case."""
-    result = Evaluation(
-        (
-            row("a0", "a", "01", 0.0, MISSED_MM),
-            row("a1", "a", "01", 0.8, 3.0),
-            row("b", "b", "02", 0.8, 5.0),
-            row("c", "c", "02", 0.8, 7.0),
-        )
-    )
-    assert result.median_hd95()["ET"] == 7.0
-    assert result.median_hd95("01")["ET"] == pytest.approx((MISSED_MM + 3) / 2)
-    assert (result.missed()["ET"], result.missed("02")["ET"]) == (1, 0)
-    told = result.as_json()["institutions"]
-    assert (told["02"]["WT"]["hd95_median"], told["02"]["WT"]["missed"]) == (6.0, 0)
-    assert told["01"]["WT"]["missed"] == 1
-
-
-def test_the_table_keeps_its_columns_apart_whatever_the_numbers() -> None:
-    """All missed: the widest numbers there are; names of institutions may be long."""
-    result = Evaluation((row("a", "a", "a hospital of a long name", 0.0, MISSED_MM),))
-    *lines, _ = result.as_text().splitlines()
-    assert len({len(line) for line in lines}) == 1
-    assert lines[2].count(" 373.1 [373.1, 373.1]") == len(MEASURED)
-    assert "a hospital of a long name median hd95 mm " in lines[7]
-
-
-def test_institutions_and_visits() -> None:
-    """A patient with two visits counts once; an institution's mean is of its own patients."""
-    result = Evaluation(
-        (row("a0", "a", "01", 0.2), row("a1", "a", "01", 0.4), row("b", "b", "02", 0.9))
-    )
-    assert result.institutions() == ("01", "02")
-    assert result.mean()["WT"]["dice"].mean == pytest.approx((0.3 + 0.9) / 2)
-    assert result.mean()["WT"]["dice"].patients == 2
-    assert result.mean("01")["WT"]["dice"].mean == pytest.approx(0.3)
 
 
 def test_a_missing_or_foreign_file_is_a_problem_not_a_zero(cohort, tmp_path: Path) -> None:
@@ -182,9 +133,28 @@ def test_a_model_is_scored_at_the_files_resolution(cohort) -> None:
     assert result.cases[0]["WT"]["dice"] == pytest.approx(expected)
 
 
-def test_the_three_regions_fit_into_a_notebook() -> None:
-    result = Evaluation((row("a", "a", "01", 0.0, MISSED_MM),))
-    text = result.as_text(institutions=False, names=("ET", "TC", "WT"))
-    assert max(map(len, text.splitlines()[:-1])) <= 90
-    assert text.splitlines()[0].split() == ["ET", "TC", "WT"]
-    assert "oedema" not in text
+def test_files_that_belong_to_no_case_are_named(cohort, tmp_path: Path) -> None:
+    """Of an unknown case, of a case without truth, of a capital too much; a text is no prediction.
+
+    A file of a case whose truth cannot be used has its problem, and is not named twice.
+    """
+    from dataclasses import replace
+
+    folder = write(cohort, tmp_path / "p", lambda v: v)
+    first, second, third = (files.case_id for files in cohort)
+    (folder / f"{first}.nii.gz").rename(folder / f"{first.upper()}x.nii.gz")
+    (folder / "notes.txt").touch()
+    (folder / "Another_seg.nii").touch()
+    cases = [replace(f, label=None) if f.case_id == second else f for f in cohort]
+    some = replace(cohort, cases=tuple(cases))
+    result = evaluate_predictions(folder, "brats2017", some)
+    others = sorted([f"{first.upper()}x.nii.gz", "Another_seg.nii", f"{second}.nii.gz"])
+    assert result.unmatched == tuple(others)
+    assert result.as_json()["unmatched"] == others
+    assert [row["case"] for row in result.cases] == [third]
+    assert [problem.case for problem in result.not_scored] == [first]
+    broken = replace(
+        cohort, cases=cohort.cases[1:], problems=(DataError(first, "torn", "Mend it"),)
+    )
+    (folder / f"{first.upper()}x.nii.gz").rename(folder / f"{first}.nii.gz")
+    assert evaluate_predictions(folder, "brats2017", broken).unmatched == ("Another_seg.nii",)

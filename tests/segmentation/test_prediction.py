@@ -13,9 +13,9 @@ import torch
 from fedlab_utils.data import PreprocessSettings, load_case, load_cohort, to_regions
 from fedlab_utils.data.phantom import write_cohort
 from fedlab_utils.errors import DataError
+from fedlab_utils.segmentation.case_prediction import predict_file
 from fedlab_utils.segmentation.components import drop_small_pieces
 from fedlab_utils.segmentation.prediction import (
-    predict_file,
     predict_labels,
     predict_probabilities,
 )

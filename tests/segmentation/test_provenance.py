@@ -7,6 +7,8 @@ import subprocess
 import time
 from importlib.metadata import version
 
+import pytest
+
 from fedlab_utils.segmentation.provenance import device_name, record_provenance
 from tests.conftest import REPOSITORY
 
@@ -25,3 +27,9 @@ def test_names_commit_versions_device_and_time() -> None:
         ).stdout.strip()
         assert head.startswith(about["commit"])
         assert isinstance(about["changed"], bool)
+
+
+@pytest.mark.parametrize(("cores", "said"), [(1, "1 core"), (2, "2 cores")])
+def test_one_core_is_one_core(monkeypatch: pytest.MonkeyPatch, cores: int, said: str) -> None:
+    monkeypatch.setattr("fedlab_utils.data.workers.available_cores", lambda: cores)
+    assert device_name("cpu").endswith(f", {said}")

@@ -68,6 +68,47 @@ def test_a_cell_that_pauses_is_taken_up_again_and_none_is_measured_twice(tmp_pat
     assert calls == [0, 1, 1, 2]
 
 
+def test_a_cell_of_several_pieces_names_them_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Broken off by the clock and by ctrl-C, then gone on with elsewhere and at another commit."""
+    now = {"time": 1000.0, "machine": "first", "commit": "a"}
+    provenance = "fedlab_utils.segmentation.provenance"
+    monkeypatch.setattr("time.time", lambda: now["time"])
+    monkeypatch.setattr(f"{provenance}.device_name", lambda _: now["machine"])
+    state = {"changed": False}
+    monkeypatch.setattr(f"{provenance}.checkout_state", lambda: {"commit": now["commit"], **state})
+    pieces = iter([(60.0, OutOfTimeError), (7.5, KeyboardInterrupt), (2.25, None), (1.0, None)])
+    seen: list[int] = []
+
+    def slow(settings: dict, place: Workplace) -> dict:
+        seen.append(len(place.earlier))
+        seconds, end = next(pieces)
+        now["time"] += seconds
+        if end is not None:
+            raise end
+        return odd(settings, place)
+
+    where = {"results": tmp_path, "work": tmp_path / "work", "say": quiet}
+    assert run_study(study(slow, seeds=2), **where) == []
+    now |= {"machine": "second", "commit": "b"}
+    with pytest.raises(KeyboardInterrupt):
+        run_study(study(slow, seeds=2), **where)
+    now |= {"machine": "third", "commit": "c"}
+    two, one = run_study(study(slow, seeds=2), **where)
+    assert seen == [0, 1, 2, 0]
+    about = two["provenance"]
+    assert [(p["device"], p["commit"], p["wall_seconds"]) for p in about["pieces"]] == [
+        ("first", "a", 60.0),
+        ("second", "b", 7.5),
+        ("third", "c", 2.2),
+    ]
+    assert (about["wall_seconds"], about["commit"], about["device"]) == (69.7, "c", "third")
+    assert one["provenance"]["wall_seconds"] == 1.0
+    assert "pieces" not in one["provenance"]
+    assert read_rows("tiny", tmp_path) == [two, one]
+
+
 @pytest.mark.parametrize(("again", "always", "calls"), [(0, 0, 3), (1, 0, 6), (0, 1, 6)])
 def test_what_is_recorded_is_measured_again_where_asked(
     tmp_path: Path, again: int, always: int, calls: int

@@ -7,6 +7,7 @@ import pytest
 
 from fedlab_utils.errors import CourseError
 from fedlab_utils.ui import more_patients, which_sequence
+from fedlab_utils.ui.study_plots import provenance_note
 
 ALL = ["T1", "T1ce", "T2", "FLAIR"]
 
@@ -51,6 +52,15 @@ def test_a_recorded_figure_says_so(plot) -> None:
     assert "Dice on the network's grid of 2 mm, small pieces left in" in plot(ROWS).alt
     assert "1 seed a point" in plot([r for r in ROWS if r["settings"]["seed"] == 0]).alt
     assert "1 to 2 seeds a point" in plot(ROWS[:-1] if plot is which_sequence else ROWS[1:]).alt
+
+
+def test_every_piece_of_an_interrupted_cell_is_named() -> None:
+    about = ROWS[-1]["provenance"]
+    earlier = {**about, "device": "an older CPU", "commit": "f00", "date": "2025-12-31 09:00"}
+    interrupted = {**ROWS[-1], "provenance": {**about, "pieces": [earlier, about]}}
+    note = provenance_note([*ROWS[:-1], interrupted])
+    assert "a CPU, an older CPU, commit abc, f00" in note
+    assert "until 2026-01-02" in note
 
 
 @pytest.mark.parametrize("plot", [more_patients, which_sequence])
