@@ -216,7 +216,9 @@ def expand(content: bytes, size: int, path: Path, case: object) -> bytes:
     if wanted > 0 and not stream.eof:
         count = sum(map(len, parts))
         raise UnreadableFileError(
-            case, f"{path.name} is truncated: its compressed data break off at byte {count}", AGAIN
+            case,
+            f"{path.name} is truncated: after {count} bytes of content the rest is missing",
+            AGAIN,
         )
     return b"".join(parts)
 

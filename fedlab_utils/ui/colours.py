@@ -106,7 +106,8 @@ LABEL_STYLES = {
     ENHANCING: REGION_STYLES["ET"],
     CAVITY: _style(PURPLE, 3, 2),
 }
-"""Canonical label -> style: that of the region which the label adds to the next smaller one."""
+"""Canonical label -> style: that of the region which the label adds to the next smaller one.
+So an area has one colour, shown as a label or as what is seen of a region."""
 
 SEQUENCE_STYLES = {
     "T1": _style(BLACK, 0, 0),

@@ -31,6 +31,7 @@ BARS = {
 """Tissues that get a bar, and their names for people."""
 
 _SIDE, _BARS_WIDTH, _GAP = 360, 470, 20
+_EDGE = slices.EDGE
 
 
 class ContrastExplorer(TwinBox):
@@ -153,14 +154,18 @@ class ContrastExplorer(TwinBox):
         window = (0.0, max(float(np.percentile(image[image > 0], 99.5)), 1e-6))
         grey = slices.picture_array(slices.to_grey(image, window), "axial", radiological=True)
         height = round(_SIDE * grey.shape[0] / grey.shape[1])
-        canvas = Image.new("RGB", (_SIDE + _GAP + _BARS_WIDTH, max(height, 300)))
+        width = _SIDE + 2 * _EDGE + _GAP + _BARS_WIDTH
+        canvas = Image.new("RGB", (width, max(height + 2 * _EDGE, 300)))
+        draw = ImageDraw.Draw(canvas)
         pane = Image.fromarray(grey).resize((_SIDE, height), Image.Resampling.BILINEAR)
-        canvas.paste(pane, (0, 0))
-        self._draw_bars(ImageDraw.Draw(canvas), canvas.height)
+        canvas.paste(pane, (_EDGE, _EDGE))
+        box = (_EDGE, _EDGE, _EDGE + _SIDE - 1, _EDGE + height - 1)
+        slices.edge_letters(draw, box, "axial", True)
+        self._draw_bars(draw, canvas.height)
         return canvas
 
     def _draw_bars(self, draw: ImageDraw.ImageDraw, height: int) -> None:
-        left, name_width, white = _SIDE + _GAP, 130, (255, 255, 255)
+        left, name_width, white = _SIDE + 2 * _EDGE + _GAP, 130, (255, 255, 255)
         draw.text((left, 12), "signal (share of the most possible)", white, slices.font(14))
         step = (height - 50) // len(BARS)
         room = _BARS_WIDTH - name_width - 70
@@ -183,8 +188,9 @@ class ContrastExplorer(TwinBox):
         inversion = f", TI {self.ti.value} ms" if self.ti.value else ", no inversion"
         agent = "with" if self.gadolinium.value else "without"
         return (
-            f"Axial slice of a phantom at {self._field:g} T as a spin echo with TR {self.tr.value} "
-            f"ms, TE {self.te.value} ms{inversion}, {agent} contrast agent. Signal: {values}."
+            f"Axial slice of a phantom, patient's right on the left, at {self._field:g} T as a "
+            f"spin echo with TR {self.tr.value} ms, TE {self.te.value} ms{inversion}, {agent} "
+            f"contrast agent. Signal: {values}."
         )
 
     def twin(self) -> Picture:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-_WIDTH = 2
 PATTERNS = {"-": (), "--": (12, 6), ":": (4, 4), "-.": (10, 5, 3, 5)}
 """Matplotlib line style -> pixels drawn, left out, drawn ... along an outline."""
 
+WIDTHS = {"-": 2, "--": 4, ":": 2, "-.": 2}
+"""Matplotlib line style -> pixels across an outline."""
+
+DRAWN = ("--", "-", "-.", ":")
+"""Line styles in the order in which outlines are drawn, so that where they coincide each is seen:
+of the dashes the inner half, beside a solid line; of a solid line what lies between the dots."""
+
 
 def outline(mask: np.ndarray, line: str = "-") -> np.ndarray:
-    """Give the border of a mask, two pixels wide and inside it.
+    """Give the border of a mask, inside it and as wide as :data:`WIDTHS` says.
 
     Parameters
     ----------
@@ -24,7 +30,7 @@ def outline(mask: np.ndarray, line: str = "-") -> np.ndarray:
     numpy.ndarray
         ``(rows, columns)`` bool.
     """
-    ring = mask & ~_eroded(mask, _WIDTH)
+    ring = mask & ~_eroded(mask, WIDTHS[line])
     if not PATTERNS[line] or not ring.any():
         return ring
     from scipy.spatial import cKDTree

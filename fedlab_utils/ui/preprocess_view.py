@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
@@ -12,6 +13,7 @@ from PIL import Image, ImageDraw
 from fedlab_utils.data.brain import bounding_box, brain_mask
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
+from fedlab_utils.errors import FedLabError
 from fedlab_utils.ui import slices
 from fedlab_utils.ui.scan import starting_point
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes
@@ -79,8 +81,18 @@ class PreprocessingExplorer(TwinBox):
         super().__init__([*boxes, self._picture, self._text])
 
     def redraw(self, _change: object = None) -> None:
-        """Preprocess and draw again from the controls."""
-        self._update_shown()
+        """Preprocess and draw again from the controls; say so where N4 has yet to be computed."""
+        if self.n4.value and self._corrected is None:
+            self._text.value = "<div role='status'>N4 is working: this takes some seconds…</div>"
+        try:
+            self._update_shown()
+        except (FedLabError, RuntimeError, MemoryError) as error:  # RuntimeError is SimpleITK's
+            if not self.n4.value:
+                raise
+            self.n4.value = False  # which draws again, without N4
+            said = f"N4 failed, so the picture is without it: {escape(str(error))}"
+            self._text.value = f"<div role='alert'>{said}</div>{self._text.value}"
+            return
         self._picture.value = png_bytes(self.draw(), compact=False)
         self._text.value = f"<div role='status'>{self._table()}</div>"
 

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from fedlab_utils.data.conventions import CAVITY, LABEL_NAMES, REGIONS
 from fedlab_utils.data.labels import to_regions
 from fedlab_utils.ui.colours import LABEL_STYLES, REGION_STYLES
+from fedlab_utils.ui.outlines import DRAWN
 from fedlab_utils.ui.outlines import outline as outline_of
 
 PLANES = {"axial": (0, 1), "coronal": (0, 2), "sagittal": (1, 2)}
@@ -29,17 +30,22 @@ EDGE = 18
 CROSS = (120, 255, 130)
 """Colour of a cross-hair: that of no label."""
 
+_MEANINGS = {"ET": "enhancing", "TC": "ET + necrosis", "WT": "TC + oedema"}
 _WHITE = (255, 255, 255)
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One colour of an overlay: where it lies (bool array), its name, RGB and outline's style."""
+    """One colour of an overlay: where it lies (bool array), its name, RGB and outline's style.
+
+    `meaning` stands behind the name in a legend.
+    """
 
     mask: np.ndarray
     name: str
     rgb: tuple[int, int, int]
     line: str = "-"
+    meaning: str = ""
 
 
 def display_window(volume: np.ndarray) -> tuple[float, float]:
@@ -86,7 +92,7 @@ def overlay_layers(labels: np.ndarray | None, overlay: str) -> list[Layer]:
 def region_layers(target: np.ndarray, wanted: Sequence[str] = REGIONS) -> list[Layer]:
     """Layers of a target ``(3, ...)`` in ET, TC, WT order, the largest region first."""
     return [
-        Layer(target[REGIONS.index(name)], name, style.rgb, style.line)
+        Layer(target[REGIONS.index(name)], name, style.rgb, style.line, _MEANINGS[name])
         for name, style in reversed(REGION_STYLES.items())
         if name in wanted
     ]
@@ -124,15 +130,15 @@ def paint(
     grey
         ``(rows, columns)`` uint8, already oriented.
     layers
-        Masks of the same shape, enlarged by the nearest voxel; later areas cover earlier ones,
-        and where two outlines coincide, the earlier (larger) region's is seen, the other's in
-        its gaps.
+        Masks of the same shape, enlarged by the nearest voxel. Later areas cover earlier ones.
+        Outlines are drawn in the order of :data:`fedlab_utils.ui.outlines.DRAWN`, so that none
+        hides another.
     size
         Width and height in pixels.
     opacity
         0 leaves the image, 1 hides it.
     outline
-        Draw only the border of each mask, two pixels wide, in its layer's line style.
+        Draw only the border of each mask, in its layer's line style.
     smooth
         Interpolate linearly between voxels; False shows each voxel as the block it is.
 
@@ -146,14 +152,15 @@ def paint(
     rgb = np.repeat(base[..., None], 3, axis=2)
     if opacity == 0:
         return rgb
-    for layer in reversed(layers) if outline else layers:
+    colour, covered = np.zeros(rgb.shape, np.float32), np.zeros(base.shape, bool)
+    for layer in sorted(layers, key=lambda one: DRAWN.index(one.line)) if outline else layers:
         mask = np.asarray(
             Image.fromarray(layer.mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST)
         ).astype(bool)
-        if outline:
-            mask = outline_of(mask, layer.line)
-        mixed = (1 - opacity) * rgb[mask] + opacity * np.asarray(layer.rgb, np.float32)
-        rgb[mask] = (mixed + 0.5).astype(np.uint8)
+        mask = outline_of(mask, layer.line) if outline else mask
+        colour[mask], covered[mask] = layer.rgb, True
+    mixed = (1 - opacity) * rgb[covered] + opacity * colour[covered]
+    rgb[covered] = (mixed + 0.5).astype(np.uint8)
     return rgb
 
 
@@ -218,5 +225,6 @@ def legend(
         swatch = np.ones((13, 27), bool)
         swatch = outline_of(swatch, layer.line) if outline else swatch
         draw.bitmap((x, y - 12), Image.fromarray(swatch), fill=layer.rgb)
-        draw.text((x + 33, y + 1), layer.name, _WHITE, font(14), anchor="ls")
-        x += 54 + int(draw.textlength(layer.name, font(14)))
+        text = f"{layer.name}: {layer.meaning}" if layer.meaning else layer.name
+        draw.text((x + 33, y + 1), text, _WHITE, font(14), anchor="ls")
+        x += 54 + int(draw.textlength(text, font(14)))

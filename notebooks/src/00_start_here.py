@@ -192,6 +192,11 @@ def my_dice(prediction, truth):
 # Compute `prediction.sum() + truth.sum()` first. If it is 0, both masks are empty: return 1.0. Otherwise divide twice the shared voxels by it.
 
 
+# %% wrong="dice" diagnosis="the union above"
+def my_dice(prediction, truth):
+    return 2 * (prediction + truth).sum() / (prediction.sum() + truth.sum())
+
+
 # %% wrong="dice" diagnosis="Jaccard"
 def my_dice(prediction, truth):
     union = (prediction | truth).sum()
@@ -271,6 +276,11 @@ def my_pooled_mean(means, patients):
 
 # %% [markdown] hint="pooled_mean"
 # `means` and `patients` are arrays: `(means * patients).sum()` adds up all patients' ages. Divide by the number of all patients.
+
+
+# %% wrong="pooled_mean" diagnosis="sum of the means"
+def my_pooled_mean(means, patients):
+    return (means * patients).sum() / means.sum()
 
 
 # %% wrong="pooled_mean" diagnosis="You average the hospitals"

@@ -59,6 +59,7 @@ for path in sorted(files.paths):
     print(f"  {path.name:42} {path.stat().st_size / 1e6:6.2f} MB")
 
 # %% [markdown]
+# The label *scheme* says what the numbers in the segmentation mean, which differs between publishers (more below).
 # Five files: four MRI *sequences* of the same head, and one *segmentation*. The format is
 # [NIfTI](https://nifti.nimh.nih.gov/): a 3-D array, and a header that says how the array lies in the patient. A cell of the array is a
 # *voxel*, a little box of tissue. `cohort.load(files.case_id)` reads a case; here is what arrives.
@@ -81,6 +82,8 @@ from fedlab_utils.ui import sequence_panel
 sequence_panel(case, title=case.files.case_id)
 
 # %% [markdown]
+# Textbooks show a glioblastoma as a ring, a bright rim around a dead middle. Many are not so neat: enhancing tissue may fill the core, with dead specks in it, or be missing. Your first patient is what the cohort gives, so compare before you expect a ring.
+#
 # All four are the same slice of the same patient; the outlines on the last are the expert's. MRI makes the protons of water and fat ring like little bells, and listens. How loud
 # a voxel rings depends on three numbers of the tissue: how many protons there are, how long they take to get back to rest
 # (the time **T1**), and how long they stay in step with each other (the time **T2**). The scanner's operator chooses how long to wait
@@ -127,11 +130,14 @@ ContrastExplorer(inside, field_strength_t=1.5)
 # | Medical Segmentation Decathlon | **2** | **1** | 3 |
 #
 # (Baid et al., 2021; de Verdier et al., 2024; Antonelli et al., 2022.) Mixing up 2021 and 2023 loses every enhancing voxel without any error message; 2021 and 2024 takes a hole for enhancing tumour; mixing in the Decathlon swaps core and oedema.
-# FedLab therefore takes the meaning from the layout, never from the values, and uses one numbering inside: necrosis 1, oedema 2, enhancing 3.
+# FedLab therefore takes the meaning from the layout, never from the values, and uses one numbering inside, the *canonical* labels: necrosis 1, oedema 2, enhancing 3.
 #
 # Networks are scored on three *regions*, not on the labels: **ET**, the enhancing tumour; **TC**, the tumour core, what a
 # surgeon wants to remove: enhancing plus label 1, which is dead tissue in a glioblastoma and solid tumour that does not enhance in most low-grade gliomas; and **WT**, the whole tumour: core plus oedema. They are nested, ET inside TC inside WT,
 # so a voxel may belong to three classes at once. A network for regions has three yes-or-no outputs instead of one choice among four.
+#
+# In all pictures of the course a region has the colour of the label that it adds: vermilion is ET, which is the enhancing label itself; yellow is the necrosis that TC adds to ET; sky blue is
+# the oedema that WT adds to TC. As outlines the two differ: the yellow line around TC has ET inside as well.
 
 # %%
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
@@ -162,6 +168,12 @@ def my_regions(labels):
 # %% wrong="regions" diagnosis="one label each"
 def my_regions(labels):
     return np.stack([labels == ENHANCING, labels == NECROSIS, labels == OEDEMA])
+
+
+# %% wrong="regions" diagnosis="necrosis alone"
+def my_regions(labels):
+    enhancing = labels == ENHANCING
+    return np.stack([enhancing, labels == NECROSIS, labels > 0])
 
 
 # %% wrong="regions" diagnosis="order"
@@ -262,6 +274,11 @@ def my_clean_labels(raw, allowed):
     if not np.isin(labels, allowed).all():
         raise ValueError("unknown label")
     return labels
+
+
+# %% wrong="clean_labels" diagnosis="cut off the fraction"
+def my_clean_labels(raw, allowed):
+    return raw.astype(np.uint8)
 
 
 # %% wrong="clean_labels" diagnosis="interpolated"
@@ -407,6 +424,13 @@ def my_split_by_patient(patients, test_fraction, rng):
 # %% wrong="split_by_patient" diagnosis="on both sides"
 def my_split_by_patient(patients, test_fraction, rng):
     return rng.permutation(len(patients)) < round(test_fraction * len(patients))
+
+
+# %% wrong="split_by_patient" diagnosis="is that the training set"
+def my_split_by_patient(patients, test_fraction, rng):
+    everyone = np.unique(patients)
+    count = round(test_fraction * len(everyone))
+    return ~np.isin(patients, rng.choice(everyone, size=count, replace=False))
 
 
 # %% wrong="split_by_patient" diagnosis="at random"

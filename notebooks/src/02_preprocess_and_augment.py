@@ -248,6 +248,16 @@ def my_coarser_labels(labels):
     return np.rint(labels.reshape(x, 2, y, 2, z, 2).mean(axis=(1, 3, 5))).astype(np.uint8)
 
 
+# %% wrong="coarser_labels" diagnosis="swap two numbers"
+def my_coarser_labels(labels):
+    et, tc, wt = to_regions(labels)
+    coarse = np.zeros([n // 2 for n in labels.shape], np.uint8)
+    coarse[block_share(wt) >= 0.5] = NECROSIS
+    coarse[block_share(tc) >= 0.5] = OEDEMA
+    coarse[block_share(et) >= 0.5] = ENHANCING
+    return coarse
+
+
 # %% wrong="coarser_labels" diagnosis="one voxel in eight"
 def my_coarser_labels(labels):
     return labels[::2, ::2, ::2].copy()
@@ -360,6 +370,8 @@ print(
 # A network trained on 60 heads has seen 60 head positions and a handful of scanners. Augmentation shows it others: turned, warped, shaded, blurred,
 # with another contrast. MONAI (Cardoso et al., 2022) does the work; FedLab gives each transform a name and one strength between 0 (nothing) and 1 (the most that still
 # looks like a patient). Try each, and ask of each: *which difference between hospitals does it imitate?*
+# The outlines are the regions of lesson 01 in the same colours. The slice is cropped to the brain, so what an affine turns, shifts or enlarges beyond the edge is cut off, often a piece of the forehead: that is the picture's edge, not a
+# part of the transform. Training slices leave more room around most heads.
 
 # %%
 from fedlab_utils.ui import AugmentationExplorer

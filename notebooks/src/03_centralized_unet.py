@@ -316,6 +316,17 @@ def my_training_step(model, optimiser, batch):
     return loss.item()
 
 
+# %% wrong="training_step" diagnosis="takes logits"
+def my_training_step(model, optimiser, batch):
+    model.train()
+    optimiser.zero_grad()
+    probability = torch.sigmoid(model(batch["image"]))
+    loss = dice_ce_loss(probability, batch["target"], batch["patient"]).mean()
+    loss.backward()
+    optimiser.step()
+    return loss.item()
+
+
 # %% wrong="training_step" diagnosis="model.train()"
 def my_training_step(model, optimiser, batch):
     optimiser.zero_grad()

@@ -133,7 +133,15 @@ def test_n4_shows_the_field_that_simpleitk_finds(
     notebook.choose(widget, "Sequence", "T2")
     assert "N4" not in notebook.status(widget)
     assert notebook.picture(widget).width == 2 * (PANE + GAP) - 5, "a pane for N4, which is off"
+    words = widget.get_by_role("status")
+    words.evaluate(
+        """node => { const box = node.parentNode; window.n4Said = [];
+        new MutationObserver(() => window.n4Said.push(box.textContent))
+            .observe(box, {childList: true, subtree: true, characterData: true}); }"""
+    )
     notebook.tick(widget, "N4")
+    assert any("N4 is working" in said for said in notebook.page.evaluate("window.n4Said"))
+    assert "working" not in notebook.status(widget)
     notebook.screenshot("preprocessing_n4", widget)
     row = widget.locator("tr").filter(has_text="removed by N4").inner_text()
 

@@ -10,8 +10,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fedlab_utils.data import load_cohort
+from fedlab_utils.data.phantom.tissue import NAMES
 from fedlab_utils.ui import (
     AugmentationExplorer,
+    ContrastExplorer,
     LinkedViewer,
     PredictionViewer,
     PreprocessingExplorer,
@@ -70,6 +72,19 @@ def spy(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spy]:
 def test_letters_lie_beside_the_panes(spy: Spy, draw: Callable, panes: int) -> None:
     draw(small_scan())
     assert len(spy.boxes) == panes
+
+
+def test_letters_lie_beside_the_pane_of_the_contrast_explorer(spy: Spy) -> None:
+    fractions = np.zeros((len(NAMES), 30, 36))
+    fractions[NAMES.index("white"), :15] = 1  # the patient's left half
+    fractions[NAMES.index("csf"), 15:] = 1
+    picture = np.asarray(ContrastExplorer(fractions).draw().convert("L"))
+    assert len(spy.boxes) == 2  # drawn once when made
+    left, top, right, bottom = spy.boxes[-1]
+    pane, middle = picture[top : bottom + 1], (left + right) // 2
+    assert pane[:, left : middle - 9].mean() < pane[:, middle + 9 : right].mean() - 50, (
+        "water is darker in T1, and lies on the patient's right, the picture's left"
+    )
 
 
 def test_letters_lie_beside_the_panes_of_preprocessing(spy: Spy, phantom_dir: Path) -> None:

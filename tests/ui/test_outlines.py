@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from fedlab_utils.ui.colours import LABEL_STYLES
-from fedlab_utils.ui.outlines import PATTERNS, outline
+from fedlab_utils.ui.outlines import DRAWN, PATTERNS, WIDTHS, outline
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def masks() -> dict[str, np.ndarray]:
     }
 
 
-def _border(mask: np.ndarray) -> np.ndarray:
-    return mask & ~ndimage.binary_erosion(mask, iterations=2)
+def _border(mask: np.ndarray, width: int = 2) -> np.ndarray:
+    return mask & ~ndimage.binary_erosion(mask, iterations=width)
 
 
 def test_a_solid_outline_is_the_border_two_pixels_wide(masks: dict[str, np.ndarray]) -> None:
@@ -37,11 +37,11 @@ def test_dashes_lie_on_the_border_and_leave_even_gaps(
 ) -> None:
     on, off = sum(PATTERNS[line][::2]), sum(PATTERNS[line][1::2])
     for name, mask in masks.items():
-        border, drawn = _border(mask), outline(mask, line)
+        border, drawn = _border(mask, WIDTHS[line]), outline(mask, line)
         assert not (drawn & ~border).any()
         assert drawn.sum() / border.sum() == pytest.approx(on / (on + off), abs=0.1), name
         to_the_next = ndimage.distance_transform_edt(~drawn)[border]
-        assert to_the_next.max() <= max(PATTERNS[line][1::2]) / 2 + 2, name
+        assert to_the_next.max() <= max(PATTERNS[line][1::2]) / 2 + WIDTHS[line], name
 
 
 def test_a_tiny_outline_is_drawn_whole_and_nothing_has_none() -> None:
@@ -50,6 +50,18 @@ def test_a_tiny_outline_is_drawn_whole_and_nothing_has_none() -> None:
         assert not outline(mask, line).any()
     mask[3:6, 3:6] = True
     np.testing.assert_array_equal(outline(mask, "--"), mask)
+
+
+def test_of_outlines_that_coincide_each_is_seen(masks: dict[str, np.ndarray]) -> None:
+    assert set(DRAWN) == set(PATTERNS) == set(WIDTHS)
+    for name, mask in masks.items():
+        for upper in DRAWN[1:]:
+            for lower in DRAWN[: DRAWN.index(upper)]:
+                below, above = outline(mask, lower), outline(mask, upper)
+                seen = (below & ~above).sum() / below.sum()
+                assert 0.25 < seen < 0.95, (name, lower, upper)
+        dashes, line, dots = (outline(mask, style) for style in ("--", "-", ":"))
+        assert (dashes & ~line & ~dots).sum() > 0.3 * dashes.sum(), f"{name}: TC under ET and WT"
 
 
 def test_every_label_has_a_line_that_can_be_drawn() -> None:

@@ -66,3 +66,42 @@ def test_only_n4_divides_by_a_field(case: Case) -> None:
             assert (pane[60:-60] > 20).mean() > 0.3, "a black pane"
     assert explorer.shown["removed_percent"] > 0
     assert "N4" in explorer.twin().alt
+
+
+def test_n4_says_that_it_works_until_it_is_done_and_only_the_first_time(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer = PreprocessingExplorer(case)
+    seen = []
+
+    def correct(image: np.ndarray, *_rest: object) -> np.ndarray:
+        seen.append(explorer._text.value)
+        return image
+
+    monkeypatch.setattr("fedlab_utils.data.n4.correct_bias", correct)
+    for ticked in (True, False, True):
+        explorer.n4.value = ticked
+        assert "working" not in explorer._text.value
+    assert len(seen) == 1
+    assert "N4 is working" in seen[0]
+
+
+def test_n4_that_fails_says_why_and_leaves_the_picture_without_it(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    explorer = PreprocessingExplorer(case)
+    before = explorer._picture.value
+
+    def fail(*_arguments: object) -> np.ndarray:
+        raise RuntimeError("no voxel in <mask>")
+
+    monkeypatch.setattr("fedlab_utils.data.n4.correct_bias", fail)
+    explorer.n4.value = True
+    assert "N4 failed" in explorer._text.value
+    assert "no voxel in &lt;mask&gt;" in explorer._text.value
+    assert "working" not in explorer._text.value
+    assert "<table>" in explorer._text.value
+    assert not explorer.n4.value
+    assert explorer._picture.value == before
+    explorer.clip.value = 2.0
+    assert "failed" not in explorer._text.value

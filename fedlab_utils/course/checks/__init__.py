@@ -180,6 +180,9 @@ def describe(value: object, limit: int = 60) -> str:
     if isinstance(value, float | np.floating):
         return f"`{float(value):.6g}`"
     try:
+        if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+            shown = [float(f"{number:.6g}") for number in value.flat]
+            return f"`{np.reshape(shown, value.shape).tolist()}` (ndarray)"
         text = repr(value.tolist() if isinstance(value, np.generic | np.ndarray) else value)
     except Exception:  # the student's class may have a broken __repr__
         text = "..."

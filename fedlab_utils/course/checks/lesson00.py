@@ -69,6 +69,8 @@ def dice(answer: Callable) -> str:
             "of both sizes": shared / (p + t - shared),
             "You count the union below. Between boolean arrays `+` means *or*: add the two sums, "
             "`prediction.sum() + truth.sum()`": 2 * shared / (p + t - shared),
+            "You count the union above. Between boolean arrays `+` and `|` mean *or*; what both "
+            "masks hold is `prediction & truth`": 2 * (p + t - shared) / (p + t),
             "Dice counts the shared voxels twice, once for each mask": shared / (p + t),
             "You divide by the predicted size alone, which gives the precision": shared / p,
             "You divide by the true size alone, which gives the recall": shared / t,
@@ -134,6 +136,9 @@ def pooled_mean(answer: Callable) -> str:
             ),
             "This is the sum over all patients; divide it by their number": each(
                 lambda m, n: (m * n).sum()
+            ),
+            "You divide by the sum of the means; divide by the number of patients": each(
+                lambda m, n: (m * n).sum() / m.sum()
             ),
             "You divide by the number of hospitals; divide by the number of patients": each(
                 lambda m, n: (m * n).mean()

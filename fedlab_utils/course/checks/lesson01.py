@@ -37,6 +37,11 @@ def _one_label_map(answer: Answer, labels: np.ndarray) -> None:
             labels == NECROSIS,
             labels == OEDEMA,
         ],
+        "Your core is necrosis alone. TC holds ET too: a region holds the smaller one.": [
+            et,
+            labels == NECROSIS,
+            wt,
+        ],
         "The regions are right but their order is not: ET first, then TC, then WT.": [wt, tc, et],
         "Your core holds oedema. TC is enhancing and necrosis; oedema is added for WT only.": [
             et,
@@ -76,6 +81,11 @@ def clean_labels(answer: Answer) -> str:
             f"(Your error says: {text_of(error)}.)"
         ) from None
     got = as_array(given, want.shape)
+    if np.array_equal(got, near.astype(int)):
+        raise Wrong(
+            "You cut off the fraction: `astype` turns 1.9922 into 1, and oedema into necrosis. "
+            "Round with `np.rint` first."
+        )
     if not np.array_equal(got, want):
         raise Wrong(f"{near.tolist()} should become {want.tolist()}, not {got.tolist()}.")
     refuse_other_type(given, np.uint8)
@@ -244,6 +254,11 @@ def _judge_sizes(sizes: list[int], fraction: float, count: int, scans: int) -> N
     exact = f"{fraction} of 20 patients are {fraction * 20:g}"
     if low == high == count:
         return
+    if low == high == 20 - count:
+        raise Wrong(
+            f"{low} of 20 patients are True, and {count} are due: is that the training set? True "
+            "marks the scans to test on."
+        )
     if low < high > count:
         raise Wrong(
             f"The test set has {low} to {high} patients, another number for each seed; {count} are "

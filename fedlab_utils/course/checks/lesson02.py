@@ -203,6 +203,12 @@ def _one_coarsening(answer: Answer, labels: np.ndarray) -> None:
         "The smaller regions are overwritten: write the largest first": _coarse(
             nested[::-1], lambda share: share >= 0.5
         ),
+        "You swap two numbers: what WT adds is OEDEMA, what TC adds is NECROSIS": _coarse(
+            ((NECROSIS, wt), (OEDEMA, tc), (ENHANCING, et)), lambda share: share >= 0.5
+        ),
+        "You swap two numbers: what TC adds is NECROSIS, and ET is ENHANCING": _coarse(
+            ((OEDEMA, wt), (ENHANCING, tc), (NECROSIS, et)), lambda share: share >= 0.5
+        ),
         "You ask each label for itself: a block of half oedema, half core is tumour, although "
         "neither label alone may reach one half": _coarse(
             [(value, labels == value) for value, _ in nested], lambda share: share >= 0.5

@@ -274,6 +274,15 @@ def _wrong_steps() -> dict:
         optimiser.step()
         return loss.item()
 
+    def sigmoid_first(model, optimiser, batch):
+        model.train()
+        optimiser.zero_grad()
+        probability = model(batch["image"]).sigmoid()
+        loss = dice_ce_loss(probability, batch["target"], batch["patient"]).mean()
+        loss.backward()
+        optimiser.step()
+        return loss.item()
+
     def twice(model, optimiser, batch):
         loss = _right_step(model, optimiser, batch)
         optimiser.step()
@@ -286,5 +295,8 @@ def _wrong_steps() -> dict:
         "You minimise the sum over patients: a batch of more patients would take longer strides. "
         "Take the mean": summing,
         "You leave out `patient`, so that each slice counts as a patient of its own": by_slice,
+        "The loss takes logits and applies the sigmoid itself; you apply it before as well": (
+            sigmoid_first
+        ),
         "The optimiser steps twice on one gradient": twice,
     }
