@@ -25,6 +25,7 @@ _EXPORTS = {
     "Segmented": "predictions",
     "more_patients": "study_plots",
     "which_sequence": "study_plots",
+    "HospitalExplorer": "hospital_view",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
