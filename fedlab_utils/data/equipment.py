@@ -19,6 +19,7 @@ from fedlab_utils.errors import DataError
 if TYPE_CHECKING:
     from fedlab_utils.data.case import Case
     from fedlab_utils.data.cohort import Cohort
+    from fedlab_utils.data.phantom.anatomy import Anatomy
     from fedlab_utils.data.phantom.scanner import Scanner
     from fedlab_utils.data.preprocessing import Preprocessed
 
@@ -121,7 +122,21 @@ def rendered_again(case: Case, scanner: Scanner, seed: int) -> Case:
     DataError
         If the case is not the phantom that its name says.
     """
-    from fedlab_utils.data.phantom import make_anatomy, render
+    from fedlab_utils.data.phantom import render
+
+    anatomy, visit = phantom_of(case, seed)
+    return replace(case, image=render(anatomy, scanner, visit))
+
+
+def phantom_of(case: Case, seed: int) -> tuple[Anatomy, int]:
+    """Return the anatomy of a phantom that was read from files, and the number of its visit.
+
+    Raises
+    ------
+    DataError
+        If the case is not the phantom that its name says.
+    """
+    from fedlab_utils.data.phantom import make_anatomy
     from fedlab_utils.data.phantom.write import case_ids
 
     files = case.files
@@ -137,7 +152,7 @@ def rendered_again(case: Case, scanner: Scanner, seed: int) -> Case:
             f"it is not the phantom of this number in the cohort of seed {seed}",
             "Make the cohort again with fedlab phantom, or take real scans under their own names",
         )
-    return replace(case, image=render(anatomy, scanner, visits.index(files.case_id)))
+    return anatomy, visits.index(files.case_id)
 
 
 def transformed(case: Case, scanner: Scanner) -> Case:

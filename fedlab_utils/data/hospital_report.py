@@ -62,22 +62,34 @@ def describe(
     columns: dict[str, object] = {"patients": partition.sizes()}
     for part in parts:
         columns[part] = [len({patient_of[c] for c in getattr(h.split, part)}) for h in hospitals]
+    names = pd.Index([h.name for h in hospitals], name="hospital")
     scanners = [h.scanner.name if h.scanner else None for h in hospitals]
-    columns["scanner"] = np.array(scanners, dtype=object)
-    columns["missing"] = np.array([h.missing for h in hospitals], dtype=object)
+    for name, told in (("scanner", scanners), ("missing", [h.missing for h in hospitals])):
+        columns[name] = pd.Series(told, names, dtype=object)  # else pandas 3 makes None a NaN
     table = cohort.with_volumes() if table is None else table
-    by_patient = table.groupby("patient_id").first()
-    for region in (name.lower() for name in REGIONS):
-        groups = [by_patient[f"volume_{region}_ml"].loc[list(h.patients)] for h in hospitals]
-        columns |= _region_columns(region, [group.to_numpy(float) for group in groups])
+    volumes = hospital_volumes(partition, table)
+    for region in REGIONS:
+        columns |= _region_columns(region.lower(), volumes[region])
     looks = np.full((len(hospitals), len(SEQUENCES)), np.nan)
     if profiles is not None:
         looks = intensity_distance([profiles[h.name] for h in hospitals])
     for sequence, column in zip(SEQUENCES, looks.T, strict=True):
         columns[f"intensity_{sequence.lower()}"] = column
-    report = pd.DataFrame(columns, index=pd.Index([h.name for h in hospitals], name="hospital"))
+    report = pd.DataFrame(columns, index=names)
     report.attrs["size_imbalance"] = size_imbalance(partition.sizes())
     return report
+
+
+def hospital_volumes(partition: Partition, table: pd.DataFrame) -> dict[str, list[np.ndarray]]:
+    """Return region -> per hospital the volumes of its patients ``(patients,)``, ml.
+
+    ``table`` is that of :meth:`Cohort.with_volumes`. Of several visits the first with a volume
+    counts; NaN where there is none.
+    """
+    by_patient = table.groupby("patient_id")[[f"volume_{r.lower()}_ml" for r in REGIONS]].first()
+    rows = [by_patient.index.get_indexer(list(h.patients)) for h in partition.hospitals]
+    values = by_patient.to_numpy(float)
+    return {region: [values[row, n] for row in rows] for n, region in enumerate(REGIONS)}
 
 
 def _region_columns(region: str, groups: list[np.ndarray]) -> dict[str, np.ndarray]:

@@ -25,6 +25,8 @@ _EXPORTS = {
     "Segmented": "predictions",
     "more_patients": "study_plots",
     "which_sequence": "study_plots",
+    "HospitalExplorer": "hospital_view",
+    "transfer_matrix": "matrix_plots",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
