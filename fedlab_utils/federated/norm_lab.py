@@ -18,7 +18,6 @@ from fedlab_utils.errors import ModelError
 from fedlab_utils.federated.unet_task import UNetTask
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from fedlab_utils.data.preprocessing import Preprocessed

@@ -23,6 +23,7 @@ _EXPORTS = {
     "TrainingCurve": "training_curve",
     "PredictionViewer": "predictions",
     "Segmented": "predictions",
+    "DriftExplorer": "drift",
     "more_patients": "study_plots",
     "which_sequence": "study_plots",
 }

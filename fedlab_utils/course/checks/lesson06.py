@@ -87,13 +87,13 @@ def _proximal_values(
         "You sum the differences before you square them, so that they cancel: square each one": mu
         / 2
         * sum(d.sum() ** 2 for d in mine),
-        "You measure the distance from the current weights to themselves, which is 0. `start` holds "
-        "the weights that the round began with": 0.0,
+        "You measure the distance from the current weights to themselves, which is 0. `start` "
+        "holds the weights that the round began with": 0.0,
         "You measure how large the weights are, not how far they are from `start`": mu
         / 2
         * sum((state[name] ** 2).sum() for name in trained),
-        "Buffers are counted too, such as running averages. They are not trained, no gradient moves "
-        "them: take `model.named_parameters()`": mu / 2 * everything,
+        "Buffers are counted too, such as running averages. They are not trained, no gradient "
+        "moves them: take `model.named_parameters()`": mu / 2 * everything,
         "You take a mean; the sum over all weights is due": mu / 2 * squares / numbers,
         "You take the mean of each tensor; the sum over all weights is due": mu
         / 2
