@@ -41,7 +41,7 @@ from fedlab_utils.data.cohort import open_phantom
 # %% [markdown]
 # ## Drift in two dimensions
 #
-# A network has millions of weights; let ours have two. Three hospitals; the loss of each is a bowl, $f_i(x) = \tfrac12 (x-b_i)^\top A_i (x-b_i)$: it is happiest at $b_i$, and $A_i$ says how much it minds each direction. Bowls H1 and H2 are long and narrow, in different directions;
+# That hospitals' weights part the further, the less their patients are alike, was measured early (Zhao et al., 2018); McMahan et al. (2017), who proposed the averaging, already saw that too many local steps can hurt. To see why, take a network with two weights instead of millions. Three hospitals; the loss of each is a bowl, $f_i(x) = \tfrac12 (x-b_i)^\top A_i (x-b_i)$: it is happiest at $b_i$, and $A_i$ says how much it minds each direction. Bowls H1 and H2 are long and narrow, in different directions;
 # H3 is round and shallow. All have as many patients. The *true optimum* is where the sum of all three is least, which is what one would find with all data in one place.
 #
 # A hospital's $K$ steps of size $\eta$ from the round's start $x$ walk $-\eta\, S_i A_i (x-b_i)$, with $S_i = \sum_{k=0}^{K-1} (1-\eta A_i)^k$. Averaging stands still where these walks cancel:
@@ -80,6 +80,104 @@ DriftExplorer()
 #   > Then each knows its own optimum better, and the optima lie as far apart as before. The bias is none of noise.
 # - [x] SCAFFOLD's correction
 #   > Right. It adds to each step what the others' gradients are, so that at the optimum no hospital moves.
+
+# %% [markdown]
+# ## Drift in networks
+#
+# Now networks, with patients. This lesson takes at most 48 scans at 4 mm, so coarse that every training below is over in seconds, and none of them is finished; what it shows is **one seed**, and stands for nothing but itself.
+#
+# The patients are dealt to four hospitals twice. Once at random (IID). Once at random too, but each hospital lacks one of the four sequences, which then reaches the network as zeros: the same patients, the same task, other images.
+
+# %% tags=["check-output"]
+from fedlab_utils.data import PreprocessSettings, build_cache, hospital_patients, make_hospitals
+
+own, _ = open_patients(at_most=1)
+cohort = own
+if len(own.patients) < 24:
+    print("Too few patients to deal to hospitals: the phantoms take their place.")
+    cohort = open_phantom()
+coarse = PreprocessSettings(spacing=4.0)
+some = draw_patients(cohort, at_most=48, seed=3)
+unusable = {problem.case for problem in build_cache(some.cases, coarse)}
+some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+
+
+def deal(kind, count=4):
+    """Deal the patients, 60 % to train on and 40 % to test; none to choose by, nothing is chosen."""
+    dealt = make_hospitals(some, count, kind, skew=1.0, seed=0, fractions=(0.6, 0.0, 0.4))
+    return [hospital_patients(some, hospital, coarse) for hospital in dealt.hospitals]
+
+
+alike, lacking = deal("iid"), deal("missing_sequence")
+for h in lacking:
+    print(f"{h.name}: {len(h.hospital.patients)} patients, no {h.hospital.missing}")
+
+# %% [markdown]
+# First a U-Net is warmed up on all hospitals' patients for a moment, so that we do not look at the very first steps, which everywhere say the same ("most of it is background"). Then each hospital takes ten steps alone from that network, once in each dealing.
+
+# %%
+from fedlab_utils.data.tiers import Tier
+from fedlab_utils.federated import FederationSettings, UNetTask
+from fedlab_utils.federated.drift import local_models, loss_along, update_cosines
+from fedlab_utils.segmentation import FitSettings, OptimiserSettings, UNetSettings, fit_unet
+
+tier = Tier("lesson", spacing=4.0, spatial_dims=2, size=(48, 48))
+small = {"unet": UNetSettings(width=8), "per_patient": 4, "batch": 8, "augment": False}
+everybody = [patient for hospital in alike for patient in hospital.train]
+warm = fit_unet(
+    everybody,
+    (),
+    FitSettings(**small, epochs=5, optimiser=OptimiserSettings(learning_rate=1e-2)),
+    tier,
+)
+begin = {name: value.cpu() for name, value in warm.model.network.state_dict().items()}
+alone = FederationSettings(optimiser="sgd", learning_rate=0.2, weight_decay=0.0, local_steps=10)
+tasks = {
+    "IID": UNetTask(alike, tier=tier, **small),
+    "each lacks a sequence": UNetTask(lacking, tier=tier, **small),
+}
+models = {name: local_models(task, alone, begin) for name, task in tasks.items()}
+
+# %% [markdown]
+# **Angles.** A hospital's *update* is the vector from where it started to where it got, one number per weight. The cosine between two updates is 1 if they point the same way, 0 at right angles, negative if one takes down what the other builds. Two random vectors of so many weights would be very nearly at right angles.
+#
+# *Before you look:* will IID hospitals have cosines of 1?
+
+# %%
+from fedlab_utils.federated.corrections import trained
+from fedlab_utils.ui import cosine_matrices, loss_between
+
+names = list(trained(warm.model.network))
+cosines = {name: update_cosines(begin, of, names) for name, of in models.items()}
+cosine_matrices(cosines, tasks["IID"].hospitals)
+
+# %% [markdown]
+# Not even there: ten batches of a few patients are a noisy sample, and two hospitals' noise is independent. That is the mark to compare with. What lies below it is drift.
+#
+# **The way across.** Averaging two models assumes that the middle of the straight line between them is a good place. Is it? We walk from H1's model to H2's and measure the loss on training patients of both (Goodfellow et al., 2015, looked along such lines first).
+
+# %%
+shares = np.linspace(-0.25, 1.25, 7).round(2)
+losses = {}
+for name, task in tasks.items():
+    batches = {task.hospitals[h]: list(task.batches(h, 100, 2)) for h in (0, 1)}
+    first, second = models[name][:2]
+    losses[name] = loss_along(task.network(), first, second, batches, shares)
+loss_between(shares, losses, ("H1", "H2"))
+
+# %% [markdown]
+# Read each panel from both ends. Where a hospital's curve is lower at its own end than at the other, its model has gone its own way: better at home, worse next door. Where the black line sags in the middle, the average is better for both together than either model, which is why federated averaging works at all. Drift that goes on for long ends in curves with
+# little in common, or with a hill between them, and then the average is no good place.
+
+# %% [markdown] quiz="cosines"
+# Two IID hospitals with 7 patients each: the cosine of their updates after ten steps is 0.6. What does that say?
+#
+# - [ ] They are not IID after all
+#   > The patients were dealt at random. The updates are noisy because each step sees a few patients.
+# - [x] Nothing about skew, until it is compared with what chance gives hospitals of this size
+#   > Right, and that is what the left matrix is for. Larger batches or more patients raise it.
+# - [ ] The hospitals' models cannot be averaged
+#   > A cosine of 0.6 is a broad agreement. Averaging even cancels part of the noise.
 
 # %% [markdown]
 # ## Repair 1: a spring
@@ -293,3 +391,131 @@ show_source(ControlVariates)
 #   > Not with option II, which reads the gradients off the way walked. Option I takes one more gradient per round.
 # - [x] A hospital must remember something from round to round
 #   > Right, its own $c_i$. A hospital that joins rarely corrects with an old one, which is why SCAFFOLD suits a few steady hospitals better than millions of phones.
+
+# %% [markdown]
+# ## The three, side by side
+#
+# One seed, six rounds of eight steps, plain SGD, the four hospitals that each lack a sequence, and a network of five layers instead of the U-Net, which trains faster. All three begin with the same weights and see the same batches. *Guess first: by how much will they differ?*
+
+# %%
+from fedlab_utils.federated import federate
+from fedlab_utils.federated.norm_lab import NormTask
+from fedlab_utils.ui import METHOD_NAMES, hospital_scores
+
+sgd = {"optimiser": "sgd", "learning_rate": 0.3, "weight_decay": 0.0, "evaluate_every": 100}
+scores = {}
+for method, more in (("fedavg", {}), ("fedprox", {"mu": 0.1}), ("scaffold", {})):
+    task = NormTask(lacking, tier=tier, norm="instance", **small)
+    settings = FederationSettings(strategy=method, rounds=6, local_steps=8, **sgd, **more)
+    federation = federate(task, settings)
+    scores[METHOD_NAMES[method]] = {name: row["score"] for name, row in federation.test.items()}
+    told = federation.summary()
+    print(
+        f"{METHOD_NAMES[method]:9} mean {told['patients']:.3f}, "
+        f"worst hospital {told['worst']:.3f} ({told['worst_hospital']})"
+    )
+hospital_scores(scores, "one seed, six rounds")
+
+# %% [markdown]
+# Here the hospitals differ far more than the methods. With five test patients in a hospital and one seed, nobody can say which of the three is best, and a paper that shows such a table shows nothing. (Few rounds are also the worst case for SCAFFOLD: its first round has all control variates at zero and *is* FedAvg, to the bit.)
+# Turn the learning rate to 1, or the seed, and see whether the order stays. For an answer we need many seeds, methods that were each given their best settings, and a decision on patients that the answer is not measured on: that is the recorded study below.
+#
+# ## Layers that remember patients
+#
+# Many networks use **batch normalisation** (Ioffe and Szegedy, 2015): in training each channel is brought to mean 0 and deviation 1 over the *batch*; on the side, running averages of mean and variance are kept, and used when the network is applied. Those averages are no weights. They are statistics of a hospital's images.
+# What should a federation do with them? Average them like weights? Keep them at home? **FedBN** (Li et al., 2021) keeps the whole normalisation layer at home, averages with its scale and shift. **Instance normalisation** takes mean and deviation of each image by itself, so that there is nothing to keep.
+#
+# The lab: two hospitals with different scanners, and nobody did the homework of lesson 02: the intensities of the second are 8 times as large, since a scanner's units are arbitrary. A third hospital, with units of its own, did not take part; it just gets the model.
+
+# %%
+from fedlab_utils.federated.norm_lab import in_units, tiny_network
+
+show_source(tiny_network)
+
+# %%
+UNITS = (1.0, 8.0, 3.0)
+
+three = [in_units(patients, unit) for patients, unit in zip(deal("iid", 3), UNITS)]
+members, newcomer = three[:2], three[2]
+adam = {"learning_rate": 0.01, "weight_decay": 0.0, "evaluate_every": 100}
+lab, last_loss = {}, {}
+for title, norm, method in (
+    ("batch norm, averaged", "batch", "fedavg"),
+    ("batch norm, at home (FedBN)", "batch", "fedbn"),
+    ("instance norm, averaged", "instance", "fedavg"),
+):
+    task = NormTask(members, tier=tier, norm=norm, **small)
+    settings = FederationSettings(strategy=method, rounds=6, local_steps=8, **adam)
+    federation = federate(task, settings)
+    lab[title] = {name: row["dice-wt"] for name, row in federation.test.items()}
+    # The newcomer gets what the server has; layers that stayed at home are as they began.
+    visit = NormTask([newcomer], tier=tier, norm=norm, **small)
+    received = task.model(federation.last).network
+    lab[title][f"{newcomer.name}, new"] = visit.evaluate(received, 0, "test")["dice-wt"]
+    print(f"{title:28} training loss in the last round {federation.history[-1].loss:.2f}")
+hospital_scores(lab, "one seed, six rounds, units 1, 8 and 3", "Dice of the whole tumour")
+
+# %% [markdown]
+# Look at the training losses first: all three trained well, and nothing warns you. In training batch normalisation divides each batch by its own deviation, and a factor of 8 does not show. Applied, the averaged network divides H1's images by statistics that are mostly H2's, and may see nothing any more. **It fails silently, and only a test at each hospital shows it.**
+#
+# FedBN repairs that at home. But a hospital that did not take part gets layers that never saw a patient, so FedBN has nothing for the newcomer (it would have to collect statistics of its own images first). Instance normalisation treats every image by itself and does not care about units. This is why the course's U-Net has it.
+#
+# Two fair words for batch normalisation. Set `UNITS = (1.0, 1.0, 1.0)`: with lesson 02's normalisation in place, the averaged version does as well as the others here, or better. And FedBN is a method of *personalisation*: each hospital ends with a model of its own. Its fair rival is FedAvg with a few steps of tuning at home, not FedAvg.
+
+# %% [markdown] quiz="batch-norm"
+# Batch-normalised networks were averaged over hospitals, running averages included. Training loss is fine everywhere. Where do you look for harm?
+#
+# - [ ] At the training loss of later rounds
+#   > In training the layer uses the batch's own statistics. The running averages, where the harm is, are only used when the network is applied.
+# - [x] At each hospital's own validation patients, in evaluation mode
+#   > Right. Each hospital, because the averaged statistics may suit some of them.
+# - [ ] At the mean Dice over all hospitals
+#   > A hospital that fails altogether moves it, but so would many other things. Look at the worst.
+
+# %% [markdown]
+# ## Over all seeds
+#
+# What one seed cannot say, a study can. It deals phantoms to hospitals at several skews, and trains every method with several learning rates (and strengths of pull) on five seeds. For each method and skew the setting is chosen **on validation patients**, and the figure shows the test patients. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
+# worst hospital's Dice to FedAvg's. An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones.)
+
+# %%
+from fedlab_utils.federated.comparison import trials_of
+from fedlab_utils.studies.runner import read_rows
+from fedlab_utils.ui import HyperparameterExplorer, method_comparison, provenance_line
+
+recorded = read_rows("heterogeneity")
+trials = trials_of(recorded)
+note = provenance_line(recorded) if trials else ""
+missing = (
+    "Nothing is recorded yet; `python -m fedlab_utils study heterogeneity` records it in hours."
+)
+method_comparison(trials, note) if trials else print(missing)
+
+# %% [markdown]
+# And behind the figure: what each setting gave. Choose a method and a skew. Grey marks what validation chose. *Try:* would you have chosen another one, had you looked at the test patients? By how much would you have fooled yourself?
+
+# %%
+HyperparameterExplorer(trials, note) if trials else print(missing)
+
+# %% [markdown]
+# ## What you have learnt
+#
+# - Several local steps make federated averaging a map with a fixed point of its own, and that point is biased where curvatures differ. More rounds do not help.
+# - FedProx holds hospitals back: less bias, shorter steps. SCAFFOLD corrects the direction: no bias on quadratics, twice the traffic, plain SGD.
+# - Drift can be measured, by angles and along paths, and must be compared with chance.
+# - Statistics of a hospital's images are not weights. Averaging them can fail without a sign in training.
+# - One seed is an anecdote. Choose on validation, report the worst hospital, pair, and give intervals.
+
+# %%
+progress_board()
+
+# %% [markdown]
+# ### References
+#
+# - I. J. Goodfellow, O. Vinyals, A. M. Saxe, Qualitatively characterizing neural network optimization problems. ICLR 2015. arXiv:1412.6544
+# - S. Ioffe, C. Szegedy, Batch normalization: accelerating deep network training by reducing internal covariate shift. ICML 2015. arXiv:1502.03167
+# - S. P. Karimireddy et al., SCAFFOLD: stochastic controlled averaging for federated learning. ICML 2020. arXiv:1910.06378
+# - T. Li et al., Federated optimization in heterogeneous networks. MLSys 2020. arXiv:1812.06127
+# - X. Li et al., FedBN: federated learning on non-IID features via local batch normalization. ICLR 2021. arXiv:2102.07623
+# - B. McMahan et al., Communication-efficient learning of deep networks from decentralized data. AISTATS 2017. arXiv:1602.05629
+# - Y. Zhao et al., Federated learning with non-IID data. 2018. arXiv:1806.00582
