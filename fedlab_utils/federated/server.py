@@ -225,7 +225,8 @@ def _like(before: dict[str, np.ndarray], record: ArrayRecord) -> dict[str, np.nd
         raise FederationError(
             "strategy", "its average has other names than the model", "Average what was sent"
         )
+    # np.asarray: of a lone number, such as a count of batches, rint makes a scalar.
     return {
-        name: (np.rint(found[name]) if old.dtype.kind in "iu" else found[name]).astype(old.dtype)
+        name: np.asarray(np.rint(found[name]) if old.dtype.kind in "iu" else found[name], old.dtype)
         for name, old in before.items()
     }

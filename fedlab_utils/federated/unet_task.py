@@ -84,13 +84,17 @@ class UNetTask:
 
     loss = staticmethod(dice_ce_loss)
 
+    def build(self) -> nn.Module:
+        """Return a new network with its first weights, decided by the seed."""
+        return make_unet(self.unet, self.seed)
+
     def network(self) -> nn.Module:
         """Return the one network of this process."""
         return self._resident().network
 
     def initial(self) -> dict[str, torch.Tensor]:
         """Return random weights decided by the seed."""
-        return self._kept("initial", lambda: dict(make_unet(self.unet, self.seed).state_dict()))
+        return self._kept("initial", lambda: dict(self.build().state_dict()))
 
     def patients(self, hospital: int) -> int:
         """Return how many patients a hospital trains on; visits of one count once."""
@@ -154,7 +158,7 @@ class UNetTask:
         **provenance
             Where they came from.
         """
-        network = make_unet(self.unet, self.seed)
+        network = self.build()
         network.load_state_dict(self.initial() | weights)
         return self._model(network.eval(), provenance)
 
@@ -166,7 +170,7 @@ class UNetTask:
         from fedlab_utils.segmentation.devices import best_device
 
         def build() -> TrainedModel:
-            network = make_unet(self.unet, self.seed).to(self.device or best_device())
+            network = self.build().to(self.device or best_device())
             return self._model(network)
 
         return self._kept("resident", build)

@@ -117,6 +117,32 @@ SEQUENCE_STYLES = {
 }
 """MRI sequence -> style."""
 
+METHOD_STYLES = {
+    "pooled": _style(BLACK, 5, 3),
+    "local": _style(YELLOW, 8, 3),
+    "fedavg": _style(BLUE, 0, 0),
+    "fedprox": _style(ORANGE, 1, 1),
+    "scaffold": _style(VERMILLION, 2, 2),
+    "fedbn": _style(GREEN, 3, 3),
+    "tuned": _style(SKY, 4, 1),
+    "fedadam": _style(PURPLE, 6, 2),
+    "fedavgm": _style(SKY, 7, 0),
+}
+"""Way of training over hospitals -> style; ``"tuned"`` is FedAvg with fine-tuning at home."""
+
+METHOD_NAMES = {
+    "pooled": "pooled",
+    "local": "each alone",
+    "fedavg": "FedAvg",
+    "fedprox": "FedProx",
+    "scaffold": "SCAFFOLD",
+    "fedbn": "FedBN",
+    "tuned": "FedAvg, tuned at home",
+    "fedadam": "FedAdam",
+    "fedavgm": "FedAvgM",
+}
+"""What people call it."""
+
 _HOSPITAL_COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK, YELLOW)
 
 

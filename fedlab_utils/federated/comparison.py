@@ -1,0 +1,172 @@
+"""Methods compared over seeds and hospitals: chosen on validation, told with intervals.
+
+A *trial* is one training of one method: a dict with ``method``, ``skew``, ``seed``,
+``learning_rate``, ``mu`` (0 where the method has none), ``validation`` (the score it is chosen by)
+and ``scores``, each hospital's name -> its test patients' mean Dice, one number per patient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from fedlab_utils.errors import FederationError
+from fedlab_utils.segmentation.statistics import RESAMPLES, Estimate
+
+FIGURES = ("mean", "worst")
+"""The mean over all test patients; the mean over the patients of the hospital that fares worst."""
+
+Trial = Mapping[str, object]
+
+
+def trials_of(rows: Sequence[Mapping], kind: str | None = None) -> list[dict]:
+    """Return the trials that a study recorded.
+
+    Parameters
+    ----------
+    rows
+        From :func:`fedlab_utils.studies.runner.read_rows`: ``settings`` with ``kind``,
+        ``method``, ``skew``, ``seed`` and, where the method has them, ``learning_rate`` and
+        ``mu``; ``result`` with ``scores`` and ``validation``.
+    kind
+        Of partition; None: all.
+    """
+    found = []
+    for row in rows:
+        settings, result = row["settings"], row["result"]
+        if kind is None or settings["kind"] == kind:
+            told = {name: settings[name] for name in ("method", "skew", "seed")}
+            told |= {n: float(settings.get(n) or 0.0) for n in ("learning_rate", "mu")}
+            found.append(told | {n: result[n] for n in ("scores", "validation")})
+    return found
+
+
+def settings_of(trial: Trial) -> tuple[float, float]:
+    """Return a trial's hyperparameters: learning rate and mu."""
+    return float(trial["learning_rate"]), float(trial["mu"])
+
+
+def matching(trials: Sequence[Trial], **wanted: object) -> list[Trial]:
+    """Return the trials with these values, by seed."""
+    found = [t for t in trials if all(t[name] == value for name, value in wanted.items())]
+    return sorted(found, key=lambda trial: trial["seed"])
+
+
+def validated(
+    trials: Sequence[Trial], method: str, skew: float
+) -> dict[tuple[float, float], float]:
+    """Return each tried setting's mean validation score, over the seeds that all settings share.
+
+    Where no seed is shared, each setting's own seeds count.
+    """
+    groups: dict[tuple[float, float], dict[int, float]] = {}
+    for trial in matching(trials, method=method, skew=skew):
+        groups.setdefault(settings_of(trial), {})[trial["seed"]] = float(trial["validation"])
+    shared = set.intersection(*map(set, groups.values())) if groups else set()
+    return {
+        settings: float(np.mean([v for seed, v in scores.items() if not shared or seed in shared]))
+        for settings, scores in sorted(groups.items())
+    }
+
+
+def chosen(trials: Sequence[Trial], method: str, skew: float) -> list[Trial]:
+    """Return the trials of the setting that validates best, by seed; test patients have no say.
+
+    Raises
+    ------
+    FederationError
+        If there is no such trial.
+    """
+    scores = validated(trials, method, skew)
+    if not scores:
+        raise FederationError(
+            f"{method} at skew {skew:g}", "nothing is recorded", "Run the study further"
+        )
+    rate, mu = max(scores, key=scores.get)
+    return matching(trials, method=method, skew=skew, learning_rate=rate, mu=mu)
+
+
+def figure_of(trial: Trial, figure: str) -> float:
+    """Return one of :data:`FIGURES` of a trial."""
+    means = [float(np.mean(values)) for values in trial["scores"].values()]
+    if figure == "worst":
+        return min(means)
+    return float(np.average(means, weights=[len(v) for v in trial["scores"].values()]))
+
+
+def estimate(
+    trials: Sequence[Trial], figure: str = "mean", seed: int = 0, resamples: int = RESAMPLES
+) -> Estimate:
+    """Estimate a figure over seeds, with the bootstrap's 95 % interval.
+
+    Seeds are drawn again, and within each hospital its patients. The worst hospital is looked for
+    anew in each draw, which makes an interval of ``"worst"`` lie a little low: the least of several
+    noisy means is lower than the least of the true ones.
+
+    Parameters
+    ----------
+    trials
+        Of one method, one per seed.
+    figure
+        One of :data:`FIGURES`.
+    seed, resamples
+        Of the draw.
+    """
+    return _summary([figure_of(t, figure) for t in trials], _drawn(trials, figure, seed, resamples))
+
+
+def difference(
+    ours: Sequence[Trial],
+    theirs: Sequence[Trial],
+    figure: str = "mean",
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Estimate ours less theirs, paired: the same seeds and patients are drawn for both.
+
+    Only seeds that both have count.
+
+    Raises
+    ------
+    FederationError
+        If there is no common seed, or a common one has other hospitals or patients.
+    """
+    common = {t["seed"] for t in ours} & {t["seed"] for t in theirs}
+    pairs = [sorted((t for t in of if t["seed"] in common), key=_seed) for of in (ours, theirs)]
+    shapes = [[{h: len(v) for h, v in t["scores"].items()} for t in of] for of in pairs]
+    if not common or shapes[0] != shapes[1]:
+        raise FederationError(
+            "difference",
+            "the two have no seed in common" if not common else "their test patients differ",
+            "Compare methods on the same seeds, hospitals and patients",
+        )
+    points = [figure_of(a, figure) - figure_of(b, figure) for a, b in zip(*pairs, strict=True)]
+    draws = [_drawn(of, figure, seed, resamples) for of in pairs]
+    return _summary(points, draws[0] - draws[1])
+
+
+def _seed(trial: Trial) -> int:
+    return trial["seed"]
+
+
+def _drawn(trials: Sequence[Trial], figure: str, seed: int, resamples: int) -> np.ndarray:
+    """The figure in each draw; equal shapes and seeds draw the same seeds and patients."""
+    if figure not in FIGURES:
+        raise FederationError("figure", f"it is {figure!r}", f"Take {' or '.join(FIGURES)}")
+    rng = np.random.default_rng(seed)
+    rows = []
+    for trial in trials:
+        values = [np.asarray(v, float) for _, v in sorted(trial["scores"].items())]
+        means = [v[rng.integers(len(v), size=(resamples, len(v)))].mean(1) for v in values]
+        weights = [len(v) for v in values]
+        rows.append(
+            np.min(means, 0) if figure == "worst" else np.average(means, axis=0, weights=weights)
+        )
+    picked = rng.integers(len(rows), size=(resamples, len(rows)))
+    return np.array(rows)[picked, np.arange(resamples)[:, None]].mean(1)
+
+
+def _summary(points: Sequence[float], draws: np.ndarray) -> Estimate:
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return Estimate(float(np.mean(points)), float(low), float(high), len(points))

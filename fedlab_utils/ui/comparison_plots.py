@@ -1,0 +1,133 @@
+"""The recorded comparison of methods over skews, with intervals and the worst hospital.
+
+Trials are those of :mod:`fedlab_utils.federated.comparison`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from fedlab_utils.errors import CourseError
+from fedlab_utils.federated.comparison import (
+    Trial,
+    chosen,
+    difference,
+    estimate,
+    matching,
+)
+from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES, hospital_styles
+from fedlab_utils.ui.twin import Picture, figure
+
+MEASURES = {"mean": "mean over patients", "worst": "worst hospital"}
+BASELINE = "fedavg"
+RESAMPLES = 1000
+
+
+def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Picture:
+    """Plot mean and worst hospital of each method over skew, and the difference to FedAvg.
+
+    Each method's learning rate and mu are those that validate best at that skew.
+
+    Parameters
+    ----------
+    trials
+        At least one.
+    note
+        Where and when they were recorded; stands on the figure.
+
+    Raises
+    ------
+    CourseError
+        If there is no trial.
+    """
+    from matplotlib import pyplot as plt
+
+    refuse_none(trials)
+    methods = methods_of(trials)
+    fig, axes = plt.subplots(1, 3, figsize=(11, 4.2), layout="constrained")
+    told = []
+    for number, method in enumerate(methods):
+        skews = sorted({t["skew"] for t in trials if t["method"] == method})
+        best = {skew: chosen(trials, method, skew) for skew in skews}
+        for ax, measure in zip(axes, MEASURES, strict=False):
+            found = [estimate(best[s], measure, resamples=RESAMPLES) for s in skews]
+            _interval_line(ax, skews, found, method, number, len(methods))
+            told.append(
+                f"{METHOD_NAMES.get(method, method)}, {MEASURES[measure]}: "
+                + ", ".join(f"{e:.2f} at skew {s:g}" for s, e in zip(skews, found, strict=True))
+            )
+        against = {s: _baseline(trials, best[s], s) for s in skews if method != BASELINE}
+        against = {skew: found for skew, found in against.items() if found is not None}
+        if against:
+            _interval_line(axes[2], list(against), list(against.values()), method, number, 9)
+            told.append(
+                f"{METHOD_NAMES.get(method, method)} less FedAvg, worst hospital: "
+                + ", ".join(f"{e:.2f} at skew {s:g}" for s, e in against.items())
+            )
+    for ax, title in zip(axes, (*MEASURES.values(), "worst hospital, less FedAvg"), strict=True):
+        ax.set(xlabel="skew (0: alike, 1: as far apart as it goes)", title=title)
+    axes[0].set_ylabel("test Dice")
+    axes[1].set_ylabel("test Dice")
+    axes[2].set_ylabel("difference of test Dice, paired")
+    axes[2].axhline(0, color="black", lw=0.8)
+    handles, labels = axes[0].get_legend_handles_labels()
+    fig.legend(handles, labels, loc="outside lower center", ncols=5)
+    fig.suptitle(note, fontsize=9)
+    return figure(fig, f"Means with 95 % intervals. {'; '.join(told)}. {note}.")
+
+
+def provenance_line(rows: Sequence[dict]) -> str:
+    """Say in a line when, where and at which commit a study's rows were recorded.
+
+    Parameters
+    ----------
+    rows
+        From :func:`fedlab_utils.studies.runner.read_rows`, at least one.
+    """
+    told = [row["provenance"] for row in rows]
+    devices, commits = (", ".join(sorted({str(p[k]) for p in told})) for k in ("device", "commit"))
+    last = max(p["date"] for p in told)[:10]
+    return f"recorded until {last}, {len(rows)} trainings, {devices}, commit {commits}"
+
+
+def refuse_none(trials: Sequence[Trial]) -> None:
+    """Raise where nothing is recorded, and say how it is."""
+    if not trials:
+        raise CourseError(
+            "heterogeneity", "nothing is recorded", "Run python -m fedlab_utils study heterogeneity"
+        )
+
+
+def methods_of(trials: Sequence[Trial]) -> list[str]:
+    """Methods in the palette's order, unknown ones behind."""
+    known, seen = list(METHOD_STYLES), {t["method"] for t in trials}
+    return sorted(seen, key=lambda m: (known.index(m) if m in known else len(known), m))
+
+
+def _baseline(trials: Sequence[Trial], ours: Sequence[Trial], skew: float):
+    """Difference to FedAvg's worst hospital; None where FedAvg lacks the skew or the seeds."""
+    theirs = matching(trials, method=BASELINE, skew=skew)
+    if not {t["seed"] for t in theirs} & {t["seed"] for t in ours}:
+        return None
+    theirs = chosen(trials, BASELINE, skew)
+    if not {t["seed"] for t in theirs} & {t["seed"] for t in ours}:
+        return None
+    return difference(ours, theirs, "worst", resamples=RESAMPLES)
+
+
+def _interval_line(ax, skews, found, method: str, number: int, of: int) -> None:
+    style = METHOD_STYLES.get(method) or hospital_styles([method])[method]
+    mean, low, high = np.array([(e.mean, e.low, e.high) for e in found]).T
+    aside = 0.02 * (number - (of - 1) / 2)  # so that intervals do not cover each other
+    ax.errorbar(
+        np.array(skews) + aside,
+        mean,
+        [np.maximum(mean - low, 0), np.maximum(high - mean, 0)],
+        color=style.on_paper,
+        marker=style.marker,
+        linestyle=style.line,
+        capsize=3,
+        label=METHOD_NAMES.get(method, method),
+    )

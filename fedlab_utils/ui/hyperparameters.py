@@ -1,0 +1,165 @@
+"""What each hyperparameter gave in the recorded comparison, and what validation chose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ipywidgets as widgets
+import numpy as np
+
+from fedlab_utils.federated.comparison import (
+    Trial,
+    chosen,
+    estimate,
+    matching,
+    settings_of,
+    validated,
+)
+from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES
+from fedlab_utils.ui.comparison_plots import (
+    BASELINE,
+    MEASURES,
+    RESAMPLES,
+    methods_of,
+    refuse_none,
+)
+from fedlab_utils.ui.twin import Picture, TwinBox, figure
+
+
+class HyperparameterExplorer(TwinBox):
+    """What each learning rate and mu gave, on validation and on test patients.
+
+    Parameters
+    ----------
+    trials
+        At least one.
+    note
+        Where and when they were recorded; stands on the figure.
+
+    Attributes
+    ----------
+    shown : dict
+        ``method``, ``skew``, ``measure``; ``rows``, one per setting, with ``learning_rate``,
+        ``mu``, ``validation`` (mean over seeds), ``test`` (an
+        :class:`fedlab_utils.segmentation.statistics.Estimate`) and ``seeds``; ``chosen``, the
+        index of the row that validates best.
+
+    Raises
+    ------
+    CourseError
+        If there is no trial.
+    """
+
+    def __init__(self, trials: Sequence[Trial], note: str = "recorded") -> None:
+        refuse_none(trials)
+        self._trials, self._note = list(trials), note
+        methods = [(METHOD_NAMES.get(m, m), m) for m in methods_of(trials)]
+        self.method = widgets.Dropdown(options=methods, description="Trained by")
+        self.skew = widgets.SelectionSlider(options=self._skews(), description="Skew")
+        self.measure = widgets.ToggleButtons(
+            options=[(told, name) for name, told in MEASURES.items()], description="Show"
+        )
+        self._picture = widgets.Image(format="png", layout={"max_width": "100%"})
+        self._text = widgets.HTML()
+        self._changing = False
+        self.method.observe(self._offer_skews, "value")
+        for control in (self.skew, self.measure):
+            control.observe(self.redraw, "value")
+        self.redraw()
+        row = {"flex_flow": "row wrap"}
+        controls = widgets.HBox([self.method, self.skew, self.measure], layout=row)
+        super().__init__([controls, self._picture, self._text])
+
+    def _skews(self) -> list[float]:
+        return sorted({t["skew"] for t in self._trials if t["method"] == self.method.value})
+
+    def _offer_skews(self, _change: object = None) -> None:
+        """Offer the skews that the method was tried at, and stay at this one where possible."""
+        skews, before = self._skews(), self.skew.value
+        self._changing = True
+        self.skew.options = skews
+        self.skew.value = min(skews, key=lambda skew: abs(skew - before))
+        self._changing = False
+        self.redraw()
+
+    def redraw(self, _change: object = None) -> None:
+        """Draw again from the controls."""
+        if self._changing:
+            return
+        self._update_shown()
+        self._picture.value = self._draw().png
+        self._text.value = f"<div role='status'>{self.describe()}</div>"
+
+    def _update_shown(self) -> None:
+        method, skew, measure = self.method.value, self.skew.value, self.measure.value
+        rows = []
+        for (rate, mu), score in validated(self._trials, method, skew).items():
+            wanted = {"method": method, "skew": skew, "learning_rate": rate, "mu": mu}
+            of = matching(self._trials, **wanted)
+            test = estimate(of, measure, resamples=RESAMPLES)
+            seeds = len({t["seed"] for t in of})
+            told = {"learning_rate": rate, "mu": mu, "validation": score}
+            rows.append(told | {"test": test, "seeds": seeds})
+        best = settings_of(chosen(self._trials, method, skew)[0])
+        names = [(row["learning_rate"], row["mu"]) for row in rows]
+        self.shown = {
+            "method": method,
+            "skew": skew,
+            "measure": measure,
+            "rows": rows,
+            "chosen": names.index(best),
+        }
+
+    def _draw(self) -> Picture:
+        from matplotlib import pyplot as plt
+
+        rows, kept = self.shown["rows"], self.shown["chosen"]
+        at = np.arange(len(rows))
+        fig, ax = plt.subplots(figsize=(9, 4), layout="constrained")
+        mean, low, high = np.array(
+            [(r["test"].mean, r["test"].low, r["test"].high) for r in rows]
+        ).T
+        style = METHOD_STYLES.get(self.shown["method"], METHOD_STYLES[BASELINE])
+        spread = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
+        test = f"test, {MEASURES[self.shown['measure']]}"
+        look = {"color": style.on_paper, "marker": style.marker, "linestyle": ""}
+        ax.errorbar(at, mean, spread, capsize=4, label=test, **look)
+        ax.scatter(
+            at + 0.12,
+            [row["validation"] for row in rows],
+            marker="_",
+            s=200,
+            color="black",
+            label="validation",
+        )
+        ax.axvspan(kept - 0.4, kept + 0.4, color="#EEEEEE", zorder=0, label="chosen on validation")
+        ax.set_xticks(at, [_named(row) for row in rows])
+        ax.set(xlabel="learning rate, and mu where there is one", ylabel="Dice", ylim=(0, 1))
+        ax.set_xlim(-0.6, len(rows) - 0.4)
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        ax.set_title(self._note, fontsize=9)
+        return figure(fig, self.describe())
+
+    def describe(self) -> str:
+        """Say in words what the picture shows; also its alt text."""
+        shown = self.shown
+        told = "; ".join(
+            f"{_named(row, ', ')}: validation {row['validation']:.2f}, test {row['test']:.2f}, "
+            f"{row['seeds']} seed{'s' * (row['seeds'] != 1)}"
+            for row in shown["rows"]
+        )
+        name = METHOD_NAMES.get(shown["method"], shown["method"])
+        kept = _named(shown["rows"][shown["chosen"]], ", ")
+        return (
+            f"{name} at skew {shown['skew']:g}, {MEASURES[shown['measure']]}, with 95 % "
+            f"intervals. {told}. Chosen on validation: {kept}. {self._note}."
+        )
+
+    def twin(self) -> Picture:
+        """Picture of the settings as they stand."""
+        return self._draw()
+
+
+def _named(row: dict, joint: str = "\n") -> str:
+    mu = f"{joint}mu {row['mu']:g}" if row["mu"] else ""
+    return f"{row['learning_rate']:g}{mu}"

@@ -1,0 +1,521 @@
+# ---
+# title: Client drift
+# data: phantom or a BraTS folder
+# minutes: 90
+# ---
+
+# %% [markdown]
+# # Why does averaging go wrong when hospitals differ, and what repairs it?
+#
+# In lesson 05 hospitals trained a network together: each took some steps alone, the server averaged, and again. It worked. This lesson looks at what can go wrong between two averages, watches it happen, and builds two repairs by hand.
+#
+# *For physicians.* Between two rounds a hospital tunes the network to its own patients, as a resident picks up the habits of the house. The longer it is alone and the more its patients differ from the others', the more of this is habit and the less is medicine. This is
+# called **client drift** (a *client* is a hospital). Averaging habits does not give you what a doctor would have learnt who had seen everybody.
+#
+# *For computer scientists.* With one local step per round, federated averaging is gradient descent on the weighted sum of the hospitals' losses. With more steps it is another map, and its fixed point is in general **not** the minimum of that sum, however many rounds you run. We shall solve for it.
+#
+# When you are done you can
+#
+# - say where federated averaging ends when each hospital takes several steps, and why that is biased,
+# - measure drift between networks: the angles between updates, and the loss along the way from one model to another,
+# - write FedProx's term and SCAFFOLD's correction, and say what each costs,
+# - say what averaging does to batch normalisation, and what FedBN does about it,
+# - compare methods by their worst hospital and by intervals, not by one lucky run.
+
+# %%
+import numpy as np
+import torch
+
+from fedlab_utils.course import (
+    check,
+    hint,
+    open_patients,
+    progress_board,
+    quiz,
+    show_source,
+    solution,
+)
+from fedlab_utils.course.patients import draw_patients
+from fedlab_utils.data.cohort import open_phantom
+
+# %% [markdown]
+# ## Drift in two dimensions
+#
+# That hospitals' weights part the further, the less their patients are alike, was measured early (Zhao et al., 2018); McMahan et al. (2017), who proposed the averaging, already saw that too many local steps can hurt. To see why, take a network with two weights instead of millions. Three hospitals; the loss of each is a bowl, $f_i(x) = \tfrac12 (x-b_i)^\top A_i (x-b_i)$: it is happiest at $b_i$, and $A_i$ says how much it minds each direction. Bowls H1 and H2 are long and narrow, in different directions;
+# H3 is round and shallow. All have as many patients. The *true optimum* is where the sum of all three is least, which is what one would find with all data in one place.
+#
+# A hospital's $K$ steps of size $\eta$ from the round's start $x$ walk $-\eta\, S_i A_i (x-b_i)$, with $S_i = \sum_{k=0}^{K-1} (1-\eta A_i)^k$. Averaging stands still where these walks cancel:
+#
+# $$\sum_i p_i\, S_i A_i\, (x-b_i) = 0$$
+#
+# For $K=1$, $S_i = 1$, and this is the condition of the true optimum. For large $K$, $\eta S_i A_i$ comes close to 1, so that the curvatures fall out and $x$ becomes the plain mean of the $b_i$: a hospital that hardly minds has as much to say as one that minds very much. That is the bias.
+
+# %%
+from fedlab_utils.federated.quadratics import fixed_point
+
+show_source(fixed_point)
+
+# %% [markdown]
+# Move the sliders. The thin lines are the hospitals' local steps, the thick one the averages after each round; the cross is FedAvg's fixed point from the equation above, the star the true optimum.
+#
+# *Try:* local steps from 1 to 20. Then many steps at a small learning rate: where does the fixed point go? Then FedProx, with $\mu$ from 0 up. Then SCAFFOLD. *Before you look: which of the three ends at the star?*
+
+# %%
+from fedlab_utils.ui import DriftExplorer
+
+DriftExplorer()
+
+# %% [markdown]
+# FedAvg ends at the cross, at any number of rounds. A smaller learning rate or fewer steps move the cross towards the star, at the price of more rounds, and rounds are what a federation pays for. FedProx pulls each hospital back to the round's start: the paths get shorter, the cross moves towards the star, and never gets there.
+# SCAFFOLD bends the paths themselves, and the averages end at the star; when the hospitals take long walks, it needs a few rounds more to find out what the others want.
+
+# %% [markdown] quiz="fixed-point"
+# Three hospitals, quadratic losses, 20 local steps per round. FedAvg has come to rest away from the true optimum. What helps?
+#
+# - [ ] More rounds
+#   > It rests. Another round gives the same model back: that is what a fixed point is.
+# - [x] Fewer local steps, or a smaller learning rate
+#   > Right. The bias grows with how far each hospital walks alone. With one step there is none.
+# - [ ] More patients at each hospital, of the same kinds
+#   > Then each knows its own optimum better, and the optima lie as far apart as before. The bias is none of noise.
+# - [x] SCAFFOLD's correction
+#   > Right. It adds to each step what the others' gradients are, so that at the optimum no hospital moves.
+
+# %% [markdown]
+# ## Drift in networks
+#
+# Now networks, with patients. This lesson takes at most 48 scans at 4 mm, so coarse that every training below is over in seconds, and none of them is finished; what it shows is **one seed**, and stands for nothing but itself.
+#
+# The patients are dealt to four hospitals twice. Once at random (IID). Once at random too, but each hospital lacks one of the four sequences, which then reaches the network as zeros: the same patients, the same task, other images.
+
+# %% tags=["check-output"]
+from fedlab_utils.data import PreprocessSettings, build_cache, hospital_patients, make_hospitals
+
+own, _ = open_patients(at_most=1)
+cohort = own
+if len(own.patients) < 24:
+    print("Too few patients to deal to hospitals: the phantoms take their place.")
+    cohort = open_phantom()
+coarse = PreprocessSettings(spacing=4.0)
+some = draw_patients(cohort, at_most=48, seed=3)
+unusable = {problem.case for problem in build_cache(some.cases, coarse)}
+some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+
+
+def deal(kind, count=4):
+    """Deal the patients, 60 % to train on and 40 % to test; none to choose by, nothing is chosen."""
+    dealt = make_hospitals(some, count, kind, skew=1.0, seed=0, fractions=(0.6, 0.0, 0.4))
+    return [hospital_patients(some, hospital, coarse) for hospital in dealt.hospitals]
+
+
+alike, lacking = deal("iid"), deal("missing_sequence")
+for h in lacking:
+    print(f"{h.name}: {len(h.hospital.patients)} patients, no {h.hospital.missing}")
+
+# %% [markdown]
+# First a U-Net is warmed up on all hospitals' patients for a moment, so that we do not look at the very first steps, which everywhere say the same ("most of it is background"). Then each hospital takes ten steps alone from that network, once in each dealing.
+
+# %%
+from fedlab_utils.data.tiers import Tier
+from fedlab_utils.federated import FederationSettings, UNetTask
+from fedlab_utils.federated.drift import local_models, loss_along, update_cosines
+from fedlab_utils.segmentation import FitSettings, OptimiserSettings, UNetSettings, fit_unet
+
+tier = Tier("lesson", spacing=4.0, spatial_dims=2, size=(48, 48))
+small = {"unet": UNetSettings(width=8), "per_patient": 4, "batch": 8, "augment": False}
+everybody = [patient for hospital in alike for patient in hospital.train]
+warm = fit_unet(
+    everybody,
+    (),
+    FitSettings(**small, epochs=5, optimiser=OptimiserSettings(learning_rate=1e-2)),
+    tier,
+)
+begin = {name: value.cpu() for name, value in warm.model.network.state_dict().items()}
+alone = FederationSettings(optimiser="sgd", learning_rate=0.2, weight_decay=0.0, local_steps=10)
+tasks = {
+    "IID": UNetTask(alike, tier=tier, **small),
+    "each lacks a sequence": UNetTask(lacking, tier=tier, **small),
+}
+models = {name: local_models(task, alone, begin) for name, task in tasks.items()}
+
+# %% [markdown]
+# **Angles.** A hospital's *update* is the vector from where it started to where it got, one number per weight. The cosine between two updates is 1 if they point the same way, 0 at right angles, negative if one takes down what the other builds. Two random vectors of so many weights would be very nearly at right angles.
+#
+# *Before you look:* will IID hospitals have cosines of 1?
+
+# %%
+from fedlab_utils.federated.corrections import trained
+from fedlab_utils.ui import cosine_matrices, loss_between
+
+names = list(trained(warm.model.network))
+cosines = {name: update_cosines(begin, of, names) for name, of in models.items()}
+cosine_matrices(cosines, tasks["IID"].hospitals)
+
+# %% [markdown]
+# Not even there: ten batches of a few patients are a noisy sample, and two hospitals' noise is independent. That is the mark to compare with. What lies below it is drift.
+#
+# **The way across.** Averaging two models assumes that the middle of the straight line between them is a good place. Is it? We walk from H1's model to H2's and measure the loss on training patients of both (Goodfellow et al., 2015, looked along such lines first).
+
+# %%
+shares = np.linspace(-0.25, 1.25, 7).round(2)
+losses = {}
+for name, task in tasks.items():
+    batches = {task.hospitals[h]: list(task.batches(h, 100, 2)) for h in (0, 1)}
+    first, second = models[name][:2]
+    losses[name] = loss_along(task.network(), first, second, batches, shares)
+loss_between(shares, losses, ("H1", "H2"))
+
+# %% [markdown]
+# Read each panel from both ends. Where a hospital's curve is lower at its own end than at the other, its model has gone its own way: better at home, worse next door. Where the black line sags in the middle, the average is better for both together than either model, which is why federated averaging works at all. Drift that goes on for long ends in curves with
+# little in common, or with a hill between them, and then the average is no good place.
+
+# %% [markdown] quiz="cosines"
+# Two IID hospitals with 7 patients each: the cosine of their updates after ten steps is 0.6. What does that say?
+#
+# - [ ] They are not IID after all
+#   > The patients were dealt at random. The updates are noisy because each step sees a few patients.
+# - [x] Nothing about skew, until it is compared with what chance gives hospitals of this size
+#   > Right, and that is what the left matrix is for. Larger batches or more patients raise it.
+# - [ ] The hospitals' models cannot be averaged
+#   > A cosine of 0.6 is a broad agreement. Averaging even cancels part of the noise.
+
+# %% [markdown]
+# ## Repair 1: a spring
+#
+# **FedProx** (Li et al., 2020) lets a hospital minimise its own loss plus a pull towards $x^{(t)}$, the weights with which the round began:
+#
+# $$f_i(y) + \frac{\mu}{2} \lVert y - x^{(t)} \rVert^2$$
+#
+# The norm runs over all trained weights together, so its square is the sum of all squared differences. A network also carries *buffers*, such as running averages; they are no weights, and no gradient moves them. Write the term. (A version that circulates adds up the norms of the tensors, without squaring. It runs, and is another method.)
+
+
+# %% exercise="proximal_term"
+def my_proximal_term(model, start, mu):
+    """Return FedProx's term for a model: mu / 2 times the sum of all squared differences to the round's start.
+
+    model: a torch module, some steps into the round. start: dict, name -> tensor, what `model.state_dict()` was when the round began (weights and buffers). mu: a number.
+    Count trained weights only. Return a tensor with one number, through which a gradient flows to the model's weights.
+    """
+    # BEGIN SOLUTION: over the named parameters, add up squared differences to start; times mu / 2
+    squares = [(p - start[name]).square().sum() for name, p in model.named_parameters()]
+    return mu / 2 * sum(squares)
+    # END SOLUTION
+
+
+# %% [markdown] hint="proximal_term"
+# `for name, p in model.named_parameters()` gives the trained weights. `start[name]` is what each was.
+
+# %% [markdown] hint="proximal_term"
+# `(p - start[name]).square().sum()` is one tensor's share. Add these up, then multiply by `mu / 2`. No root anywhere.
+
+
+# %% wrong="proximal_term" diagnosis="not squared"
+def my_proximal_term(model, start, mu):
+    norms = [(p - start[name]).norm() for name, p in model.named_parameters()]
+    return mu / 2 * sum(norms)
+
+
+# %% wrong="proximal_term" diagnosis="The 2 is missing"
+def my_proximal_term(model, start, mu):
+    return mu * sum((p - start[name]).square().sum() for name, p in model.named_parameters())
+
+
+# %% wrong="proximal_term" diagnosis="current weights to themselves"
+def my_proximal_term(model, start, mu):
+    now = {name: p.detach().clone() for name, p in model.named_parameters()}
+    return mu / 2 * sum((p - now[name]).square().sum() for name, p in model.named_parameters())
+
+
+# %% wrong="proximal_term" diagnosis="no gradient flows"
+def my_proximal_term(model, start, mu):
+    return (
+        mu
+        / 2
+        * sum((p.detach() - start[name]).square().sum() for name, p in model.named_parameters())
+    )
+
+
+# %% wrong="proximal_term" diagnosis="Buffers are counted too"
+def my_proximal_term(model, start, mu):
+    everything = [*model.named_parameters(), *model.named_buffers()]
+    return mu / 2 * sum((value - start[name]).square().sum() for name, value in everything)
+
+
+# %% wrong="proximal_term" diagnosis="root of the whole sum"
+def my_proximal_term(model, start, mu):
+    squares = sum((p - start[name]).square().sum() for name, p in model.named_parameters())
+    return mu / 2 * squares.sqrt()
+
+
+# %% [markdown]
+# From here the package's version serves. It is a *correction*: an object that looks at the one training loop of lesson 03 from outside, and adds its term to the loss.
+
+# %%
+from fedlab_utils.federated import Proximal
+
+show_source(Proximal)
+
+# %% [markdown]
+# ## Repair 2: knowing what the others want
+#
+# A spring holds back good steps as well as bad ones. **SCAFFOLD** (Karimireddy et al., 2020) asks instead: by how much does this hospital's gradient differ from everybody's? Each hospital keeps a **control variate** $c_i$, an estimate of its own gradient, and the server keeps their mean $c$. In every local step
+#
+# $$y \leftarrow y - \eta\,\bigl(g_i(y) + c - c_i\bigr)$$
+#
+# The hospital's own habit $c_i$ is taken out and the common direction $c$ put in. At the true optimum $g_i = c_i$ and $c = 0$: nobody moves.
+
+
+# %% exercise="corrected_gradient"
+def my_corrected_gradient(gradient, server, own):
+    """Return a hospital's gradient as SCAFFOLD corrects it.
+
+    gradient, server, own: dicts, parameter's name -> tensor: the gradient of this step, the server's control variate c and this hospital's c_i.
+    Return a new dict of the same names; the three that are given stay as they are.
+    """
+    # BEGIN SOLUTION: for each name, gradient plus server less own, in new tensors
+    return {name: g + server[name] - own[name] for name, g in gradient.items()}
+    # END SOLUTION
+
+
+# %% [markdown] hint="corrected_gradient"
+# A dict comprehension: `{name: ... for name, g in gradient.items()}`.
+
+# %% [markdown] hint="corrected_gradient"
+# `g + server[name] - own[name]`. Not `g += ...`: that changes the tensor that was given.
+
+
+# %% wrong="corrected_gradient" diagnosis="sign is turned"
+def my_corrected_gradient(gradient, server, own):
+    return {name: g - server[name] + own[name] for name, g in gradient.items()}
+
+
+# %% wrong="corrected_gradient" diagnosis="changes `gradient`"
+def my_corrected_gradient(gradient, server, own):
+    for name, g in gradient.items():
+        g += server[name] - own[name]
+    return gradient
+
+
+# %% wrong="corrected_gradient" diagnosis="`own` is not taken off"
+def my_corrected_gradient(gradient, server, own):
+    return {name: g + server[name] for name, g in gradient.items()}
+
+
+# %% [markdown]
+# Where do the $c_i$ come from? The paper's *option II* costs nothing. A hospital that walked from $x$ to $y$ in $K$ steps of size $\eta$ followed, on average, the corrected gradient $(x - y) / (K \eta)$. That was its own gradient plus $c - c_i$; take this off again, and what is left is the mean of its own gradients on the way:
+#
+# $$c_i^{\text{new}} = c_i - c + \frac{x - y}{K\,\eta}$$
+#
+# It sends the server two things: its weights, and the *change* $c_i^{\text{new}} - c_i$. The server adds the weighted changes to $c$, so that $c$ stays the mean of all $c_i$, also of those hospitals that were absent.
+
+
+# %% exercise="new_variate"
+def my_new_variate(own, server, start, end, steps, learning_rate):
+    """Return a hospital's next control variate by option II, and by how much it changed.
+
+    own, server: dicts, parameter's name -> tensor: c_i and c, both as they were during the round. start, end: dicts, the weights x at the beginning and y at the end of the round.
+    steps: K. learning_rate: eta.
+    Return (new, change): two dicts of the same names, in new tensors; what is given stays as it is.
+    """
+    # BEGIN SOLUTION: own less server plus the way walked over K times eta; then the difference to own
+    stride = steps * learning_rate
+    new = {name: own[name] - server[name] + (start[name] - end[name]) / stride for name in own}
+    return new, {name: new[name] - own[name] for name in own}
+    # END SOLUTION
+
+
+# %% [markdown] hint="new_variate"
+# First the way walked: gradients point uphill and the steps go downhill, so it is `start[name] - end[name]`. Divide it by `steps * learning_rate`.
+
+# %% [markdown] hint="new_variate"
+# `new = {name: own[name] - server[name] + (start[name] - end[name]) / (steps * learning_rate) for name in own}`; the change is `new[name] - own[name]` for each name, so do not overwrite `own`.
+
+
+# %% wrong="new_variate" diagnosis="K times eta"
+def my_new_variate(own, server, start, end, steps, learning_rate):
+    new = {name: own[name] - server[name] + (start[name] - end[name]) for name in own}
+    return new, {name: new[name] - own[name] for name in own}
+
+
+# %% wrong="new_variate" diagnosis="learning rate is missing"
+def my_new_variate(own, server, start, end, steps, learning_rate):
+    new = {name: own[name] - server[name] + (start[name] - end[name]) / steps for name in own}
+    return new, {name: new[name] - own[name] for name in own}
+
+
+# %% wrong="new_variate" diagnosis="`server` and `own` are swapped"
+def my_new_variate(own, server, start, end, steps, learning_rate):
+    stride = steps * learning_rate
+    new = {name: server[name] - own[name] + (start[name] - end[name]) / stride for name in own}
+    return new, {name: new[name] - own[name] for name in own}
+
+
+# %% wrong="new_variate" diagnosis="way has the wrong sign"
+def my_new_variate(own, server, start, end, steps, learning_rate):
+    stride = steps * learning_rate
+    new = {name: own[name] - server[name] + (end[name] - start[name]) / stride for name in own}
+    return new, {name: new[name] - own[name] for name in own}
+
+
+# %% wrong="new_variate" diagnosis="The change is 0"
+def my_new_variate(own, server, start, end, steps, learning_rate):
+    stride = steps * learning_rate
+    own = {name: own[name] - server[name] + (start[name] - end[name]) / stride for name in own}
+    new = own
+    return new, {name: new[name] - own[name] for name in own}
+
+
+# %% wrong="new_variate" diagnosis="changes `own`"
+def my_new_variate(own, server, start, end, steps, learning_rate):
+    change = {}
+    for name in own:
+        change[name] = (start[name] - end[name]) / (steps * learning_rate) - server[name]
+        own[name] += change[name]
+    return own, change
+
+
+# %% [markdown]
+# The package's version, with the same two formulas. SCAFFOLD's theory is of plain SGD at a constant learning rate, and so is option II: after AdamW, $(x-y)/(K\eta)$ is no gradient. So the package refuses SCAFFOLD with another optimiser.
+
+# %%
+from fedlab_utils.federated import ControlVariates
+
+show_source(ControlVariates)
+
+# %% [markdown] quiz="scaffold-cost"
+# What does SCAFFOLD cost, compared with FedAvg?
+#
+# - [x] Twice the traffic: a control variate travels beside the model, both ways
+#   > Right. It is as large as the trained weights.
+# - [ ] Twice the computing: each step needs a second gradient
+#   > Not with option II, which reads the gradients off the way walked. Option I takes one more gradient per round.
+# - [x] A hospital must remember something from round to round
+#   > Right, its own $c_i$. A hospital that joins rarely corrects with an old one, which is why SCAFFOLD suits a few steady hospitals better than millions of phones.
+
+# %% [markdown]
+# ## The three, side by side
+#
+# One seed, six rounds of eight steps, plain SGD, the four hospitals that each lack a sequence, and a network of five layers instead of the U-Net, which trains faster. All three begin with the same weights and see the same batches. *Guess first: by how much will they differ?*
+
+# %%
+from fedlab_utils.federated import federate
+from fedlab_utils.federated.norm_lab import NormTask
+from fedlab_utils.ui import METHOD_NAMES, hospital_scores
+
+sgd = {"optimiser": "sgd", "learning_rate": 0.3, "weight_decay": 0.0, "evaluate_every": 100}
+scores = {}
+for method, more in (("fedavg", {}), ("fedprox", {"mu": 0.1}), ("scaffold", {})):
+    task = NormTask(lacking, tier=tier, norm="instance", **small)
+    settings = FederationSettings(strategy=method, rounds=6, local_steps=8, **sgd, **more)
+    federation = federate(task, settings)
+    scores[METHOD_NAMES[method]] = {name: row["score"] for name, row in federation.test.items()}
+    told = federation.summary()
+    print(
+        f"{METHOD_NAMES[method]:9} mean {told['patients']:.3f}, "
+        f"worst hospital {told['worst']:.3f} ({told['worst_hospital']})"
+    )
+hospital_scores(scores, "one seed, six rounds")
+
+# %% [markdown]
+# Here the hospitals differ far more than the methods. With five test patients in a hospital and one seed, nobody can say which of the three is best, and a paper that shows such a table shows nothing. (Few rounds are also the worst case for SCAFFOLD: its first round has all control variates at zero and *is* FedAvg, to the bit.)
+# Turn the learning rate to 1, or the seed, and see whether the order stays. For an answer we need many seeds, methods that were each given their best settings, and a decision on patients that the answer is not measured on: that is the recorded study below.
+#
+# ## Layers that remember patients
+#
+# Many networks use **batch normalisation** (Ioffe and Szegedy, 2015): in training each channel is brought to mean 0 and deviation 1 over the *batch*; on the side, running averages of mean and variance are kept, and used when the network is applied. Those averages are no weights. They are statistics of a hospital's images.
+# What should a federation do with them? Average them like weights? Keep them at home? **FedBN** (Li et al., 2021) keeps the whole normalisation layer at home, averages with its scale and shift. **Instance normalisation** takes mean and deviation of each image by itself, so that there is nothing to keep.
+#
+# The lab: two hospitals with different scanners, and nobody did the homework of lesson 02: the intensities of the second are 8 times as large, since a scanner's units are arbitrary. A third hospital, with units of its own, did not take part; it just gets the model.
+
+# %%
+from fedlab_utils.federated.norm_lab import in_units, tiny_network
+
+show_source(tiny_network)
+
+# %%
+UNITS = (1.0, 8.0, 3.0)
+
+three = [in_units(patients, unit) for patients, unit in zip(deal("iid", 3), UNITS)]
+members, newcomer = three[:2], three[2]
+adam = {"learning_rate": 0.01, "weight_decay": 0.0, "evaluate_every": 100}
+lab, last_loss = {}, {}
+for title, norm, method in (
+    ("batch norm, averaged", "batch", "fedavg"),
+    ("batch norm, at home (FedBN)", "batch", "fedbn"),
+    ("instance norm, averaged", "instance", "fedavg"),
+):
+    task = NormTask(members, tier=tier, norm=norm, **small)
+    settings = FederationSettings(strategy=method, rounds=6, local_steps=8, **adam)
+    federation = federate(task, settings)
+    lab[title] = {name: row["dice-wt"] for name, row in federation.test.items()}
+    # The newcomer gets what the server has; layers that stayed at home are as they began.
+    visit = NormTask([newcomer], tier=tier, norm=norm, **small)
+    received = task.model(federation.last).network
+    lab[title][f"{newcomer.name}, new"] = visit.evaluate(received, 0, "test")["dice-wt"]
+    print(f"{title:28} training loss in the last round {federation.history[-1].loss:.2f}")
+hospital_scores(lab, "one seed, six rounds, units 1, 8 and 3", "Dice of the whole tumour")
+
+# %% [markdown]
+# Look at the training losses first: all three trained well, and nothing warns you. In training batch normalisation divides each batch by its own deviation, and a factor of 8 does not show. Applied, the averaged network divides H1's images by statistics that are mostly H2's, and may see nothing any more. **It fails silently, and only a test at each hospital shows it.**
+#
+# FedBN repairs that at home. But a hospital that did not take part gets layers that never saw a patient, so FedBN has nothing for the newcomer (it would have to collect statistics of its own images first). Instance normalisation treats every image by itself and does not care about units. This is why the course's U-Net has it.
+#
+# Two fair words for batch normalisation. Set `UNITS = (1.0, 1.0, 1.0)`: with lesson 02's normalisation in place, the averaged version does as well as the others here, or better. And FedBN is a method of *personalisation*: each hospital ends with a model of its own. Its fair rival is FedAvg with a few steps of tuning at home, not FedAvg.
+
+# %% [markdown] quiz="batch-norm"
+# Batch-normalised networks were averaged over hospitals, running averages included. Training loss is fine everywhere. Where do you look for harm?
+#
+# - [ ] At the training loss of later rounds
+#   > In training the layer uses the batch's own statistics. The running averages, where the harm is, are only used when the network is applied.
+# - [x] At each hospital's own validation patients, in evaluation mode
+#   > Right. Each hospital, because the averaged statistics may suit some of them.
+# - [ ] At the mean Dice over all hospitals
+#   > A hospital that fails altogether moves it, but so would many other things. Look at the worst.
+
+# %% [markdown]
+# ## Over all seeds
+#
+# What one seed cannot say, a study can. It deals phantoms to hospitals at several skews, and trains every method with several learning rates (and strengths of pull) on five seeds. For each method and skew the setting is chosen **on validation patients**, and the figure shows the test patients. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
+# worst hospital's Dice to FedAvg's. An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones.)
+
+# %%
+from fedlab_utils.federated.comparison import trials_of
+from fedlab_utils.studies.runner import read_rows
+from fedlab_utils.ui import HyperparameterExplorer, method_comparison, provenance_line
+
+recorded = read_rows("heterogeneity")
+trials = trials_of(recorded)
+note = provenance_line(recorded) if trials else ""
+missing = (
+    "Nothing is recorded yet; `python -m fedlab_utils study heterogeneity` records it in hours."
+)
+method_comparison(trials, note) if trials else print(missing)
+
+# %% [markdown]
+# And behind the figure: what each setting gave. Choose a method and a skew. Grey marks what validation chose. *Try:* would you have chosen another one, had you looked at the test patients? By how much would you have fooled yourself?
+
+# %%
+HyperparameterExplorer(trials, note) if trials else print(missing)
+
+# %% [markdown]
+# ## What you have learnt
+#
+# - Several local steps make federated averaging a map with a fixed point of its own, and that point is biased where curvatures differ. More rounds do not help.
+# - FedProx holds hospitals back: less bias, shorter steps. SCAFFOLD corrects the direction: no bias on quadratics, twice the traffic, plain SGD.
+# - Drift can be measured, by angles and along paths, and must be compared with chance.
+# - Statistics of a hospital's images are not weights. Averaging them can fail without a sign in training.
+# - One seed is an anecdote. Choose on validation, report the worst hospital, pair, and give intervals.
+
+# %%
+progress_board()
+
+# %% [markdown]
+# ### References
+#
+# - I. J. Goodfellow, O. Vinyals, A. M. Saxe, Qualitatively characterizing neural network optimization problems. ICLR 2015. arXiv:1412.6544
+# - S. Ioffe, C. Szegedy, Batch normalization: accelerating deep network training by reducing internal covariate shift. ICML 2015. arXiv:1502.03167
+# - S. P. Karimireddy et al., SCAFFOLD: stochastic controlled averaging for federated learning. ICML 2020. arXiv:1910.06378
+# - T. Li et al., Federated optimization in heterogeneous networks. MLSys 2020. arXiv:1812.06127
+# - X. Li et al., FedBN: federated learning on non-IID features via local batch normalization. ICLR 2021. arXiv:2102.07623
+# - B. McMahan et al., Communication-efficient learning of deep networks from decentralized data. AISTATS 2017. arXiv:1602.05629
+# - Y. Zhao et al., Federated learning with non-IID data. 2018. arXiv:1806.00582

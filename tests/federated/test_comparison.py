@@ -1,0 +1,113 @@
+"""Choice on validation, figures and intervals, on trials whose answers are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.comparison import (
+    chosen,
+    difference,
+    estimate,
+    figure_of,
+    settings_of,
+    trials_of,
+    validated,
+)
+from tests.federated.trials import SEEDS, trial, trials
+
+
+def test_the_setting_is_chosen_on_validation_whatever_the_test_says() -> None:
+    of = [
+        trial("fedprox", 1.0, seed, rate, mu, validation, test)
+        for seed in SEEDS
+        for rate, mu, validation, test in (
+            (0.1, 0.0, 0.50, 0.9),
+            (0.1, 1.0, 0.60, 0.2),
+            (0.3, 1.0, 0.55, 0.8),
+        )
+    ]
+    assert {settings_of(t) for t in chosen(of, "fedprox", 1.0)} == {(0.1, 1.0)}
+    assert [t["seed"] for t in chosen(of, "fedprox", 1.0)] == list(SEEDS)
+    with pytest.raises(FederationError, match="nothing is recorded"):
+        chosen(of, "scaffold", 1.0)
+
+
+def test_only_seeds_that_all_settings_share_decide() -> None:
+    of = [
+        trial("fedavg", 0.0, 0, 0.1, 0.0, 0.5, 0.5),
+        trial("fedavg", 0.0, 1, 0.1, 0.0, 0.1, 0.5),  # a hard seed that the other one lacks
+        trial("fedavg", 0.0, 0, 0.3, 0.0, 0.4, 0.5),
+    ]
+    assert validated(of, "fedavg", 0.0) == {(0.1, 0.0): 0.5, (0.3, 0.0): 0.4}
+
+
+def test_figures_of_one_trial() -> None:
+    one = {"scores": {"H1": [0.2, 0.4], "H2": [0.9, 0.9, 0.9, 0.9]}}
+    assert figure_of(one, "worst") == pytest.approx(0.3)
+    assert figure_of(one, "mean") == pytest.approx(4.2 / 6)
+    with pytest.raises(FederationError, match="best"):
+        estimate([one | {"seed": 0}], "best")
+
+
+@pytest.mark.parametrize("figure", ["mean", "worst"])
+def test_intervals_hold_their_mean_and_shrink_to_it_without_spread(figure: str) -> None:
+    noisy = estimate(chosen(trials(), "fedavg", 1.0), figure)
+    assert noisy.low < noisy.mean < noisy.high
+    still = [{"seed": s, "scores": {"H1": [0.3] * 4, "H2": [0.6] * 4}} for s in SEEDS]
+    found = estimate(still, figure)
+    due = 0.45 if figure == "mean" else 0.3
+    assert (found.mean, found.low, found.high) == pytest.approx((due, due, due))
+
+
+def test_the_interval_of_a_mean_is_about_as_wide_as_theory_says() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(0.5, 0.1, 400)
+    found = estimate([{"seed": 0, "scores": {"H1": list(values)}}])
+    assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+
+
+def test_a_difference_is_paired() -> None:
+    """Ours is theirs plus 0.05 for each patient, who differ far more among themselves."""
+    theirs = chosen(trials(), "fedavg", 1.0)
+    ours = [
+        t | {"scores": {h: [v + 0.05 for v in of] for h, of in t["scores"].items()}} for t in theirs
+    ]
+    for figure in ("mean", "worst"):
+        found = difference(ours, theirs, figure)
+        assert (found.mean, found.low, found.high) == pytest.approx((0.05,) * 3)
+        back = difference(theirs, ours[:-1], figure)
+        assert back.mean == pytest.approx(-0.05)
+        assert back.patients == len(SEEDS) - 1
+
+
+def test_what_cannot_be_paired_is_refused() -> None:
+    ours = [trial("a", 0.0, 0, 0.1, 0.0, 0.5, 0.5)]
+    with pytest.raises(FederationError, match="no seed in common"):
+        difference(ours, [trial("b", 0.0, 1, 0.1, 0.0, 0.5, 0.5)])
+    other = dict(ours[0], scores={"H1": [0.5]})
+    with pytest.raises(FederationError, match="patients differ"):
+        difference(ours, [other])
+
+
+def test_trials_are_read_from_a_study_s_rows() -> None:
+    rows = [
+        {
+            "settings": {"kind": k, "method": "fedavg", "skew": 1.0, "seed": 0, "learning_rate": 1},
+            "result": {"scores": {"H1": [0.5]}, "validation": 0.4, "more": 1},
+        }
+        for k in ("volume", "scanner")
+    ]
+    assert len(trials_of(rows)) == 2
+    assert trials_of(rows, "volume") == [
+        {
+            "method": "fedavg",
+            "skew": 1.0,
+            "seed": 0,
+            "learning_rate": 1.0,
+            "mu": 0.0,
+            "scores": {"H1": [0.5]},
+            "validation": 0.4,
+        }
+    ]

@@ -1,0 +1,103 @@
+"""The recorded comparison: its words against means taken by hand, and what validation chose."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from fedlab_utils.errors import CourseError
+from fedlab_utils.ui import HyperparameterExplorer, method_comparison, provenance_line
+from tests.federated.trials import trials
+from tests.ui.drive import drive
+
+NOTE = "recorded until 2026-01-02, 3 trainings, a CPU, commit abc"
+
+
+def worst_by_hand(method: str, skew: float, rate: float, mu: float) -> float:
+    of = [
+        t
+        for t in trials()
+        if (t["method"], t["skew"], t["learning_rate"], t["mu"]) == (method, skew, rate, mu)
+    ]
+    return float(np.mean([min(np.mean(v) for v in t["scores"].values()) for t in of]))
+
+
+def test_the_figure_tells_the_settings_chosen_on_validation() -> None:
+    alt = method_comparison(trials(), NOTE).alt
+    # Larger learning rates and weaker pulls validate better, see the fixture.
+    due = {
+        "FedAvg": worst_by_hand("fedavg", 1.0, 0.3, 0.0),
+        "FedProx": worst_by_hand("fedprox", 1.0, 0.3, 0.01),
+        "SCAFFOLD": worst_by_hand("scaffold", 1.0, 0.3, 0.0),
+    }
+    for name, value in due.items():
+        told = re.search(rf"{name}, worst hospital: .*?(-?\d\.\d\d) \[[^]]*\] at skew 1", alt)
+        assert float(told[1]) == pytest.approx(value, abs=0.0051)
+    less = re.search(
+        r"SCAFFOLD less FedAvg, worst hospital: .*?(\d\.\d\d) \[[^]]*\] at skew 1", alt
+    )
+    assert float(less[1]) == pytest.approx(due["SCAFFOLD"] - due["FedAvg"], abs=0.0051)
+    assert NOTE in alt
+
+
+def test_a_method_without_fedavg_s_seeds_has_no_difference() -> None:
+    of = [
+        t
+        for t in trials()
+        if t["method"] == "scaffold" or (t["method"], t["seed"]) == ("fedavg", 0)
+    ]
+    kept = [t for t in of if t["method"] == "fedavg" or t["seed"] > 0]
+    alt = method_comparison(kept, NOTE).alt
+    assert "SCAFFOLD, worst hospital" in alt
+    assert "less FedAvg" not in alt
+
+
+def test_the_explorer_shows_every_setting_and_marks_the_chosen() -> None:
+    explorer = HyperparameterExplorer(trials(), NOTE)
+    explorer.method.value, explorer.skew.value, explorer.measure.value = "fedprox", 1.0, "worst"
+    shown = explorer.shown
+    assert [(r["learning_rate"], r["mu"]) for r in shown["rows"]] == [
+        (rate, mu) for rate in (0.1, 0.3) for mu in (0.01, 0.1, 1.0)
+    ]
+    assert shown["chosen"] == 3
+    for row in shown["rows"]:
+        due = worst_by_hand("fedprox", 1.0, row["learning_rate"], row["mu"])
+        assert row["test"].mean == pytest.approx(due)
+        assert row["test"].low <= due <= row["test"].high
+        assert row["seeds"] == 3
+    alt = explorer.twin().alt
+    assert "Chosen on validation: 0.3, mu 0.01." in alt
+    assert NOTE in alt
+
+
+def test_a_method_offers_the_skews_that_it_was_tried_at() -> None:
+    few = [t for t in trials() if t["method"] != "fedbn" or t["skew"] == 1.0]
+    explorer = HyperparameterExplorer(few, NOTE)
+    explorer.skew.value = 0.0
+    explorer.method.value = "fedbn"
+    assert tuple(explorer.skew.options) == (1.0,)
+    assert (explorer.shown["method"], explorer.shown["skew"]) == ("fedbn", 1.0)
+    assert "FedBN at skew 1" in explorer._text.value
+
+
+def test_every_control_moves_without_an_error() -> None:
+    explorer = HyperparameterExplorer(trials(), NOTE)
+    assert drive(explorer) >= 8
+
+
+@pytest.mark.parametrize("show", [method_comparison, HyperparameterExplorer])
+def test_without_trials_the_way_out_is_named(show) -> None:
+    with pytest.raises(CourseError, match="study heterogeneity"):
+        show([])
+
+
+def test_the_line_of_provenance_names_the_last_day_and_all_commits() -> None:
+    rows = [
+        {"provenance": {"date": f"2026-01-0{n} 10:00", "device": "a CPU", "commit": c}}
+        for n, c in ((1, "abc"), (3, "abc"), (2, "def"))
+    ]
+    assert provenance_line(rows) == (
+        "recorded until 2026-01-03, 3 trainings, a CPU, commit abc, def"
+    )

@@ -1,0 +1,94 @@
+"""The explorer of drift: its fixed point against rounds run by hand, its lines and words."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from fedlab_utils.ui.drift import ROUNDS, DriftExplorer, three_bowls
+from tests.ui.drive import drive
+
+
+def rounds_by_hand(steps: int, rate: float, mu: float, rounds: int) -> np.ndarray:
+    """FedAvg's or FedProx's average after some rounds, written in numpy alone."""
+    bowls = [(b.curvature.numpy(), b.bottom.numpy()) for b in three_bowls().quadratics]
+    at = np.zeros(2)
+    for _ in range(rounds):
+        ends = []
+        for curvature, bottom in bowls:
+            y = at
+            for _ in range(steps):
+                y = y - rate * (curvature @ (y - bottom) + mu * (y - at))
+            ends.append(y)
+        at = np.mean(ends, axis=0)
+    return at
+
+
+@pytest.mark.parametrize(
+    ("method", "steps", "rate", "mu"),
+    [("FedAvg", 1, 0.1, 0.0), ("FedAvg", 20, 0.3, 0.0), ("FedProx", 12, 0.2, 2.5)],
+)
+def test_the_fixed_point_is_where_many_rounds_end(method, steps, rate, mu) -> None:
+    explorer = DriftExplorer()
+    explorer.method.value, explorer.mu.value = method, mu
+    explorer.steps.value, explorer.rate.value = steps, rate
+    due = rounds_by_hand(steps, rate, mu, 3000)
+    np.testing.assert_allclose(explorer.shown["fixed_point"], due, atol=1e-8)
+    [cross] = [t for t in explorer.plot.data if t.name == f"fixed point of {method}"]
+    np.testing.assert_allclose([cross.x[0], cross.y[0]], due, atol=1e-8)
+    last = rounds_by_hand(steps, rate, mu, ROUNDS)
+    np.testing.assert_allclose(explorer.shown["averages"][-1], last, atol=1e-12)
+
+
+def test_the_optimum_is_the_minimum_of_the_contours() -> None:
+    explorer = DriftExplorer()
+    across, along, height = explorer._height()
+    lowest = np.unravel_index(height.argmin(), height.shape)
+    near = np.array([across[lowest[1]], along[lowest[0]]])
+    assert np.abs(explorer.shown["optimum"] - near).max() < across[1] - across[0]
+
+
+def test_the_slider_of_rounds_cuts_the_lines() -> None:
+    explorer = DriftExplorer()
+    explorer.steps.value = 4
+    for rounds in (0, 1, 3):
+        explorer.round.value = rounds
+        lines = {trace.name: trace for trace in explorer.plot.data}
+        assert len(lines["averages"].x) == rounds + 1
+        assert len(lines["H2: local steps"].x) == rounds * (4 + 2)  # with start and gap
+
+
+def test_fewer_steps_less_bias_and_scaffold_nears_the_optimum_where_fedavg_rests() -> None:
+    explorer = DriftExplorer()
+    biases = []
+    for steps in (1, 5, 20):
+        explorer.steps.value = steps
+        biases.append(explorer.shown["bias"])
+    assert biases[0] < 1e-12 < biases[1] < biases[2]
+    stands = explorer.shown["away"]
+    explorer.method.value = "SCAFFOLD"
+    assert explorer.shown["away"] < 0.1 < 1 < stands
+
+
+def test_words_tell_the_values_shown_and_mu_waits_for_its_method() -> None:
+    explorer = DriftExplorer()
+    assert explorer.mu.disabled
+    explorer.method.value = "FedProx"
+    assert not explorer.mu.disabled
+    told = explorer.twin().alt
+    away, bias = (float(x) for x in re.findall(r"(\d+\.\d\d) from", told))
+    assert away == pytest.approx(explorer.shown["away"], abs=0.0051)
+    assert bias == pytest.approx(explorer.shown["bias"], abs=0.0051)
+    assert "FedProx on three hospitals with 10 local steps" in told
+
+
+def test_every_control_moves_without_an_error() -> None:
+    explorer = DriftExplorer()
+
+    def finite() -> None:
+        assert np.isfinite(explorer.shown["averages"]).all()
+        assert np.abs(explorer.shown["averages"]).max() < 6
+
+    assert drive(explorer, finite) >= 12
