@@ -141,6 +141,17 @@ def bench_training(as_json: Json = False) -> None:
     _bench(run, as_json)
 
 
+@bench.command("engine")
+def bench_engine(
+    ray: Annotated[bool, typer.Option(help="Also run engine (b).")] = True,
+    as_json: Json = False,
+) -> None:
+    """A federation's rounds in a plain loop, in process, and under flwr run with Ray."""
+    from fedlab_utils.studies.bench_engine import run
+
+    _bench(partial(run, ray=ray), as_json)
+
+
 def _bench(run: Callable[[], dict[str, dict]], as_json: bool) -> None:
     with reported(as_json):
         result = run()

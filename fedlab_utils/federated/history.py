@@ -87,6 +87,12 @@ class Federation:
     test: dict[str, dict] = field(repr=False)
     unjudged: dict[str, str]
 
+    @property
+    def validation(self) -> float:
+        """Score of the best round on validation patients; NaN if there are none."""
+        score = self.history[self.best_round - 1].score
+        return float("nan") if score is None else score
+
     def summary(self, figure: str = "score") -> dict[str, object]:
         """Return a test figure as mean over patients, mean over hospitals, and worst hospital.
 

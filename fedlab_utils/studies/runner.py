@@ -22,6 +22,7 @@ STUDIES = {
     "sim_to_real_3d": "fedlab_utils.studies.sim_to_real_3d",
     "gallery": "fedlab_utils.studies.gallery",
     "pooled_training": "fedlab_utils.studies.pooled_training",
+    "heterogeneity": "fedlab_utils.studies.heterogeneity",
 }
 """Name of a study -> module with its ``STUDY``."""
 

@@ -1,0 +1,135 @@
+"""What Flower's messages cost: a plain loop, engine (a) and engine (b), as ratios within one run.
+
+Each engine trains the same hospitals from a cold start, in a process of its own, in turns; the
+median of the turns counts. All do the same work: the same batches, one torch thread, a look at the
+validation patients in each round. Engine (a) also writes its checkpoints, the plain loop does not.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+from fedlab_utils.errors import FederationError
+
+PLAIN, INPROCESS, RAY = "plain loop", "in process (a)", "flwr run with Ray (b)"
+
+HUNDRED = 100
+"""Hospitals whose memory is compared with that of four."""
+
+
+def run(
+    hospitals: int = 4,
+    rounds: int = 5,
+    local_steps: int = 8,
+    turns: int = 3,
+    ray: bool = True,
+    hundred: bool = True,
+    patients: int = 40,
+    spacing: float = 2.0,
+) -> dict[str, dict[str, float | str]]:
+    """Measure engines on this machine.
+
+    Parameters
+    ----------
+    hospitals, rounds, local_steps
+        Of the federation.
+    turns
+        Times that each engine runs.
+    ray
+        Whether to run engine (b), which takes half a minute to start.
+    hundred
+        Whether to compare the memory that 4 and 100 hospitals take in engine (a), on 300 patients.
+    patients, spacing
+        Phantoms, and their voxel edge in mm.
+
+    Returns
+    -------
+    dict
+        Engine -> ``seconds_per_round`` (after the first), ``cold_start`` (seconds until the first
+        round is over), ``total`` (seconds), ``peak_mb`` (of the largest process), and both times as
+        ratios: ``round_ratio`` to the plain loop, ``total_ratio`` to engine (a). ``missing`` says
+        why an engine was not measured.
+    """
+    wanted = [PLAIN, INPROCESS]
+    result: dict[str, dict[str, float | str]] = {}
+    if ray and importlib.util.find_spec("ray") is None:
+        result[RAY] = {"missing": "Ray is not installed"}
+    elif ray:
+        wanted.append(RAY)
+    with tempfile.TemporaryDirectory(prefix="fedlab-bench-") as place:
+        folder = Path(place)
+        job = _job(folder / "patients", patients, spacing, hospitals, rounds, local_steps)
+        measured: dict[str, list[dict]] = {name: [] for name in wanted}
+        _child(INPROCESS, job | {"rounds": 1}, folder)  # fills the cache of preprocessed patients
+        for _ in range(turns):
+            for name in wanted:
+                measured[name].append(_child(name, job, folder))
+        for name, found in measured.items():
+            result[name] = _row(found, measured)
+        if hundred:
+            many = _job(folder / "many", 3 * HUNDRED, 8.0, hospitals, 2, 1)
+            for count in (hospitals, HUNDRED):
+                row = _child(INPROCESS, many | {"hospitals": count}, folder)
+                result[f"in process (a), {count} hospitals of 300 patients"] = {
+                    "peak_mb": row["peak_mb"]
+                }
+    return result
+
+
+def _job(data: Path, patients: int, spacing: float, hospitals: int, rounds: int, steps: int):
+    from fedlab_utils.data.phantom import write_cohort
+
+    write_cohort(data, cases=patients, seed=1, spacing=spacing)
+    return {
+        "data": str(data),
+        "spacing": spacing,
+        "hospitals": hospitals,
+        "rounds": rounds,
+        "local_steps": steps,
+    }
+
+
+def _row(found: list[dict], measured: dict[str, list[dict]]) -> dict[str, float | str]:
+    def ratio(what: str, to: str) -> float:
+        return median(a[what] / b[what] for a, b in zip(found, measured[to], strict=True))
+
+    names = ("seconds_per_round", "cold_start", "total", "peak_mb")
+    row: dict[str, float | str] = {n: median(f[n] for f in found) for n in names}
+    row["round_ratio"] = ratio("seconds_per_round", PLAIN)
+    row["total_ratio"] = ratio("total", INPROCESS)
+    return row
+
+
+def _child(name: str, job: dict, folder: Path) -> dict[str, float]:
+    """Run an engine in a new process, and time it from outside."""
+    out = Path(tempfile.mkdtemp(dir=folder))
+    told = json.dumps(job | {"engine": name, "out": str(out)})
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "FEDLAB_CACHE": str(folder / "cache")}
+    began = time.time()
+    ran = subprocess.run(
+        [sys.executable, "-m", "fedlab_utils.studies.bench_engine_child", told],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    total = time.time() - began
+    if ran.returncode:
+        last = (ran.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise FederationError(name, f"it failed: {last[:200]}", "Run it alone to see more")
+    answer = json.loads(ran.stdout.strip().splitlines()[-1])
+    ends = answer["ends"]
+    return {
+        "cold_start": ends[0] - began,
+        "seconds_per_round": (ends[-1] - ends[0]) / max(1, len(ends) - 1),
+        "total": total,
+        "peak_mb": answer["peak_mb"],
+    }
