@@ -15,6 +15,8 @@ from fedlab_utils.federated import FederationSettings, UNetFederation, simulate
 from fedlab_utils.federated.checkpoint import read_checkpoint
 from fedlab_utils.segmentation import load_model
 
+pytestmark = pytest.mark.xdist_group("federation_run")  # one run for all tests
+
 SETTINGS = FederationSettings(rounds=2, local_steps=1)
 
 
@@ -66,16 +68,22 @@ def test_a_folder_in_use_another_setting_and_a_senseless_one(
         simulate(tmp_path / "b", federation, SETTINGS, engine="cloud")
 
 
-@pytest.mark.parametrize("engine", ["ray", "deployment"])
-def test_engines_agree(phantom_dir: Path, finished: Path, tmp_path: Path, engine: str) -> None:
+@pytest.mark.parametrize(("engine", "rounds"), [("ray", 2), ("deployment", 1)])
+def test_engines_agree(
+    phantom_dir: Path, finished: Path, tmp_path: Path, engine: str, rounds: int
+) -> None:
+    """One round where each message starts a process that imports torch."""
     if engine == "ray":
         pytest.importorskip("ray", reason="Ray is not installed")
-    out = tmp_path / engine
-    ran = command(phantom_dir, out, "--rounds", "2", "--engine", engine)
+    out, here = tmp_path / engine, finished
+    if rounds == 1:
+        here = tmp_path / "here"
+        assert command(phantom_dir, here, "--rounds", "1").exit_code == 0
+    ran = command(phantom_dir, out, "--rounds", str(rounds), "--engine", engine)
     assert ran.exit_code == 0, ran.output
-    here, there = read_checkpoint(finished), read_checkpoint(out)
-    for name, value in here.weights.items():
-        np.testing.assert_allclose(there.weights[name], value, rtol=1e-6, atol=1e-9)
-    for name, row in here.test.items():
-        assert there.test[name] == pytest.approx(row, abs=1e-3)
-    assert there.best_round == here.best_round
+    due, found = read_checkpoint(here), read_checkpoint(out)
+    for name, value in due.weights.items():
+        np.testing.assert_allclose(found.weights[name], value, rtol=1e-6, atol=1e-9)
+    for name, row in due.test.items():
+        assert found.test[name] == pytest.approx(row, abs=1e-3)
+    assert found.best_round == due.best_round
