@@ -54,8 +54,9 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file in one piece, replacing what was there."""
+    """Write a file in one piece, replacing what was there; remove what a killed process left."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    remove_stale(path.parent)
     temporary = _temporary(path.parent)
     try:
         temporary.write_bytes(content)

@@ -31,8 +31,8 @@ class Scaffold(Screened):
         x <- x + eta * sum_S p_i (y_i - x) / sum_S p_i
         c <- c + sum_S p_i (c_i' - c_i)
 
-    so that ``c`` stays ``sum_i p_i c_i`` over all members. With ``uniform`` every ``p_i`` is
-    ``1 / N``, and both lines are those of the paper.
+    so that ``c`` stays ``sum_i p_i c_i`` over all members, as long as none joins later. With
+    ``uniform`` every ``p_i`` is ``1 / N``, and both lines are those of the paper.
 
     Parameters
     ----------

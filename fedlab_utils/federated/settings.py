@@ -101,6 +101,12 @@ class FederationSettings:
                 f"{self.momentum:g}",
                 'Take optimiser="sgd" and momentum 0',
             )
+        if self.strategy == "scaffold" and self.personal.strip():
+            raise FederationError(
+                "personal",
+                f"SCAFFOLD corrects all layers, and {self.personal!r} is to stay at home",
+                'Take another strategy, or personal=""',
+            )
         self.local_optimiser()
 
     def local_optimiser(self) -> OptimiserSettings:

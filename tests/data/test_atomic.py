@@ -76,6 +76,9 @@ def test_leftovers_of_the_dead_go_and_those_of_the_living_stay(tmp_path: Path) -
         remove_stale(tmp_path)
         assert names(tmp_path) == [mine.name]
     assert names(tmp_path) == ["entry"]
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    write_text(tmp_path / "note", "")
+    assert names(tmp_path) == ["entry", "note"]
 
 
 def test_leftovers_of_another_machine_stay_for_a_day(tmp_path: Path) -> None:

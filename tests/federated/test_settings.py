@@ -21,6 +21,7 @@ SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
         {"option": 3},
         {"server_momentum": 1.0},
         {"strategy": "scaffold"},
+        {"strategy": "scaffold", "optimiser": "sgd", "personal": "norm"},
         {"timeout": float("inf")},
     ],
 )
