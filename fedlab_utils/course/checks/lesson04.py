@@ -120,11 +120,11 @@ def _refuse_order(homes: list[dict[str, int]], count: int) -> None:
 
 def skewed_order(answer: Answer) -> str:
     """Volumes of two sizes of cohort at five skews."""
-    rng = np.random.default_rng(42)
+    rng = np.random.default_rng(40)
     for patients in (9, 12):
         values = rng.lognormal(4, 0.8, patients).round(2)
         place = rng.permutation(patients) / patients + 0.3 / patients
-        for skew in (1.0, 0.0, 0.25, 0.5, 0.8):
+        for skew in (0.2, 0.5, 0.8, 1.0, 0.0):
             _one_order(answer, values, place, skew)
     return "`make_hospitals` does the same, and leaves those whose value is unknown at random."
 
