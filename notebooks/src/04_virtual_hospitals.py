@@ -369,7 +369,7 @@ for name, train in training.items():
 # %% [markdown]
 # Each network is judged at each hospital, on test patients that no network has seen. Rows: where it was trained; columns: where it is tested; a frame marks home. Dice is the quick kind of lesson 03's curve, on the network's grid, a region that is empty in truth and prediction counting 1.
 #
-# *Before you run it:* what will H1's network, which has (almost) never seen enhancing tumour, do with it elsewhere?
+# *Before you run it:* H1's network has hardly seen enhancing tumour. In which table, and in which columns, do you expect it to show?
 
 # %%
 from fedlab_utils.ui import transfer_matrix
@@ -382,10 +382,11 @@ means = np.array([[here.mean(axis=0) for here in row.values()] for row in scores
 transfer_matrix(means, list(scores), list(at), [len(p.test) for p in at.values()])
 
 # %% [markdown]
-# Read the ET table first. A hospital without enhancing tumour has no chance to learn it, however many patients it has: at the other hospitals its network finds none. At home the same answer, "none", is right for almost everybody and scores 1 each time. **A score at home does not show what is missing at home.**
-# That is the honest reason to test elsewhere, and to ask of every published Dice *whose patients* it was measured on.
+# First, what the figure cannot say. This training is **short**: about a hundred steps on a coarse grid. At this length every network, `all` included, still paints enhancement where there is none, so that patients without any score 0 for ET, and H1, who has most of them, has the lowest column. Look at the column before you blame
+# the row: a hospital's patients can be harder for everybody. And with about eight test patients and one seed, a few hundredths between two rows are noise.
 #
-# Then WT. Oedema looks alike everywhere, and the networks travel much better. Skew hurts where hospitals differ in what is to be learnt, not everywhere.
+# Then compare rows within a column. In the phantoms' ET table, networks that saw enhancement at home (H2, H3) tend to do better at H2 and H3 than H1's, which hardly saw any. In the WT table the networks lie closer together, since oedema is everywhere; where one falls behind, it is on patients of a kind that it had not met.
+# **A score at home does not show what is missing at home**: ask of every published Dice *whose patients* it was measured on. Does your matrix bear this out, or is the difference within the noise? The intervals below help to tell.
 #
 # ## Is it worth joining?
 #

@@ -1,0 +1,145 @@
+"""Other right answers pass, likely slips get their name; see ``course/test_lessons.py`` too."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import rankdata
+
+from tests.course.checks.right import assert_accepted, message_to
+
+
+def in_blocks(patient_of, count, rng):
+    """Cut the shuffled patients into pieces instead of dealing them in turn."""
+    patients = sorted(set(patient_of.values()))
+    rng.shuffle(patients)
+    parts = [set(part) for part in np.array_split(patients, count)]
+    return tuple(tuple(c for c, p in patient_of.items() if p in part) for part in parts)
+
+
+def by_random_numbers(patient_of, count, rng):
+    patients = np.unique(list(patient_of.values()))
+    order = patients[rng.random(len(patients)).argsort()]
+    groups = [[] for _ in range(count)]
+    for turn, patient in enumerate(order):
+        groups[turn % count] += [case for case in patient_of if patient_of[case] == patient]
+    return groups
+
+
+def by_ranks(values, place, skew):
+    mixed = (1 - skew) * place + skew * (rankdata(values) - 1) / len(values)
+    return sorted(range(len(values)), key=mixed.__getitem__)
+
+
+def test_other_ways_to_be_right() -> None:
+    assert_accepted("deal", in_blocks)
+    assert_accepted("deal", by_random_numbers)
+    assert_accepted("skewed_order", by_ranks)
+    assert_accepted("jensen_shannon_distance", lambda p, q: jensenshannon(p, q, base=2))
+
+
+def test_slips_of_dealing_get_their_name() -> None:
+    def patients_instead(patient_of, count, rng):
+        return [
+            list(p)
+            for p in np.array_split(rng.permutation(sorted(set(patient_of.values()))), count)
+        ]
+
+    def first_visits(patient_of, count, rng):
+        cases = list({p: c for c, p in reversed(patient_of.items())}.values())
+        return [list(part) for part in np.array_split(rng.permutation(cases), count)]
+
+    def own_chance(patient_of, count, rng):  # noqa: ARG001
+        return in_blocks(patient_of, count, np.random.default_rng())
+
+    def blocks_of_the_sorted(patient_of, count, rng):
+        patients = np.roll(sorted(set(patient_of.values())), rng.integers(len(patient_of)))
+        parts = [set(part) for part in np.array_split(patients, count)]
+        return [[c for c, p in patient_of.items() if p in part] for part in parts]
+
+    def twice(patient_of, count, rng):
+        groups = in_blocks(patient_of, count, rng)
+        return [groups[0] + groups[0][:1], *groups[1:]]
+
+    def one_more(patient_of, count, rng):
+        return [*in_blocks(patient_of, count, rng), ()]
+
+    def balanced_cases(patient_of, count, rng):
+        groups = [[] for _ in range(count)]
+        for patient in rng.permutation(sorted(set(patient_of.values()))):
+            smallest = min(groups, key=len)
+            smallest += [case for case in patient_of if patient_of[case] == patient]
+        return groups
+
+    assert "You return patients" in message_to("deal", patients_instead)
+    assert "at no hospital" in message_to("deal", first_visits)
+    assert "take all chance from `rng`" in message_to("deal", own_chance).replace("Take", "take")
+    assert "go together far more often" in message_to("deal", blocks_of_the_sorted)
+    assert "is dealt 2 times" in message_to("deal", twice)
+    assert "lists are due" in message_to("deal", one_more)
+    assert "nor balance cases" in message_to("deal", balanced_cases)
+    assert "list of lists" in message_to("deal", lambda *_: 3)
+
+
+def test_slips_of_the_order_get_their_name() -> None:
+    def rank(values):
+        return values.argsort().argsort()
+
+    def downwards(values, place, skew):
+        return np.argsort((1 - skew) * place + skew * rank(-values) / len(values))
+
+    def scaled(values, place, skew):
+        return np.argsort((1 - skew) * place + skew * values / values.max())
+
+    def places(values, place, skew):
+        return (1 - skew) * place + skew * rank(values) / len(values)
+
+    def their_ranks(values, place, skew):
+        return rank(places(values, place, skew))
+
+    def undivided(values, place, skew):
+        return np.argsort((1 - skew) * place + skew * rank(values))
+
+    for answer, words in (
+        (downwards, "smallest is due"),
+        (scaled, "one huge tumour"),
+        (places, "argsort"),
+        (their_ranks, "whose turn is first"),
+        (undivided, "N - 1"),
+    ):
+        assert words in message_to("skewed_order", answer)
+
+
+def test_slips_of_the_distance_get_their_name() -> None:
+    def relative(p, q):
+        there = p > 0
+        return (p[there] * np.log2(p[there] / q[there])).sum()
+
+    def shares(first, second):
+        return first / first.sum(), second / second.sum()
+
+    def summed(first, second):
+        p, q = shares(first, second)
+        return np.sqrt(relative(p, (p + q) / 2) + relative(q, (p + q) / 2))
+
+    def one_side(first, second):
+        p, q = shares(first, second)
+        return np.sqrt(relative(p, (p + q) / 2))
+
+    def pooled(first, second):
+        p, q = shares(first, second)
+        middle = (first + second) / (first + second).sum()
+        return np.sqrt((relative(p, middle) + relative(q, middle)) / 2)
+
+    def leibler(first, second):
+        with np.errstate(divide="ignore"):
+            return relative(*shares(first, second))
+
+    for answer, words in (
+        (summed, "their mean is due"),
+        (one_side, "Only one of the two"),
+        (pooled, "both hospitals count alike"),
+        (lambda p, q: np.abs(np.subtract(*shares(p, q))).sum() / 2, "total variation"),
+    ):
+        assert words in message_to("jensen_shannon_distance", answer)
+    assert "due" in message_to("jensen_shannon_distance", leibler)
