@@ -30,7 +30,9 @@ def cosine_matrices(matrices: Mapping[str, np.ndarray], hospitals: Sequence[str]
         drawn = ax.imshow(matrix, vmin=-1, vmax=1, cmap="PuOr")
         for (row, column), value in np.ndenumerate(matrix):
             dark = abs(value) > 0.6
-            ax.text(column, row, f"{value:.2f}", ha="center", va="center", color="w" if dark else "k")
+            ax.text(
+                column, row, f"{value:.2f}", ha="center", va="center", color="w" if dark else "k"
+            )
         ax.set_xticks(range(len(hospitals)), hospitals)
         ax.set_yticks(range(len(hospitals)), hospitals)
         ax.set(xlabel="update of", ylabel="update of", title=title)
