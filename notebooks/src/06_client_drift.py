@@ -421,7 +421,9 @@ for method, more in (("fedavg", {}), ("fedprox", {"mu": 0.1}), ("scaffold", {}))
 hospital_scores(scores, "one seed, four rounds")
 
 # %% [markdown]
-# Here the hospitals differ far more than the methods. With five test patients in a hospital and one seed, nobody can say which of the three is best, and a paper that shows such a table shows nothing. (Few rounds are also the worst case for SCAFFOLD: its first round has all control variates at zero and *is* FedAvg, to the bit.)
+# The hospitals differ more than the methods. With the phantoms the worst hospital is the same whichever way they train: the one without T1ce. Enhancement is defined on T1 before and after contrast agent, and no way of averaging shows what was never scanned. **First ask whether a gap is drift at all.**
+#
+# With five test patients in a hospital and one seed, nobody can say which of the three is best, and a paper that shows such a table shows nothing. (Few rounds are also the worst case for SCAFFOLD: its first round has all control variates at zero and *is* FedAvg, to the bit.)
 # Take another learning rate, or another seed for the dealing, and see whether the order stays. For an answer we need many seeds, methods that were each given their best settings, and a decision on patients that the answer is not measured on: that is the recorded study below.
 #
 # ## Layers that remember patients
