@@ -125,6 +125,13 @@ def lesson_03(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
 
 
 @pytest.fixture
+def lesson_06(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
+    """The page of notebook 06, likewise."""
+    with page_of("06").controls_kept():
+        yield page_of("06")
+
+
+@pytest.fixture
 def open_notebook(lab: Lab, browser: object) -> Iterator[Callable[[str], OpenNotebook]]:
     """Function that opens a notebook of the lab in a new page."""
     pages = []

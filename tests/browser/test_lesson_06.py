@@ -1,0 +1,94 @@
+"""Lesson 06 in a browser: the explorer of drift against rounds run by hand, answers judged."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from fedlab_utils.ui.drift import three_bowls
+from tests.browser.notebook import OpenNotebook
+
+pytestmark = pytest.mark.browser
+
+LINES = """() => Array.from(document.querySelectorAll('.js-plotly-plot'))
+    .map(plot => plot.data.map(t => [t.name, Array.from(t.x ?? []), Array.from(t.y ?? [])]))
+    .find(lines => lines.some(line => line[0] === 'true optimum'))"""
+
+
+def by_hand(steps: int, rate: float, mu: float, rounds: int) -> np.ndarray:
+    """FedAvg's or FedProx's average in numpy."""
+    bowls = [(b.curvature.numpy(), b.bottom.numpy()) for b in three_bowls().quadratics]
+    at = np.zeros(2)
+    for _ in range(rounds):
+        ends = []
+        for curvature, bottom in bowls:
+            y = at
+            for _ in range(steps):
+                y = y - rate * (curvature @ (y - bottom) + mu * (y - at))
+            ends.append(y)
+        at = np.mean(ends, axis=0)
+    return at
+
+
+def shown(lesson: OpenNotebook) -> dict[str, np.ndarray]:
+    """The plot's lines by name, points in rows."""
+    return {name: np.transpose([x, y]) for name, x, y in lesson.page.evaluate(LINES)}
+
+
+def test_the_cross_follows_the_sliders_to_where_rounds_end(lesson_06: OpenNotebook) -> None:
+    widget = lesson_06.widget("Local steps", "Learning rate")
+    widget.scroll_into_view_if_needed()
+    for key, times in (("Home", 1), ("ArrowRight", 4), ("End", 1)):
+        steps = int(lesson_06.slide(widget, "Local steps", key, times=times))
+        rate = float(lesson_06.slide(widget, "Learning rate", "ArrowRight"))
+        lines = shown(lesson_06)
+        due = by_hand(steps, rate, 0.0, 4000)
+        np.testing.assert_allclose(lines["fixed point of FedAvg"][0], due, atol=1e-6)
+        np.testing.assert_allclose(lines["averages"][-1], by_hand(steps, rate, 0.0, 10), atol=1e-9)
+        told = lesson_06.status(widget)
+        away = np.linalg.norm(due - lines["true optimum"][0])
+        assert float(re.search(r"\), (\d+\.\d\d) from it", told)[1]) == pytest.approx(
+            away, abs=0.0051
+        )
+    lesson_06.screenshot("lesson_06_drift", widget)
+
+
+def test_the_methods_and_the_slider_of_rounds(lesson_06: OpenNotebook) -> None:
+    widget = lesson_06.widget("Local steps", "Learning rate")
+    widget.get_by_role("button", name="FedProx").click()
+    lesson_06.settle()
+    mu = float(lesson_06.slide(widget, "FedProx's mu", "End"))
+    told = lesson_06.status(widget)
+    steps = int(re.search(r"with (\d+) local step", told)[1])
+    rate = float(re.search(r"learning rate (\d\.\d\d)", told)[1])
+    np.testing.assert_allclose(
+        shown(lesson_06)["fixed point of FedProx"][0], by_hand(steps, rate, mu, 4000), atol=1e-6
+    )
+    rounds = int(lesson_06.slide(widget, "Rounds", "Home"))
+    lesson_06.slide(widget, "Rounds", "ArrowRight", times=3)
+    assert rounds == 0
+    assert len(shown(lesson_06)["averages"]) == 4
+    lesson_06.slide(widget, "Rounds", "End")
+    away = {}
+    for method in ("SCAFFOLD", "FedAvg"):
+        widget.get_by_role("button", name=method).click()
+        lesson_06.settle()
+        lines = shown(lesson_06)
+        away[method] = np.linalg.norm(lines["averages"][-1] - lines["true optimum"][0])
+    assert away["SCAFFOLD"] < away["FedAvg"]
+
+
+def test_answers_are_judged(lesson_06: OpenNotebook) -> None:
+    wrong = "def my_proximal_term(model, start, mu):\n"
+    wrong += "    return mu / 2 * sum((p - start[n]).norm() for n, p in model.named_parameters())\n"
+    assert "not squared" in lesson_06.run_code(wrong + "check.proximal_term(my_proximal_term)")
+    right = wrong.replace(".norm()", ".square().sum()")
+    passed = lesson_06.run_code(right + "check.proximal_term(my_proximal_term)")
+    assert "passed" in passed.lower()
+
+
+def test_nothing_went_wrong_on_the_way(lesson_06: OpenNotebook) -> None:
+    assert lesson_06.error_outputs() == []
+    assert lesson_06.errors == []
