@@ -29,7 +29,7 @@ PATIENTS, SPACING = 200, 4.0
 FRACTIONS = (0.52, 0.16, 0.32)
 """Of each hospital's patients, to train on, choose by and report on: 104, 32 and 64 in all."""
 
-HOSPITALS, ROUNDS, LOCAL_STEPS, BATCH, LOOK = 4, 60, 8, 8, 6
+HOSPITALS, ROUNDS, LOCAL_STEPS, BATCH, LOOK = 4, 40, 8, 8, 8
 SEEDS = range(5)
 
 CONDITIONS = (("iid", 0.0), ("institution", 0.0), ("scanner", 1.0), ("volume", 1.0))
@@ -232,5 +232,5 @@ STUDY = Study(
     question="What do federated methods lose to pooled patients where hospitals differ?",
     cells=cells(),
     measure=measure,
-    hours=8.0,
+    hours=5.0,
 )

@@ -118,7 +118,7 @@ def killed_at(call: int, work: Callable[[], object]) -> bool:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork to kill")
-@pytest.mark.parametrize("name", ["scaffold", "half of them", "fedadam", "personal", "adamw kept"])
+@pytest.mark.parametrize("name", EVERY)
 def test_kill_9_at_twenty_random_points_loses_nothing(name: str, tmp_path: Path) -> None:
     """Killed again and again, at random calls, writes included: the last one gets through."""
     settings, task = settings_of(name), TwoPartTask()

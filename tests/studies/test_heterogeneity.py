@@ -28,7 +28,7 @@ def test_all_trainings_see_as_many_slices() -> None:
     for cell in STUDY.cells[:24]:
         how = federation_settings(cell)
         times = heterogeneity.HOSPITALS if cell["method"] == "pooled" else 1
-        assert how.rounds * how.local_steps == 60 * 8 * times
+        assert how.rounds * how.local_steps == 40 * 8 * times
         assert how.optimiser == ("sgd" if cell["method"] in ("scaffold", "fedavg_sgd") else "adamw")
 
 
