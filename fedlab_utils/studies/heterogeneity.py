@@ -1,6 +1,6 @@
 """Federated methods where hospitals are alike, and where they are not: the recorded comparison.
 
-On the small proxy: a network of 5,000 weights on slices of 4 mm, which a core trains in seconds.
+On the small proxy: a network of 4,455 weights on slices of 4 mm, which a core trains in seconds.
 Every method tries three settings, each with the same seeds; which of them counts is chosen on
 validation patients, never here. All trainings of a seed see as many slices: pooled training takes
 the steps of all hospitals together, a hospital alone its own.
