@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -68,10 +67,19 @@ def main(told: str) -> dict[str, object]:
 
         engine = "inprocess" if job["engine"] == INPROCESS else "ray"
         simulate(Path(job["out"]) / "run", federation, settings, engine, on_round=over)
+    return {"ends": ends, "peak_mb": _peak()}
+
+
+def _peak() -> float:
+    """Return what this process or the largest of its children took at most; NaN on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return float("nan")
     who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     own, children = (resource.getrusage(process).ru_maxrss for process in who)
     unit = 1 if sys.platform == "darwin" else 1024  # macOS counts bytes, Linux kilobytes
-    return {"ends": ends, "peak_mb": max(own, children) * unit / MEGABYTE}
+    return max(own, children) * unit / MEGABYTE
 
 
 if __name__ == "__main__":
