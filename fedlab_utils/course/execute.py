@@ -17,6 +17,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from fedlab_utils.course.address import course_root, notebooks_folder
+from fedlab_utils.course.ray_cell import BUILDING
 from fedlab_utils.errors import CourseError
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -139,6 +140,7 @@ def _environment(home: Path, data: Path | None) -> dict[str, str]:
         | patients
         | {
             "FEDLAB_HOME": str(home),
+            BUILDING: "1",
             "PYTHONPATH": os.pathsep.join(path),
             # plotly's other renderers store megabytes of JavaScript in each notebook
             "PLOTLY_RENDERER": "plotly_mimetype",

@@ -21,6 +21,7 @@ _EXPORTS = {
     "AugmentationExplorer": "augment",
     "PreprocessingExplorer": "preprocess_view",
     "TrainingCurve": "training_curve",
+    "FederationCurve": "federation_curve",
     "PredictionViewer": "predictions",
     "Segmented": "predictions",
     "DriftExplorer": "drift",

@@ -1,0 +1,262 @@
+"""Checks of lesson 05: the weighted average of models, a hospital's train function in Flower."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge
+from fedlab_utils.course.guard import Answer
+
+if TYPE_CHECKING:
+    import torch
+
+_NEAR = {"rtol": 1e-5, "atol": 1e-6}
+
+
+def weighted_average(answer: Answer) -> str:
+    """Two to four models with a matrix, a lone number and a count, named in different orders."""
+    for number, patients in enumerate(([3, 9], [10, 2, 5], [1, 4, 20, 7])):
+        states = _models(len(patients), number)
+        got = answer(states, patients)
+        if not isinstance(got, dict):
+            raise Wrong(f"Return a dict, name to tensor, like each of `states`; not a {_kind(got)}")
+        if missing := sorted(set(states[0]) - set(got)):
+            raise Wrong(f"`{missing[0]}` is missing in your average. Average every name.")
+        if more := sorted(set(got) - set(states[0]), key=str):
+            raise Wrong(f"{describe(more[0])} is no name of the models.")
+        for name in states[0]:
+            _one_average(got[name], [state[name] for state in states], states, name, patients)
+    return "Flower's FedAvg does the same with `num-examples`, whatever a client says that is."
+
+
+def _kind(value: object) -> str:
+    return f"{type(value).__name__}."
+
+
+def _models(count: int, seed: int) -> list[dict[str, torch.Tensor]]:
+    import torch
+
+    rng = np.random.default_rng((51, seed))
+    states = []
+    for number in range(count):
+        state = {
+            "conv.weight": torch.tensor(rng.normal(0, 1, (2, 3)), dtype=torch.float32),
+            "other.weight": torch.tensor(rng.normal(0, 1, (2, 3)), dtype=torch.float32),
+            "scale": torch.tensor(rng.normal(0, 1), dtype=torch.float32),
+            "batches": torch.tensor(10 + 3 * number + seed + 1),
+        }
+        order = list(state) if number % 2 == 0 else list(state)[::-1]
+        states.append({name: state[name] for name in order})
+    return states
+
+
+def _one_average(
+    got: object, values: list, states: list[dict], name: str, patients: list[int]
+) -> None:
+    import torch
+
+    if not isinstance(got, torch.Tensor):
+        raise Wrong(f"`{name}` should be a tensor again; yours is {describe(got)}.")
+    stack = np.array([value.numpy() for value in values], float)
+    shape = (-1, *[1] * (stack.ndim - 1))
+    weights = np.reshape(np.array(patients, float), shape)
+    exact = (stack * weights).sum(0) / weights.sum()
+    value = as_array(got, stack.shape[1:])
+    if not values[0].is_floating_point():
+        _one_count(got, value, exact, stack, name)
+        return
+    mistakes = {
+        "That is the plain mean of the models: each hospital counts by its patients": stack.mean(0),
+        "The weights are not divided by their sum: they must come to 1": (stack * weights).sum(0),
+        "You divide by the number of hospitals; divide by the number of all patients": (
+            stack * weights
+        ).mean(0),
+        "Small hospitals count more than large ones: you divide by the patients": (
+            stack / weights
+        ).sum(0)
+        / (1 / weights).sum(),
+        "You return one hospital's model, the first": stack[0],
+        "You return one hospital's model, the last": stack[-1],
+    }
+    by_place = _by_place(states, name, weights)
+    if by_place is not None:
+        mistakes["You go by the place in the dict; go by name: another hospital may list its "
+                 "weights in another order"] = by_place  # fmt: skip
+    told = f"{name!r} of hospitals with {', '.join(map(str, patients))} patients"
+    judge(value, exact, mistakes, case=told, **_NEAR)
+    if got.dtype != values[0].dtype:
+        raise Wrong(f"`{name}` is right, but of type {got.dtype}; {values[0].dtype} came in.")
+
+
+def _by_place(states: list[dict], name: str, weights: np.ndarray) -> np.ndarray | None:
+    place = list(states[0]).index(name)
+    there = [list(state.values())[place].numpy() for state in states]
+    if len({value.shape for value in there}) > 1:
+        return None
+    return (np.array(there, float) * weights).sum(0) / weights.sum()
+
+
+def _one_count(
+    got: torch.Tensor, value: np.ndarray, exact: np.ndarray, stack: np.ndarray, name: str
+) -> None:
+    """A whole number: rounded to the nearest, and still whole."""
+    if got.is_floating_point():
+        raise Wrong(
+            f"`{name}` counts something, an integer in every model, and comes back as {got.dtype}: "
+            "no hospital could load it exactly. Round the average and keep the type: "
+            "`.round().to(first.dtype)`."
+        )
+    mistakes = {
+        "You cut the decimals off; round to the nearest": np.floor(exact),
+        "You leave integers as the first hospital has them": stack[0],
+        "That is the plain mean": np.rint(stack.mean(0)),
+    }
+    judge(value, np.rint(exact), mistakes, case=f"the whole number {name!r}")
+
+
+def client_train(answer: Answer) -> str:
+    """Two hospitals in two rounds, next to the same steps done right."""
+    for hospital, server_round, steps in ((1, 3, 4), (2, 1, 6)):
+        _one_message(answer, hospital, server_round, steps)
+    return "The server knows nothing else of this hospital: weights, one count, one loss."
+
+
+def _one_message(answer: Answer, hospital: int, server_round: int, steps: int) -> None:
+    from fedlab_utils.federated.settings import FederationSettings
+    from fedlab_utils.federated.trial import MESSAGE_ID, TrialTask, is_message, send
+
+    settings = FederationSettings(
+        local_steps=steps, optimiser="sgd", learning_rate=0.3, weight_decay=0.0
+    )
+    task = TrialTask()
+    server, left = task.weights(5), task.weights(6)  # what was sent; what the last user left
+    task.network().load_state_dict(left)
+    reply = send(answer.given, task, hospital, server_round, server, settings)
+    if reply is None:
+        raise Wrong("`my_client_train` returns `None`. Did you forget the `return`?")
+    if not is_message(reply):
+        raise Wrong(f"Return a `Message`, which the server can read; yours is {describe(reply)}.")
+    if reply.metadata.reply_to_message_id != MESSAGE_ID:
+        raise Wrong(
+            "Your message is no answer to the one that came, so the server would wait for ever: "
+            "`Message(content, reply_to=message)`."
+        )
+    with_zeros = {name: 0 * value for name, value in left.items()}
+    task.network().load_state_dict(with_zeros)  # whoever comes next uses the network
+    arrays, metrics = _records(reply)
+    right, loss = _steps(task, server, (hospital, server_round, steps), settings)
+    case = f"hospital {hospital} in round {server_round}"
+    named = _wrong_ends(task, server, left, (hospital, server_round, steps), settings)
+    named["The arrays change after you have sent them: copy the weights, as `to_record` does"] = (
+        _flat(with_zeros)
+    )
+    judge(_flat(arrays, server), right, named, case=f"the weights of {case}", **_NEAR)
+    _judge_count(metrics, task, hospital, steps)
+    if "loss" not in metrics:
+        raise Wrong("The metrics lack `loss`: the mean training loss, `update.loss`.")
+    judge(as_number(metrics["loss"], "`loss`"), loss, {}, case=f"the loss of {case}", **_NEAR)
+
+
+def _records(reply) -> tuple[dict, dict]:
+    """The reply's arrays and metrics, or the student is told what is missing."""
+    if reply.has_error():
+        raise Wrong("Your message reports an error instead of content.")
+    arrays, metrics = reply.content.array_records, reply.content.metric_records
+    if "arrays" not in arrays:
+        raise Wrong(
+            'The server looks for the weights under `"arrays"`, in an ArrayRecord (`to_record` '
+            f"makes one); your arrays are under {sorted(arrays)}."
+        )
+    if "metrics" not in metrics:
+        raise Wrong(
+            'The server looks for the numbers under `"metrics"`, in a MetricRecord; yours are '
+            f"under {sorted(metrics)}. Without `num-examples` it has no weight for this hospital."
+        )
+    if len(arrays) > 1 or len(metrics) > 1:
+        raise Wrong("Send one record of arrays and one of metrics: nothing else was asked for.")
+    return arrays["arrays"], dict(metrics["metrics"])
+
+
+def _judge_count(metrics: dict, task, hospital: int, steps: int) -> None:
+    if "num-examples" not in metrics:
+        raise Wrong("The metrics lack `num-examples`, the hospital's weight in the average.")
+    got, due = metrics["num-examples"], task.patients(hospital)
+    slips = {
+        "slices that went through the network": steps * task.batch,
+        "batches, or steps": steps,
+        "the patients of all hospitals": sum(task.counts),
+        "slices per batch": task.batch,
+    }
+    for what, slip in slips.items():
+        if got == slip:
+            raise Wrong(
+                f"Your `num-examples` counts {what} ({got:g}). It is the hospital's weight in the "
+                f"average: its patients, `task.patients(hospital)`, here {due}."
+            )
+    judge(as_number(got, "`num-examples`"), due, {}, case=f"`num-examples` of hospital {hospital}")
+
+
+def _steps(task, start: dict, batches: tuple[int, int, int], settings) -> tuple[np.ndarray, float]:
+    """Weights and loss after steps from somewhere, written apart from `local_update`."""
+    import torch
+
+    network = torch.nn.Conv2d(4, 3, 1)
+    network.load_state_dict(start)
+    losses = []
+    optimiser = torch.optim.SGD(network.parameters(), settings.learning_rate)
+    for batch in task.batches(*batches):
+        optimiser.zero_grad()
+        loss = task.loss(network(batch["image"]), batch["target"], batch["patient"]).mean()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return _flat(network.state_dict()), float(np.mean(losses))
+
+
+def _wrong_ends(task, server: dict, left: dict, batches: tuple[int, int, int], settings) -> dict:
+    hospital, server_round, steps = batches
+
+    def end(start: dict, *what: int) -> np.ndarray:
+        return _steps(task, start, what, settings)[0]
+
+    return {
+        "You return the arrays as they came: take the weights after `local_update`": _flat(server),
+        "You train whatever the last user left in the network: load the server's arrays first": end(
+            left, *batches
+        ),
+        "You begin with the first weights of all, `task.initial()`, not with the server's": end(
+            task.initial(), *batches
+        ),
+        "You train on another hospital's patients": end(server, 0, server_round, steps),
+        "You mix up hospital and round: `task.batches(hospital, server_round, steps)`": end(
+            server, server_round % 3, hospital, steps
+        ),
+        "You draw the same batches in every round": end(
+            server, hospital, server_round % 2 + 1, steps
+        ),
+        "You take one step; the settings say how many (`settings.local_steps`)": end(
+            server, hospital, server_round, 1
+        ),
+        "You take ten steps; the settings say how many (`settings.local_steps`)": end(
+            server, hospital, server_round, 10
+        ),
+        "You send back the network as you found it, untrained": _flat(left),
+    }
+
+
+def _flat(arrays: dict, like: dict | None = None) -> np.ndarray:
+    """All weights in one row, in the order of the model's names."""
+    names = sorted(like or arrays)
+    if sorted(arrays) != names:
+        raise Wrong(
+            f"Your arrays are named {sorted(arrays)}; the model's are {names}. Send "
+            "`network.state_dict()` as it is."
+        )
+    values = [arrays[n].numpy() if hasattr(arrays[n], "numpy") else arrays[n] for n in names]
+    if like is not None:
+        for name, value in zip(names, values, strict=True):
+            if tuple(value.shape) != tuple(like[name].shape):
+                raise Wrong(f"`{name}` has the shape {value.shape}, not that of the model.")
+    return np.concatenate([np.asarray(value).ravel() for value in values])
