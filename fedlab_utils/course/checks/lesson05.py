@@ -1,4 +1,4 @@
-"""Checks of lesson 05: the weighted average of models, a hospital's train function in Flower."""
+"""Checks of lesson 05: the average of models, a client's train function, what to believe."""
 
 from __future__ import annotations
 
@@ -47,7 +47,9 @@ def _models(count: int, seed: int) -> list[dict[str, torch.Tensor]]:
             "scale": torch.tensor(rng.normal(0, 1), dtype=torch.float32),
             "batches": torch.tensor(10 + 3 * number + seed + 1),
         }
-        order = list(state) if number % 2 == 0 else list(state)[::-1]
+        order = list(state)
+        if number % 2:
+            order = [order[1], order[0], *order[:1:-1]]
         states.append({name: state[name] for name in order})
     return states
 
@@ -260,3 +262,52 @@ def _flat(arrays: dict, like: dict | None = None) -> np.ndarray:
             if tuple(value.shape) != tuple(like[name].shape):
                 raise Wrong(f"`{name}` has the shape {value.shape}, not that of the model.")
     return np.concatenate([np.asarray(value).ravel() for value in values])
+
+
+def sound_answer(answer: Answer) -> str:
+    """A sound answer, in another order too, and answers with one fault each."""
+    rng = np.random.default_rng(52)
+    sent = {"a": rng.normal(size=(2, 3)), "b": rng.normal(size=4), "c": np.array(1.5)}
+    good = {name: value + 1 for name, value in reversed(sent.items())}
+    _one_verdict(answer, (good, 7), sent, None)
+    _one_verdict(answer, (dict(sent), 7), sent, None)
+    for fault, (arrays, patients) in _faulty(good).items():
+        _one_verdict(answer, (arrays, patients), sent, fault)
+    return "It keeps accidents out. Weights that are wrong and look right pass: that is an attack."
+
+
+def _faulty(good: dict[str, np.ndarray]) -> dict[str, tuple[dict, int]]:
+    def with_value(name: str, value: float) -> dict:
+        spoilt = good[name].copy()
+        spoilt[(0,) * spoilt.ndim] = value
+        return good | {name: spoilt}
+
+    faults = {
+        "one weight is NaN": with_value("a", np.nan),
+        "one weight is infinite": with_value("b", np.inf),
+        "one weight is minus infinite": with_value("b", -np.inf),
+        "the lone number is NaN": with_value("c", np.nan),
+        "an array has another shape, with as many values": good | {"a": good["a"].T},
+        "an array has another shape, one value too many": good | {"b": np.ones(5)},
+        "a name is missing": {name: good[name] for name in ("a", "c")},
+        "there is a name that was not sent": good | {"d": np.ones(2)},
+        "nothing was sent back": {},
+    }
+    found = {fault: (arrays, 7) for fault, arrays in faults.items()}
+    found["it says that it has more patients than it enrolled"] = (good, 70)
+    found["it says that it has fewer patients than it enrolled"] = (good, 6)
+    return found
+
+
+def _one_verdict(answer: Answer, given: tuple, sent: dict, fault: str | None) -> None:
+    arrays, patients = given
+    got = answer(arrays, patients, sent, 7)
+    if not isinstance(got, bool | np.bool_):
+        raise Wrong(f"Return True or False, not {describe(got)}.")
+    if fault is None and not got:
+        raise Wrong(
+            "You refuse a sound answer: the same names (the order does not matter), the same "
+            "shapes, finite, as many patients as enrolled. The weights themselves may differ."
+        )
+    if fault is not None and got:
+        raise Wrong(f"You accept an answer in which {fault}.")
