@@ -125,6 +125,13 @@ def lesson_03(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
 
 
 @pytest.fixture
+def lesson_05(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
+    """The page of notebook 05, likewise."""
+    with page_of("05").controls_kept():
+        yield page_of("05")
+
+
+@pytest.fixture
 def lesson_06(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
     """The page of notebook 06, likewise."""
     with page_of("06").controls_kept():

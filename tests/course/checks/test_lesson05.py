@@ -1,0 +1,145 @@
+"""Other right answers pass, likely slips get their name; see ``course/test_lessons.py`` too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from flwr.app import ArrayRecord, Message, MetricRecord, RecordDict
+
+from fedlab_utils.federated import FederationSettings
+from fedlab_utils.federated.records import to_record, to_tensors
+from tests.course.checks.right import assert_accepted, message_to
+
+
+def average_by_stacking(states, patients):
+    weights = torch.tensor(patients, dtype=torch.float64)
+    weights /= weights.sum()
+    found = {}
+    for name, first in sorted(states[-1].items()):
+        stacked = torch.stack([s[name].double() for s in states])
+        mean = torch.tensordot(weights, stacked, dims=1)
+        found[name] = (mean if first.is_floating_point() else mean.round()).to(first.dtype)
+    return found
+
+
+def train_like_the_quickstart(message, context, task):
+    """With Flower's own conversions and a loop of its own, no function of the package."""
+    settings = FederationSettings.from_config(context.run_config)
+    number = context.node_config["partition-id"]
+    network = task.network()
+    network.load_state_dict(message.content["arrays"].to_torch_state_dict())
+    optimiser = torch.optim.SGD(network.parameters(), settings.learning_rate)
+    losses = []
+    server_round = message.content["config"]["server-round"]
+    for batch in task.batches(number, server_round, settings.local_steps):
+        optimiser.zero_grad()
+        loss = task.loss(network(batch["image"]), batch["target"], batch["patient"]).mean()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    metrics = {"loss": sum(losses) / len(losses), "num-examples": task.patients(number), "more": 1}
+    content = {"arrays": ArrayRecord(network.state_dict()), "metrics": MetricRecord(metrics)}
+    return Message(RecordDict(content), reply_to=message)
+
+
+def changed(change):
+    """A right client whose answer is spoilt."""
+
+    def client(message, context, task):
+        reply = train_like_the_quickstart(message, context, task)
+        change(reply.content, task)
+        return reply
+
+    return client
+
+
+def test_other_ways_to_be_right() -> None:
+    assert_accepted("weighted_average", average_by_stacking)
+    assert_accepted("client_train", train_like_the_quickstart)
+    assert_accepted("sound_answer", sound_by_exceptions)
+
+
+def sound_by_exceptions(arrays, patients, sent, enrolled):
+    try:
+        sums = [(arrays[n] - due).sum() for n, due in sent.items()]
+        shapes = [arrays[n].shape == due.shape for n, due in sent.items()]
+    except (KeyError, ValueError):
+        return False
+    return (
+        np.isfinite(sums).all()
+        and all(shapes)
+        and patients == enrolled
+        and len(arrays) == len(sent)
+    )
+
+
+def test_types_of_an_average_are_named() -> None:
+    as_float64 = lambda s, p: {n: v.double() for n, v in average_by_stacking(s, p).items()}  # noqa: E731
+    as_numpy = lambda s, p: {n: v.numpy() for n, v in average_by_stacking(s, p).items()}  # noqa: E731
+    assert "float64" in message_to("weighted_average", as_float64)
+    assert "tensor again" in message_to("weighted_average", as_numpy)
+    assert "Return a dict" in message_to("weighted_average", lambda s, _: list(s[0].values()))
+    lacking = lambda s, p: dict(list(average_by_stacking(s, p).items())[1:])  # noqa: E731
+    assert "is missing" in message_to("weighted_average", lacking)
+
+
+def test_slips_of_an_average_get_their_name() -> None:
+    def inverse(states, patients):
+        total = sum(1 / p for p in patients)
+        return average_by_stacking(states, [1 / p / total for p in patients])
+
+    assert "Small hospitals count more" in message_to("weighted_average", inverse)
+    assert "the first" in message_to("weighted_average", lambda s, _: dict(s[0]))
+    assert "the last" in message_to("weighted_average", lambda s, _: dict(s[-1]))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda c, _: c["metrics"].pop("num-examples"), "lack `num-examples`"),
+        (lambda c, _: c["metrics"].pop("loss"), "lack `loss`"),
+        (lambda c, t: c["metrics"].update({"num-examples": sum(t.counts)}), "of all hospitals"),
+        (lambda c, _: c["metrics"].update({"loss": 0.0}), "the loss of hospital"),
+        (lambda c, _: c.pop("metrics"), "looks for the numbers under"),
+        (lambda c, _: c.update({"weights": c.pop("arrays")}), "looks for the weights under"),
+        (lambda c, _: c["arrays"].pop("bias"), "are named"),
+        (lambda c, _: c.update({"too": c["arrays"]}), "nothing else was asked for"),
+    ],
+)
+def test_a_reply_that_lacks_something_is_told_what(change, told: str) -> None:
+    assert told in message_to("client_train", changed(change))
+
+
+def test_clients_that_train_on_the_wrong_thing_are_told() -> None:
+    def with_start(start, which=lambda h, r, k: (h, r, k)):
+        def client(message, context, task):
+            class Other:
+                counts, loss = task.counts, task.loss
+                network, patients = task.network, task.patients
+
+                @staticmethod
+                def batches(*what):
+                    return task.batches(*which(*what))
+
+            found = start(message, task)
+            message.content["arrays"] = to_record(found)
+            return train_like_the_quickstart(message, context, Other)
+
+        return client
+
+    came = lambda m, t: to_tensors(m.content["arrays"])  # noqa: E731, ARG005
+    for client, told in (
+        (with_start(lambda _, t: t.initial()), "the first weights of all"),
+        (with_start(came, lambda _, r, k: (0, r, k)), "another hospital's patients"),
+        (with_start(came, lambda h, r, _: (h, r, 1)), "You take one step"),
+        (with_start(came, lambda h, r, _: (h, r, 10)), "You take ten steps"),
+    ):
+        assert told in message_to("client_train", client)
+    assert "Return a `Message`" in message_to("client_train", lambda *_: {"arrays": 1})
+    assert "Did you forget the `return`" in message_to("client_train", lambda *_: None)
+
+
+def test_faults_that_an_answer_lets_by_are_named() -> None:
+    for verdict, told in ((True, "You accept"), (False, "You refuse"), (1, "True or False")):
+        assert told in message_to("sound_answer", lambda *_, verdict=verdict: verdict)
