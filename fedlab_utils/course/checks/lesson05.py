@@ -268,7 +268,7 @@ def sound_answer(answer: Answer) -> str:
     """A sound answer, in another order too, and answers with one fault each."""
     rng = np.random.default_rng(52)
     sent = {"a": rng.normal(size=(2, 3)), "b": rng.normal(size=4), "c": np.array(1.5)}
-    good = {name: value + 1 for name, value in reversed(sent.items())}
+    good = {name: np.asarray(value + 1) for name, value in reversed(sent.items())}
     _one_verdict(answer, (good, 7), sent, None)
     _one_verdict(answer, (dict(sent), 7), sent, None)
     for fault, (arrays, patients) in _faulty(good).items():
