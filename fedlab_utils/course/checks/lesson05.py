@@ -45,7 +45,7 @@ def _models(count: int, seed: int) -> list[dict[str, torch.Tensor]]:
             "conv.weight": torch.tensor(rng.normal(0, 1, (2, 3)), dtype=torch.float32),
             "other.weight": torch.tensor(rng.normal(0, 1, (2, 3)), dtype=torch.float32),
             "scale": torch.tensor(rng.normal(0, 1), dtype=torch.float32),
-            "batches": torch.tensor(10 + 3 * number + seed + 1),
+            "batches": torch.tensor(11 + 5 * number + seed),
         }
         order = list(state)
         if number % 2:
