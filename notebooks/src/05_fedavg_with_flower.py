@@ -78,7 +78,7 @@ for number, member in enumerate(members):
 # ## A round by hand
 #
 # *For physicians.* Think of a guideline that travels. The coordinating centre sends the same draft to all hospitals. Each revises it a little in the light of its own patients, whom nobody else sees, and sends the revised draft back. The centre merges the drafts; a hospital with more
-# patients has more say. The merged draft goes out again, and so on for many rounds. The draft is the network: here some hundred thousand numbers, its *weights*.
+# patients has more say. The merged draft goes out again, and so on for many rounds. The draft is the network: here its *weights*, some hundred thousand numbers.
 #
 # *For computer scientists.* **Federated averaging**, FedAvg (McMahan et al., 2017). In each round the server sends weights $w$. Hospital $i$ takes $K$ optimiser steps from $w$ on its own batches and arrives at $w_i$. The server sets
 #
@@ -88,7 +88,7 @@ for number, member in enumerate(members):
 #
 # With $K = 1$ and plain SGD on all of a hospital's patients at once, this is a step of ordinary training on everybody, if the loss is a mean over patients. With larger $K$ it is not: fewer messages, and hospitals that walk apart in between. Lesson 06 is about that.
 #
-# What leaves a hospital: weights, the number of its training patients, its training loss, its scores on its own validation and test patients. What does not leave: images, segmentations, names. But weights were *made from* patients, and how much of a patient can be read out of them is the subject of lesson 07.
+# What leaves a hospital: weights, the number of its training patients, its training loss, its scores on its own validation and test patients. What does not leave: images, segmentations, names. But weights were *made from* patients, and how much of a patient can be read out of them is a later lesson's subject.
 #
 # Below, the round's first half: the model goes out, and each hospital takes its steps.
 
@@ -437,7 +437,7 @@ show_source(train_hospital)
 # - [x] The weights after the hospital's steps
 #   > Yes, all of them, in every round.
 # - [ ] The gradients of each batch
-#   > Not in FedAvg: it sends where the steps ended. The difference to where they began is known to the server all the same, and it acts much like a gradient: lesson 07 makes use of that.
+#   > Not in FedAvg: it sends where the steps ended. The difference to where they began is known to the server all the same, and it acts much like a gradient, from which a later lesson reconstructs a scan.
 # - [x] How many patients it trained on
 #   > Yes, as `num-examples`. Small, but it does tell something about the hospital.
 # - [ ] The optimiser's moments
@@ -533,7 +533,7 @@ for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
 # %% [markdown]
 # How to read it. The intervals come from drawing the same test patients again, in pairs: they say how much *other patients* would change the difference. An interval that holds 0 shows neither gain nor harm.
 #
-# What it cannot tell. It is **one seed**, with five or so test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooling usually comes out ahead, since it sees all patients in every step; a federation is worth having if it comes close.
+# What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooled training sees all patients in every step and is what a federation is measured against; a federation is worth having if it comes close.
 # And the three ways had the same visits, which is one fair comparison of several: with the same number of *rounds of messages*, or the same time at each hospital, one compares something else.
 #
 # A mean over patients hides a hospital that loses. Compare the worst hospital, too: whoever does worse in the federation than alone has little reason to stay.
@@ -683,8 +683,8 @@ else:
 # | framework | in its own terms | what stands out | source |
 # |---|---|---|---|
 # | **Flower** (Apache 2.0) | SuperLink and SuperNodes run ServerApp and ClientApp | one app for simulation and deployment; strategies as Python classes | flower.ai/docs, *Flower Architecture* |
-# | **NVIDIA FLARE** (Apache 2.0) | a controller on the server gives tasks, which clients pull; a client API for training scripts | simulator and secure provisioning; FedAvg, FedProx, FedOpt, SCAFFOLD, Ditto built in; differential privacy, homomorphic encryption, private set intersection | pypi.org/project/nvflare, nvflare.readthedocs.io |
-# | **OpenFL** | *collaborators* train, an *aggregator* averages; a *director* keeps long-lived components for a series of experiments | in the aggregator-based workflow all participants can verify code and plan before anything runs; grew out of tumour segmentation (FeTS, Intel and the University of Pennsylvania); hosted by the Linux Foundation | github.com/securefederatedai/openfl, pypi.org/project/openfl |
+# | **NVIDIA FLARE** (Apache 2.0) | a controller on the server gives tasks, which clients pull; a client API for training scripts | simulator and secure provisioning; FedAvg, FedProx, FedOpt, SCAFFOLD, Ditto built in; differential privacy, homomorphic encryption, private set intersection | pypi.org/project/nvflare, nvflare.readthedocs.io; Roth et al., 2022 |
+# | **OpenFL** | *collaborators* train, an *aggregator* averages; a *director* keeps long-lived components for a series of experiments | in the aggregator-based workflow all participants can verify code and plan before anything runs; grew out of tumour segmentation (FeTS, Intel and the University of Pennsylvania; Pati et al., 2022); hosted by the Linux Foundation | github.com/securefederatedai/openfl, pypi.org/project/openfl |
 # | **PySyft** (Apache 2.0) | data scientists submit computations, data owners approve and run them on private data | governs *access* to data, with mock data to develop on; rounds of training are not its centre. From 0.10 on it works through shared cloud storage; older tutorials describe another product | pypi.org/project/syft, github.com/OpenMined/PySyft |
 # | **Substra** | Python interface and web application to run training over distributed data sets | made for production, used by hospitals and biotech companies (MELLODDY); also simulates on one machine; began at Owkin, hosted by the Linux Foundation | github.com/Substra, pypi.org/project/substrafl |
 #
