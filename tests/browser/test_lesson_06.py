@@ -70,7 +70,7 @@ def test_the_methods_and_the_slider_of_rounds(lesson_06: OpenNotebook) -> None:
     widget = lesson_06.widget("Local steps", "Learning rate")
     widget.get_by_role("button", name="FedProx").click()
     lesson_06.settle()
-    mu = float(lesson_06.slide(widget, "FedProx's mu", "End"))
+    mu = float(lesson_06.slide(widget, "FedProx mu", "End"))
     told = lesson_06.status(widget)
     steps = int(re.search(r"with (\d+) local step", told)[1])
     rate = float(re.search(r"learning rate (\d\.\d\d)", told)[1])
