@@ -1,8 +1,9 @@
 """Methods compared over seeds and hospitals: chosen on validation, told with intervals.
 
-A *trial* is one training of one method: a dict with ``method``, ``skew``, ``seed``,
-``learning_rate``, ``mu`` (0 where the method has none), ``validation`` (the score it is chosen by)
-and ``scores``, each hospital's name -> its test patients' mean Dice, one number per patient.
+A *trial* is one training of one method: a dict with ``method``, ``condition`` (how patients are
+dealt, in words), ``seed``, the hyperparameters in :data:`SETTINGS` (0 where the method has none),
+``validation`` (the score it is chosen by) and ``scores``, each hospital's name -> its test
+patients' mean Dice, one number per patient.
 """
 
 from __future__ import annotations
@@ -20,31 +21,42 @@ FIGURES = ("mean", "worst")
 Trial = Mapping[str, object]
 
 
-def trials_of(rows: Sequence[Mapping], kind: str | None = None) -> list[dict]:
-    """Return the trials that a study recorded.
+SETTINGS = ("learning_rate", "mu", "server_rate")
+"""Hyperparameters of a trial."""
+
+
+def trials_of(rows: Sequence[Mapping]) -> list[dict]:
+    """Return the trials that a study recorded, FedAvg tuned at home as one more method.
 
     Parameters
     ----------
     rows
         From :func:`fedlab_utils.studies.runner.read_rows`: ``settings`` with ``kind``,
-        ``method``, ``skew``, ``seed`` and, where the method has them, ``learning_rate`` and
-        ``mu``; ``result`` with ``scores`` and ``validation``.
-    kind
-        Of partition; None: all.
+        ``method``, ``skew``, ``seed`` and, where the method has them, :data:`SETTINGS`; ``result``
+        with ``scores``, ``validation`` and, where hospitals went on alone, ``tuned``.
     """
     found = []
     for row in rows:
         settings, result = row["settings"], row["result"]
-        if kind is None or settings["kind"] == kind:
-            told = {name: settings[name] for name in ("method", "skew", "seed")}
-            told |= {n: float(settings.get(n) or 0.0) for n in ("learning_rate", "mu")}
-            found.append(told | {n: result[n] for n in ("scores", "validation")})
+        told = {name: settings[name] for name in ("method", "seed")}
+        told["condition"] = condition_of(settings["kind"], settings["skew"])
+        told |= {name: float(settings.get(name) or 0.0) for name in SETTINGS}
+        told |= {name: result[name] for name in ("scores", "validation")}
+        found.append(told)
+        if settings["method"] == "fedavg" and "tuned" in result:
+            found.append(told | {"method": "tuned", "scores": result["tuned"]})
     return found
 
 
-def settings_of(trial: Trial) -> tuple[float, float]:
-    """Return a trial's hyperparameters: learning rate and mu."""
-    return float(trial["learning_rate"]), float(trial["mu"])
+def condition_of(kind: str, skew: float) -> str:
+    """Return a kind of partition in words, with its skew where that lies between 0 and 1."""
+    part = f", skew {skew:g}" if 0 < skew < 1 else ""
+    return kind.replace("iid", "IID").replace("_", " ") + part
+
+
+def settings_of(trial: Trial) -> tuple[float, ...]:
+    """Return a trial's hyperparameters, in the order of :data:`SETTINGS`."""
+    return tuple(float(trial[name]) for name in SETTINGS)
 
 
 def matching(trials: Sequence[Trial], **wanted: object) -> list[Trial]:
@@ -54,14 +66,14 @@ def matching(trials: Sequence[Trial], **wanted: object) -> list[Trial]:
 
 
 def validated(
-    trials: Sequence[Trial], method: str, skew: float
-) -> dict[tuple[float, float], float]:
+    trials: Sequence[Trial], method: str, condition: str
+) -> dict[tuple[float, ...], float]:
     """Return each tried setting's mean validation score, over the seeds that all settings share.
 
     Where no seed is shared, each setting's own seeds count.
     """
-    groups: dict[tuple[float, float], dict[int, float]] = {}
-    for trial in matching(trials, method=method, skew=skew):
+    groups: dict[tuple[float, ...], dict[int, float]] = {}
+    for trial in matching(trials, method=method, condition=condition):
         groups.setdefault(settings_of(trial), {})[trial["seed"]] = float(trial["validation"])
     shared = set.intersection(*map(set, groups.values())) if groups else set()
     return {
@@ -70,7 +82,7 @@ def validated(
     }
 
 
-def chosen(trials: Sequence[Trial], method: str, skew: float) -> list[Trial]:
+def chosen(trials: Sequence[Trial], method: str, condition: str) -> list[Trial]:
     """Return the trials of the setting that validates best, by seed; test patients have no say.
 
     Raises
@@ -78,13 +90,13 @@ def chosen(trials: Sequence[Trial], method: str, skew: float) -> list[Trial]:
     FederationError
         If there is no such trial.
     """
-    scores = validated(trials, method, skew)
+    scores = validated(trials, method, condition)
     if not scores:
         raise FederationError(
-            f"{method} at skew {skew:g}", "nothing is recorded", "Run the study further"
+            f"{method}, {condition}", "nothing is recorded", "Run the study further"
         )
-    rate, mu = max(scores, key=scores.get)
-    return matching(trials, method=method, skew=skew, learning_rate=rate, mu=mu)
+    best = dict(zip(SETTINGS, max(scores, key=scores.get), strict=True))
+    return matching(trials, method=method, condition=condition, **best)
 
 
 def figure_of(trial: Trial, figure: str) -> float:

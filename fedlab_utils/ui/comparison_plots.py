@@ -1,4 +1,4 @@
-"""The recorded comparison of methods over skews, with intervals and the worst hospital.
+"""The recorded comparison of methods where hospitals differ, with intervals and the worst hospital.
 
 Trials are those of :mod:`fedlab_utils.federated.comparison`.
 """
@@ -26,9 +26,9 @@ RESAMPLES = 1000
 
 
 def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Picture:
-    """Plot mean and worst hospital of each method over skew, and the difference to FedAvg.
+    """Plot mean and worst hospital of each method, and the difference to FedAvg, by condition.
 
-    Each method's learning rate and mu are those that validate best at that skew.
+    Each method's hyperparameters are those that validate best in that condition.
 
     Parameters
     ----------
@@ -46,28 +46,31 @@ def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Pictur
 
     refuse_none(trials)
     methods = methods_of(trials)
-    fig, axes = plt.subplots(1, 3, figsize=(11, 4.2), layout="constrained")
-    told = []
+    fig, axes = plt.subplots(1, 3, figsize=(11, 4.6), layout="constrained")
+    told, every = [], conditions_of(trials)
     for number, method in enumerate(methods):
-        skews = sorted({t["skew"] for t in trials if t["method"] == method})
-        best = {skew: chosen(trials, method, skew) for skew in skews}
+        conditions = conditions_of(matching(trials, method=method))
+        best = {name: chosen(trials, method, name) for name in conditions}
         for ax, measure in zip(axes, MEASURES, strict=False):
-            found = [estimate(best[s], measure, resamples=RESAMPLES) for s in skews]
-            _interval_line(ax, skews, found, method, number, len(methods))
+            found = [estimate(best[s], measure, resamples=RESAMPLES) for s in conditions]
+            at = [every.index(s) for s in conditions]
+            _interval_line(ax, at, found, method, number, len(methods))
             told.append(
                 f"{METHOD_NAMES.get(method, method)}, {MEASURES[measure]}: "
-                + ", ".join(f"{e:.2f} at skew {s:g}" for s, e in zip(skews, found, strict=True))
+                + ", ".join(f"{e:.2f} ({s})" for s, e in zip(conditions, found, strict=True))
             )
-        against = {s: _baseline(trials, best[s], s) for s in skews if method != BASELINE}
-        against = {skew: found for skew, found in against.items() if found is not None}
+        against = {s: _baseline(trials, best[s], s) for s in conditions if method != BASELINE}
+        against = {name: found for name, found in against.items() if found is not None}
         if against:
-            _interval_line(axes[2], list(against), list(against.values()), method, number, 9)
+            at = [every.index(s) for s in against]
+            _interval_line(axes[2], at, list(against.values()), method, number, len(methods))
             told.append(
                 f"{METHOD_NAMES.get(method, method)} less FedAvg, worst hospital: "
-                + ", ".join(f"{e:.2f} at skew {s:g}" for s, e in against.items())
+                + ", ".join(f"{e:.2f} ({s})" for s, e in against.items())
             )
     for ax, title in zip(axes, (*MEASURES.values(), "worst hospital, less FedAvg"), strict=True):
-        ax.set(xlabel="skew (0: alike, 1: as far apart as it goes)", title=title)
+        ax.set(xlabel="hospitals differ by", title=title, xlim=(-0.5, len(every) - 0.5))
+        ax.set_xticks(range(len(every)), every)
     axes[0].set_ylabel("test Dice")
     axes[1].set_ylabel("test Dice")
     axes[2].set_ylabel("difference of test Dice, paired")
@@ -106,28 +109,33 @@ def methods_of(trials: Sequence[Trial]) -> list[str]:
     return sorted(seen, key=lambda m: (known.index(m) if m in known else len(known), m))
 
 
-def _baseline(trials: Sequence[Trial], ours: Sequence[Trial], skew: float):
-    """Difference to FedAvg's worst hospital; None where FedAvg lacks the skew or the seeds."""
-    theirs = matching(trials, method=BASELINE, skew=skew)
+def conditions_of(trials: Sequence[Trial]) -> list[str]:
+    """Return the conditions, in the order in which they were recorded."""
+    return list(dict.fromkeys(trial["condition"] for trial in trials))
+
+
+def _baseline(trials: Sequence[Trial], ours: Sequence[Trial], condition: str):
+    """Difference to FedAvg's worst hospital; None where FedAvg lacks the condition or the seeds."""
+    theirs = matching(trials, method=BASELINE, condition=condition)
     if not {t["seed"] for t in theirs} & {t["seed"] for t in ours}:
         return None
-    theirs = chosen(trials, BASELINE, skew)
+    theirs = chosen(trials, BASELINE, condition)
     if not {t["seed"] for t in theirs} & {t["seed"] for t in ours}:
         return None
     return difference(ours, theirs, "worst", resamples=RESAMPLES)
 
 
-def _interval_line(ax, skews, found, method: str, number: int, of: int) -> None:
+def _interval_line(ax, at, found, method: str, number: int, of: int) -> None:
     style = METHOD_STYLES.get(method) or hospital_styles([method])[method]
     mean, low, high = np.array([(e.mean, e.low, e.high) for e in found]).T
-    aside = 0.02 * (number - (of - 1) / 2)  # so that intervals do not cover each other
+    aside = 0.7 / of * (number - (of - 1) / 2)  # so that intervals do not cover each other
     ax.errorbar(
-        np.array(skews) + aside,
+        np.array(at) + aside,
         mean,
         [np.maximum(mean - low, 0), np.maximum(high - mean, 0)],
         color=style.on_paper,
         marker=style.marker,
-        linestyle=style.line,
+        linestyle="",
         capsize=3,
         label=METHOD_NAMES.get(method, method),
     )

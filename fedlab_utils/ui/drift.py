@@ -89,7 +89,7 @@ class DriftExplorer(TwinBox):
         )
         low, high, step = PULLS
         self.mu = widgets.FloatSlider(
-            1.0, min=low, max=high, step=step, description="FedProx's mu", **quiet
+            1.0, min=low, max=high, step=step, description="FedProx mu", **quiet
         )
         self.round = widgets.IntSlider(ROUNDS, 0, ROUNDS, description="Rounds", **wide)
         for control in (self.method, self.steps, self.rate, self.mu, self.round):

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from fedlab_utils.federated.comparison import (
+    SETTINGS,
     Trial,
     chosen,
     estimate,
@@ -20,6 +21,7 @@ from fedlab_utils.ui.comparison_plots import (
     BASELINE,
     MEASURES,
     RESAMPLES,
+    conditions_of,
     methods_of,
     refuse_none,
 )
@@ -39,8 +41,8 @@ class HyperparameterExplorer(TwinBox):
     Attributes
     ----------
     shown : dict
-        ``method``, ``skew``, ``measure``; ``rows``, one per setting, with ``learning_rate``,
-        ``mu``, ``validation`` (mean over seeds), ``test`` (an
+        ``method``, ``condition``, ``measure``; ``rows``, one per setting, with ``learning_rate``,
+        ``mu``, ``server_rate``, ``validation`` (mean over seeds), ``test`` (an
         :class:`fedlab_utils.segmentation.statistics.Estimate`) and ``seeds``; ``chosen``, the
         index of the row that validates best.
 
@@ -55,30 +57,30 @@ class HyperparameterExplorer(TwinBox):
         self._trials, self._note = list(trials), note
         methods = [(METHOD_NAMES.get(m, m), m) for m in methods_of(trials)]
         self.method = widgets.Dropdown(options=methods, description="Trained by")
-        self.skew = widgets.SelectionSlider(options=self._skews(), description="Skew")
+        self.condition = widgets.Dropdown(options=self._conditions(), description="Differ by")
         self.measure = widgets.ToggleButtons(
             options=[(told, name) for name, told in MEASURES.items()], description="Show"
         )
         self._picture = widgets.Image(format="png", layout={"max_width": "100%"})
         self._text = widgets.HTML()
         self._changing = False
-        self.method.observe(self._offer_skews, "value")
-        for control in (self.skew, self.measure):
+        self.method.observe(self._offer_conditions, "value")
+        for control in (self.condition, self.measure):
             control.observe(self.redraw, "value")
         self.redraw()
         row = {"flex_flow": "row wrap"}
-        controls = widgets.HBox([self.method, self.skew, self.measure], layout=row)
+        controls = widgets.HBox([self.method, self.condition, self.measure], layout=row)
         super().__init__([controls, self._picture, self._text])
 
-    def _skews(self) -> list[float]:
-        return sorted({t["skew"] for t in self._trials if t["method"] == self.method.value})
+    def _conditions(self) -> list[str]:
+        return conditions_of(matching(self._trials, method=self.method.value))
 
-    def _offer_skews(self, _change: object = None) -> None:
-        """Offer the skews that the method was tried at, and stay at this one where possible."""
-        skews, before = self._skews(), self.skew.value
+    def _offer_conditions(self, _change: object = None) -> None:
+        """Offer the conditions that the method was tried in; stay at this one where possible."""
+        offered, before = self._conditions(), self.condition.value
         self._changing = True
-        self.skew.options = skews
-        self.skew.value = min(skews, key=lambda skew: abs(skew - before))
+        self.condition.options = offered
+        self.condition.value = before if before in offered else offered[0]
         self._changing = False
         self.redraw()
 
@@ -91,20 +93,19 @@ class HyperparameterExplorer(TwinBox):
         self._text.value = f"<div role='status'>{self.describe()}</div>"
 
     def _update_shown(self) -> None:
-        method, skew, measure = self.method.value, self.skew.value, self.measure.value
+        method, condition, measure = self.method.value, self.condition.value, self.measure.value
         rows = []
-        for (rate, mu), score in validated(self._trials, method, skew).items():
-            wanted = {"method": method, "skew": skew, "learning_rate": rate, "mu": mu}
-            of = matching(self._trials, **wanted)
+        for setting, score in validated(self._trials, method, condition).items():
+            named = dict(zip(SETTINGS, setting, strict=True))
+            of = matching(self._trials, method=method, condition=condition, **named)
             test = estimate(of, measure, resamples=RESAMPLES)
             seeds = len({t["seed"] for t in of})
-            told = {"learning_rate": rate, "mu": mu, "validation": score}
-            rows.append(told | {"test": test, "seeds": seeds})
-        best = settings_of(chosen(self._trials, method, skew)[0])
-        names = [(row["learning_rate"], row["mu"]) for row in rows]
+            rows.append(named | {"validation": score, "test": test, "seeds": seeds})
+        best = settings_of(chosen(self._trials, method, condition)[0])
+        names = [settings_of(row) for row in rows]
         self.shown = {
             "method": method,
-            "skew": skew,
+            "condition": condition,
             "measure": measure,
             "rows": rows,
             "chosen": names.index(best),
@@ -134,7 +135,11 @@ class HyperparameterExplorer(TwinBox):
         )
         ax.axvspan(kept - 0.4, kept + 0.4, color="#EEEEEE", zorder=0, label="chosen on validation")
         ax.set_xticks(at, [_named(row) for row in rows])
-        ax.set(xlabel="learning rate, and mu where there is one", ylabel="Dice", ylim=(0, 1))
+        ax.set(
+            xlabel="learning rate, and mu or the server's rate where there is one",
+            ylabel="Dice",
+            ylim=(0, 1),
+        )
         ax.set_xlim(-0.6, len(rows) - 0.4)
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
         ax.set_title(self._note, fontsize=9)
@@ -151,7 +156,7 @@ class HyperparameterExplorer(TwinBox):
         name = METHOD_NAMES.get(shown["method"], shown["method"])
         kept = _named(shown["rows"][shown["chosen"]], ", ")
         return (
-            f"{name} at skew {shown['skew']:g}, {MEASURES[shown['measure']]}, with 95 % "
+            f"{name}, {shown['condition']}, {MEASURES[shown['measure']]}, with 95 % "
             f"intervals. {told}. Chosen on validation: {kept}. {self._note}."
         )
 
@@ -162,4 +167,5 @@ class HyperparameterExplorer(TwinBox):
 
 def _named(row: dict, joint: str = "\n") -> str:
     mu = f"{joint}mu {row['mu']:g}" if row["mu"] else ""
-    return f"{row['learning_rate']:g}{mu}"
+    eta = f"{joint}server {row['server_rate']:g}" if row["server_rate"] else ""
+    return f"{row['learning_rate']:g}{mu}{eta}"

@@ -481,7 +481,7 @@ hospital_scores(lab, "one seed, six rounds, units 1, 8 and 3", "Dice of the whol
 # %% [markdown]
 # ## Over all seeds
 #
-# What one seed cannot say, a study can. It deals phantoms to hospitals at several skews, and trains every method with several learning rates (and strengths of pull) on five seeds. For each method and skew the setting is chosen **on validation patients**, and the figure shows the test patients. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
+# What one seed cannot say, a study can. It deals phantoms to hospitals in several ways, alike or apart, and trains every method with several settings on several seeds. For each method and way of dealing the setting is chosen **on validation patients**, and the figure shows the test patients. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
 # worst hospital's Dice to FedAvg's. An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones.)
 
 # %%
@@ -498,7 +498,7 @@ missing = (
 method_comparison(trials, note) if trials else print(missing)
 
 # %% [markdown]
-# And behind the figure: what each setting gave. Choose a method and a skew. Grey marks what validation chose. *Try:* would you have chosen another one, had you looked at the test patients? By how much would you have fooled yourself?
+# And behind the figure: what each setting gave. Choose a method and how hospitals differ. Grey marks what validation chose. *Try:* would you have chosen another one, had you looked at the test patients? By how much would you have fooled yourself?
 
 # %%
 HyperparameterExplorer(trials, note) if trials else print(missing)

@@ -20,7 +20,7 @@ from tests.federated.trials import SEEDS, trial, trials
 
 def test_the_setting_is_chosen_on_validation_whatever_the_test_says() -> None:
     of = [
-        trial("fedprox", 1.0, seed, rate, mu, validation, test)
+        trial("fedprox", "volume", seed, rate, mu, validation, test)
         for seed in SEEDS
         for rate, mu, validation, test in (
             (0.1, 0.0, 0.50, 0.9),
@@ -28,19 +28,19 @@ def test_the_setting_is_chosen_on_validation_whatever_the_test_says() -> None:
             (0.3, 1.0, 0.55, 0.8),
         )
     ]
-    assert {settings_of(t) for t in chosen(of, "fedprox", 1.0)} == {(0.1, 1.0)}
-    assert [t["seed"] for t in chosen(of, "fedprox", 1.0)] == list(SEEDS)
+    assert {settings_of(t) for t in chosen(of, "fedprox", "volume")} == {(0.1, 1.0, 0.0)}
+    assert [t["seed"] for t in chosen(of, "fedprox", "volume")] == list(SEEDS)
     with pytest.raises(FederationError, match="nothing is recorded"):
-        chosen(of, "scaffold", 1.0)
+        chosen(of, "scaffold", "volume")
 
 
 def test_only_seeds_that_all_settings_share_decide() -> None:
     of = [
-        trial("fedavg", 0.0, 0, 0.1, 0.0, 0.5, 0.5),
-        trial("fedavg", 0.0, 1, 0.1, 0.0, 0.1, 0.5),  # a hard seed that the other one lacks
-        trial("fedavg", 0.0, 0, 0.3, 0.0, 0.4, 0.5),
+        trial("fedavg", "IID", 0, 0.1, 0.0, 0.5, 0.5),
+        trial("fedavg", "IID", 1, 0.1, 0.0, 0.1, 0.5),  # a hard seed that the other one lacks
+        trial("fedavg", "IID", 0, 0.3, 0.0, 0.4, 0.5),
     ]
-    assert validated(of, "fedavg", 0.0) == {(0.1, 0.0): 0.5, (0.3, 0.0): 0.4}
+    assert validated(of, "fedavg", "IID") == {(0.1, 0.0, 0.0): 0.5, (0.3, 0.0, 0.0): 0.4}
 
 
 def test_figures_of_one_trial() -> None:
@@ -53,7 +53,7 @@ def test_figures_of_one_trial() -> None:
 
 @pytest.mark.parametrize("figure", ["mean", "worst"])
 def test_intervals_hold_their_mean_and_shrink_to_it_without_spread(figure: str) -> None:
-    noisy = estimate(chosen(trials(), "fedavg", 1.0), figure)
+    noisy = estimate(chosen(trials(), "fedavg", "volume"), figure)
     assert noisy.low < noisy.mean < noisy.high
     still = [{"seed": s, "scores": {"H1": [0.3] * 4, "H2": [0.6] * 4}} for s in SEEDS]
     found = estimate(still, figure)
@@ -70,7 +70,7 @@ def test_the_interval_of_a_mean_is_about_as_wide_as_theory_says() -> None:
 
 def test_a_difference_is_paired() -> None:
     """Ours is theirs plus 0.05 for each patient, who differ far more among themselves."""
-    theirs = chosen(trials(), "fedavg", 1.0)
+    theirs = chosen(trials(), "fedavg", "volume")
     ours = [
         t | {"scores": {h: [v + 0.05 for v in of] for h, of in t["scores"].items()}} for t in theirs
     ]
@@ -83,9 +83,9 @@ def test_a_difference_is_paired() -> None:
 
 
 def test_what_cannot_be_paired_is_refused() -> None:
-    ours = [trial("a", 0.0, 0, 0.1, 0.0, 0.5, 0.5)]
+    ours = [trial("a", "IID", 0, 0.1, 0.0, 0.5, 0.5)]
     with pytest.raises(FederationError, match="no seed in common"):
-        difference(ours, [trial("b", 0.0, 1, 0.1, 0.0, 0.5, 0.5)])
+        difference(ours, [trial("b", "IID", 1, 0.1, 0.0, 0.5, 0.5)])
     other = dict(ours[0], scores={"H1": [0.5]})
     with pytest.raises(FederationError, match="patients differ"):
         difference(ours, [other])
@@ -94,20 +94,19 @@ def test_what_cannot_be_paired_is_refused() -> None:
 def test_trials_are_read_from_a_study_s_rows() -> None:
     rows = [
         {
-            "settings": {"kind": k, "method": "fedavg", "skew": 1.0, "seed": 0, "learning_rate": 1},
-            "result": {"scores": {"H1": [0.5]}, "validation": 0.4, "more": 1},
+            "settings": {"kind": kind, "skew": skew, "method": method, "seed": 0, **more},
+            "result": {"scores": {"H1": [0.5]}, "tuned": {"H1": [0.6]}, "validation": 0.4},
         }
-        for k in ("volume", "scanner")
+        for kind, skew, method, more in (
+            ("iid", 0.0, "fedavg", {"learning_rate": 1}),
+            ("missing_sequence", 0.5, "fedadam", {"learning_rate": 1, "server_rate": 0.1}),
+        )
     ]
-    assert len(trials_of(rows)) == 2
-    assert trials_of(rows, "volume") == [
-        {
-            "method": "fedavg",
-            "skew": 1.0,
-            "seed": 0,
-            "learning_rate": 1.0,
-            "mu": 0.0,
-            "scores": {"H1": [0.5]},
-            "validation": 0.4,
-        }
+    found = trials_of(rows)
+    assert [(t["method"], t["condition"]) for t in found] == [
+        ("fedavg", "IID"),
+        ("tuned", "IID"),
+        ("fedadam", "missing sequence, skew 0.5"),
     ]
+    assert [settings_of(t) for t in found] == [(1, 0, 0), (1, 0, 0), (1, 0, 0.1)]
+    assert [t["scores"]["H1"] for t in found] == [[0.5], [0.6], [0.5]]

@@ -1,4 +1,4 @@
-"""A recorded comparison as a study leaves it: four methods, two skews, three seeds, small grids."""
+"""A comparison as a study leaves it: four methods, two conditions, three seeds, small grids."""
 
 from __future__ import annotations
 
@@ -6,23 +6,27 @@ import numpy as np
 
 SEEDS = (0, 1, 2)
 HOSPITALS = ("H1", "H2", "H3")
+CONDITIONS = {"IID": 0.0, "volume": 1.0}
 
 
 def trial(
-    method: str, skew: float, seed: int, rate: float, mu: float, validation: float, test: float
+    method: str, condition: str, seed: int, rate: float, mu: float, validation: float, test: float
 ) -> dict:
-    """One training, whose test patients scatter about ``test``; skew hits the last hospital."""
+    """One training, whose test patients scatter about ``test``; volume hits the last."""
     rng = np.random.default_rng((seed, 77))  # the same patients for every method
     scores = {
-        hospital: (test - 0.2 * skew * (number == 2) + rng.normal(0, 0.08, 6)).tolist()
+        hospital: (
+            test - 0.2 * CONDITIONS[condition] * (number == 2) + rng.normal(0, 0.08, 6)
+        ).tolist()
         for number, hospital in enumerate(HOSPITALS)
     }
     return {
         "method": method,
-        "skew": skew,
+        "condition": condition,
         "seed": seed,
         "learning_rate": rate,
         "mu": mu,
+        "server_rate": 0.0,
         "validation": validation,
         "scores": scores,
     }
@@ -37,10 +41,10 @@ def trials() -> list[dict]:
         ("scaffold", 0.05, (0.0,)),
         ("fedbn", 0.03, (0.0,)),
     ):
-        for skew in (0.0, 1.0):
+        for condition, skew in CONDITIONS.items():
             for seed in SEEDS:
                 for rate in (0.1, 0.3):
                     for mu in pulls:
                         score = 0.6 + gain * skew + 0.1 * rate - 0.02 * mu
-                        found.append(trial(method, skew, seed, rate, mu, score, score))
+                        found.append(trial(method, condition, seed, rate, mu, score, score))
     return found

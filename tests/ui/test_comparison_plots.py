@@ -14,11 +14,12 @@ from tests.federated.trials import trials
 NOTE = "recorded until 2026-01-02, 3 trainings, a CPU, commit abc"
 
 
-def worst_by_hand(method: str, skew: float, rate: float, mu: float) -> float:
+def worst_by_hand(method: str, condition: str, rate: float, mu: float) -> float:
     of = [
         t
         for t in trials()
-        if (t["method"], t["skew"], t["learning_rate"], t["mu"]) == (method, skew, rate, mu)
+        if (t["method"], t["condition"], t["learning_rate"], t["mu"])
+        == (method, condition, rate, mu)
     ]
     return float(np.mean([min(np.mean(v) for v in t["scores"].values()) for t in of]))
 
@@ -27,15 +28,15 @@ def test_the_figure_tells_the_settings_chosen_on_validation() -> None:
     alt = method_comparison(trials(), NOTE).alt
     # Larger learning rates and weaker pulls validate better, see the fixture.
     due = {
-        "FedAvg": worst_by_hand("fedavg", 1.0, 0.3, 0.0),
-        "FedProx": worst_by_hand("fedprox", 1.0, 0.3, 0.01),
-        "SCAFFOLD": worst_by_hand("scaffold", 1.0, 0.3, 0.0),
+        "FedAvg": worst_by_hand("fedavg", "volume", 0.3, 0.0),
+        "FedProx": worst_by_hand("fedprox", "volume", 0.3, 0.01),
+        "SCAFFOLD": worst_by_hand("scaffold", "volume", 0.3, 0.0),
     }
     for name, value in due.items():
-        told = re.search(rf"{name}, worst hospital: .*?(-?\d\.\d\d) \[[^]]*\] at skew 1", alt)
+        told = re.search(rf"{name}, worst hospital: .*?(-?\d\.\d\d) \[[^]]*\] \(volume\)", alt)
         assert float(told[1]) == pytest.approx(value, abs=0.0051)
     less = re.search(
-        r"SCAFFOLD less FedAvg, worst hospital: .*?(\d\.\d\d) \[[^]]*\] at skew 1", alt
+        r"SCAFFOLD less FedAvg, worst hospital: .*?(\d\.\d\d) \[[^]]*\] \(volume\)", alt
     )
     assert float(less[1]) == pytest.approx(due["SCAFFOLD"] - due["FedAvg"], abs=0.0051)
     assert NOTE in alt

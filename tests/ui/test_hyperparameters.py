@@ -12,14 +12,15 @@ from tests.ui.test_comparison_plots import NOTE, worst_by_hand
 
 def test_the_explorer_shows_every_setting_and_marks_the_chosen() -> None:
     explorer = HyperparameterExplorer(trials(), NOTE)
-    explorer.method.value, explorer.skew.value, explorer.measure.value = "fedprox", 1.0, "worst"
+    explorer.method.value, explorer.condition.value = "fedprox", "volume"
+    explorer.measure.value = "worst"
     shown = explorer.shown
     assert [(r["learning_rate"], r["mu"]) for r in shown["rows"]] == [
         (rate, mu) for rate in (0.1, 0.3) for mu in (0.01, 0.1, 1.0)
     ]
     assert shown["chosen"] == 3
     for row in shown["rows"]:
-        due = worst_by_hand("fedprox", 1.0, row["learning_rate"], row["mu"])
+        due = worst_by_hand("fedprox", "volume", row["learning_rate"], row["mu"])
         assert row["test"].mean == pytest.approx(due)
         assert row["test"].low <= due <= row["test"].high
         assert row["seeds"] == 3
@@ -28,14 +29,14 @@ def test_the_explorer_shows_every_setting_and_marks_the_chosen() -> None:
     assert NOTE in alt
 
 
-def test_a_method_offers_the_skews_that_it_was_tried_at() -> None:
-    few = [t for t in trials() if t["method"] != "fedbn" or t["skew"] == 1.0]
+def test_a_method_offers_the_conditions_that_it_was_tried_in() -> None:
+    few = [t for t in trials() if t["method"] != "fedbn" or t["condition"] == "volume"]
     explorer = HyperparameterExplorer(few, NOTE)
-    explorer.skew.value = 0.0
+    explorer.condition.value = "IID"
     explorer.method.value = "fedbn"
-    assert tuple(explorer.skew.options) == (1.0,)
-    assert (explorer.shown["method"], explorer.shown["skew"]) == ("fedbn", 1.0)
-    assert "FedBN at skew 1" in explorer._text.value
+    assert tuple(explorer.condition.options) == ("volume",)
+    assert (explorer.shown["method"], explorer.shown["condition"]) == ("fedbn", "volume")
+    assert "FedBN, volume" in explorer._text.value
 
 
 def test_every_control_moves_without_an_error() -> None:
