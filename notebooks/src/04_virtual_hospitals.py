@@ -18,8 +18,6 @@
 # - read a matrix of networks and hospitals, and say what a single hospital lacks.
 
 # %%
-from collections import Counter
-
 import numpy as np
 
 from fedlab_utils.course import (
@@ -32,8 +30,6 @@ from fedlab_utils.course import (
     solution,
 )
 from fedlab_utils.course.patients import draw_patients
-from fedlab_utils.data.cohort import open_phantom
-
 from fedlab_utils.data import (
     PreprocessSettings,
     build_cache,
@@ -42,6 +38,7 @@ from fedlab_utils.data import (
     load_preprocessed,
     make_hospitals,
 )
+from fedlab_utils.data.cohort import open_phantom
 
 own, _ = open_patients(at_most=1)
 cohort = own
@@ -53,7 +50,7 @@ if len(own.patients) < 20:
 # ## Why not pool them?
 #
 # *For computer scientists.* A scan is a person's. Even without a name it can give the person away: a face can be rendered from an MRI of the head and matched with photographs
-# (Schwarz et al., 2019), which is why the scans of this course had everything but the brain removed. Three things keep patients where they are.
+# (Schwarz et al., 2019), one reason why the scans of this course had everything but the brain removed. Three things keep patients where they are.
 #
 # - **Law.** In the European Union health data are a special category, whose processing is forbidden unless one of a short list of grounds applies (GDPR, Article 9). In the United States HIPAA lets data leave a hospital once
 #   they are de-identified by its rules. Across a border both apply, and others.
@@ -65,6 +62,8 @@ if len(own.patients) < 20:
 #
 # *For physicians.* Textbooks of machine learning assume that all patients are drawn from one pot, each independently of the others: **IID**, *independent and identically distributed*. Hospitals break that. A referral centre sees the large tumours, a
 # regional one the early ones; scanners, protocols, ages and referral habits differ. Such data are **non-IID**, and you know the effect by another name: case mix. A network that was trained at one hospital may fail at the next (Zech et al., 2018, for pneumonia in chest X-rays).
+# Kairouz et al. (2021) sort the ways in which this happens; in our field they are: other *patients* (larger tumours, older people), other *pictures* of the same patients (scanner, protocol, a sequence not taken), other *readings* of the same pictures
+# (one reader counts a faint rim as enhancing, another does not), and other *numbers* of patients. Virtual hospitals can play all but the readings.
 #
 # This lesson takes at most 60 scans and works at 3 mm, coarser than lesson 03, so that four trainings fit into a minute.
 
@@ -146,7 +145,7 @@ def my_deal(patient_of, count, rng):
 
 # %% [markdown]
 # Dealt so, hospitals are IID: they differ by chance alone. Now the other end. Sort the patients by something, say the volume of their tumours, and cut the row into equal pieces: the first hospital gets the smallest tumours, the last the
-# largest, and no hospital looks like the whole. Between the two ends lies everything real, and one number, the **skew**, leads from one to the other: a patient's place in the row is the weighted mean of a random place and the sorted one.
+# largest, and no hospital looks like the whole. Between the two ends lies everything real, and one number, the **skew**, leads from one to the other (Hsu et al., 2019, did so for photographs, by how unevenly their classes were dealt). Here: a patient's place in the row is the weighted mean of a random place and the sorted one.
 
 
 # %% exercise="skewed_order"
@@ -267,6 +266,14 @@ def my_jensen_shannon_distance(first, second):
 
 
 # %% [markdown]
+# The package compares each hospital with all hospitals *together*, in eight bins that hold equally many of all patients. What chance gives it finds by dealing the same patients again at random, twenty times, to hospitals of the same sizes.
+
+# %%
+from fedlab_utils.data.heterogeneity import jensen_shannon_by_chance
+
+show_source(jensen_shannon_by_chance)
+
+# %% [markdown]
 # ## Turn the skew
 #
 # Everything together. Choose *how* patients are dealt, then pull the **skew**. Above are each hospital's patients (to train on, to validate, to test) and their tumour volumes, below the figures and one slice per hospital.
@@ -289,7 +296,7 @@ explorer.kind.value, explorer.skew.value = "volume", 0.7
 explorer
 
 # %% [markdown]
-# The same without a widget, for scripts; `fedlab hospitals --partition volume --skew 0.7` prints it in a terminal. Data sets that name their sites (BraTS 2017 to 2019 in the case's name, FeTS in `partitioning_1.csv`, the phantoms) can be dealt as they are.
+# The same without a widget, for scripts; `fedlab hospitals --partition volume --skew 0.7` prints it in a terminal. Data sets that name their sites (BraTS 2017 to 2019 in the case's name, FeTS (Pati et al., 2021) in `partitioning_1.csv`, the phantoms) can be dealt as they are.
 
 # %%
 sites = (
@@ -315,15 +322,15 @@ figures[
 # %% [markdown]
 # ## One network per hospital
 #
-# Now an extreme but real case. A clinic for low-grade glioma hardly ever sees enhancing tumour; a neuro-oncology centre sees little else. Three hospitals, patients sorted by whether they have any enhancing tumour (skew 1). Each trains a
+# Now an extreme case, though not an unreal one. A clinic for low-grade glioma hardly ever sees enhancing tumour; a neuro-oncology centre sees little else. Three hospitals, patients sorted by whether they have any enhancing tumour (skew 1; by tumour volume, should all or none of your patients have any). Each trains a
 # network of its own: the same architecture, the same start, the same number of steps. A fourth network, `all`, gets all training patients, as if pooling were allowed. No step looks at validation patients: the last weights count, so nothing is chosen, and 40 % of the patients are left to test on.
 
 # %% tags=["check-output"]
-federation = make_hospitals(
-    some, 3, kind="enhancing", skew=1.0, seed=0, fractions=(0.6, 0.0, 0.4), table=table
-)
-at = {hospital.name: hospital_patients(some, hospital, coarse) for hospital in federation.hospitals}
 without = table["volume_et_ml"].eq(0).groupby(table["patient_id"]).first()
+kind = "enhancing" if without.nunique() == 2 else "volume"
+federation = make_hospitals(some, 3, kind, skew=1.0, seed=0, fractions=(0.6, 0.0, 0.4), table=table)
+at = {hospital.name: hospital_patients(some, hospital, coarse) for hospital in federation.hospitals}
+print(f"dealt by {kind}")
 for hospital in federation.hospitals:
     share = without[list(hospital.patients)].mean()
     print(
@@ -331,8 +338,6 @@ for hospital in federation.hospitals:
     )
 
 # %%
-import time
-
 from fedlab_utils.data.tiers import Tier
 from fedlab_utils.segmentation import (
     FitSettings,
@@ -348,7 +353,6 @@ tier = Tier("lesson", spacing=3.0, spatial_dims=2, size=(48, 64))
 training = {name: patients.train for name, patients in at.items()}
 training["all"] = tuple(patient for patients in at.values() for patient in patients.train)
 networks = {}
-started = time.perf_counter()
 for name, train in training.items():
     steps_per_epoch = -(-len(train) * SLICES // BATCH)
     settings = FitSettings(
@@ -434,10 +438,10 @@ for name in at:
 # So why collaborate?
 #
 # - **Because your next patient may be someone else's usual one.** The rare case at your hospital is the daily one at another.
-# - **Because a network that should serve everybody must have learnt from everybody.** The smallest hospital is the one that its own patients serve worst.
+# - **Because a network that should serve everybody must have learnt from everybody.** The fewer patients a hospital has, the less they alone can teach.
 # - **Because you cannot see what you lack** until you are judged elsewhere.
 #
-# And what speaks against it is as real: work, contracts, trust, and privacy, which weights do not give for free. Try another kind of hospital, such as `kind="volume"`, `"age"` or `"institution"`, in the cell that makes the `federation`: where do the networks travel well?
+# And what speaks against it is as real: work, contracts, trust, and privacy, which weights do not give for free. Try another kind of hospital, such as `kind = "volume"`, `"age"` or `"grade"`, in the cell that makes the `federation`: where do the networks travel well?
 
 # %% [markdown] quiz="home-score"
 # A hospital reports a Dice of 0.95 for enhancing tumour, on its own test patients. When should that make you suspicious?

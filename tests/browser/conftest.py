@@ -132,6 +132,13 @@ def lesson_05(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
 
 
 @pytest.fixture
+def lesson_04(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
+    """The page of notebook 04, likewise."""
+    with page_of("04").controls_kept():
+        yield page_of("04")
+
+
+@pytest.fixture
 def lesson_06(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
     """The page of notebook 06, likewise."""
     with page_of("06").controls_kept():
