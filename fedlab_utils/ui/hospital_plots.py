@@ -87,10 +87,11 @@ def update_figure(
     """
     names = list(report.index)
     colours = [styles[name].colour for name in names]
+    for trace in figure.data[: len(PARTS)]:  # in the batch the dots would lose their colour
+        trace.marker.color = colours
     with figure.batch_update():
         for trace, part in zip(figure.data, PARTS, strict=False):
             trace.x, trace.y = list(range(len(names))), report[part].tolist()
-            trace.marker.color = colours
         for number, trace in enumerate(figure.data[len(PARTS) :]):
             trace.x, trace.y = strips(volumes[trace.name], number)
         ticks = {"tickvals": list(range(len(names))), "ticktext": names}
