@@ -177,11 +177,12 @@ class OpenNotebook:
 
         Controls that are added in the meantime stay as they are. A quiz has no way back.
         """
+        self.settle()
         before = self.controls()
         try:
             yield
         finally:
-            for _ in range(3):  # one control may move another
+            for _ in range(5):  # one control may move another, and a busy kernel echoes late
                 if not self._put_back(before):
                     break
                 self.settle()
@@ -213,6 +214,7 @@ class OpenNotebook:
         for key, end in (("Home", low), ("End", high)):
             if abs(value - end) < abs(value - now):
                 handle.press(key)
+                self.settle()
                 now = end
         for _ in range(round(abs(value - now) / step)):
             handle.press("ArrowRight" if value > now else "ArrowLeft")

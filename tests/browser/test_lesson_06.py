@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from fedlab_utils.ui.drift import three_bowls
+from fedlab_utils.ui.drift import PULLS, three_bowls
 from tests.browser.notebook import OpenNotebook
 
 pytestmark = pytest.mark.browser
@@ -82,6 +82,10 @@ def test_the_methods_and_the_slider_of_rounds(lesson_06: OpenNotebook) -> None:
     assert len(shown(lesson_06)["averages"]) == 4
     lesson_06.slide(widget, "Rounds", "End")
     expect_to_end(lesson_06, "averages", by_hand(steps, rate, mu, 10))
+    low, _, step = PULLS  # without FedProx the slider is not there to be put back
+    lesson_06.slide(widget, "FedProx mu", "Home")
+    back = lesson_06.slide(widget, "FedProx mu", "ArrowRight", times=round((1 - low) / step))
+    assert float(back) == 1
     away = {}
     for method in ("SCAFFOLD", "FedAvg"):
         widget.get_by_role("button", name=method).click()
