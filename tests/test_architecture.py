@@ -132,6 +132,7 @@ UNMIRRORED = {
     "data/naming.py": "data/test_layouts.py",
     "data/nifti_header.py": "data/test_nifti.py",
     "cli_federation.py": "federated/test_run.py",
+    "federated/array_file.py": "federated/test_resume.py",
     "federated/app.py": "federated/test_run.py",
     "federated/checkpoint.py": "federated/test_resume.py",
     "federated/client.py": "federated/test_engine_inprocess.py",

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.array_file import read_arrays, unreadable, write_arrays
 from fedlab_utils.federated.history import RoundReport
 
 NAME = "checkpoint.safetensors"
@@ -52,16 +53,7 @@ class Checkpoint:
         """Write it; nothing happens without a folder."""
         if folder is None:
             return
-        from safetensors.numpy import save
-
-        from fedlab_utils.data.atomic import write_bytes
-
         groups = {"weights": self.weights, "best": self.best, "strategy": self.strategy}
-        arrays = {
-            f"{group}/{name}": np.ascontiguousarray(value)
-            for group, part in groups.items()
-            for name, value in part.items()
-        }
         about = {
             "config": self.config,
             "history": [asdict(report) for report in self.history],
@@ -69,7 +61,7 @@ class Checkpoint:
             "test": self.test,
             "unjudged": self.unjudged,
         }
-        write_bytes(folder / NAME, save(arrays, {"fedlab": json.dumps(about)}))
+        write_arrays(folder / NAME, groups, about)
 
 
 def read_checkpoint(folder: Path) -> Checkpoint:
@@ -80,19 +72,11 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     FederationError
         If there is none, or it cannot be read.
     """
-    from safetensors import SafetensorError, safe_open
-
     path = Path(folder) / NAME
     if not path.is_file():
         raise FederationError(path, "there is no such file", "Name the folder of a federation")
+    groups, about = read_arrays(path)
     try:
-        with safe_open(path, framework="numpy") as file:
-            about = json.loads((file.metadata() or {})["fedlab"])
-            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        groups: dict[str, dict[str, np.ndarray]] = {"weights": {}, "best": {}, "strategy": {}}
-        for name, value in values.items():
-            group, _, rest = name.partition("/")
-            groups[group][rest] = value
         best_round, best_score = about["best"]
         return Checkpoint(
             config=dict(about["config"]),
@@ -103,10 +87,8 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             unjudged=dict(about["unjudged"]),
             **groups,
         )
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
-        raise FederationError(
-            path, f"it cannot be read ({str(error)[:80]})", "Start again in a new folder"
-        ) from None
+    except (KeyError, ValueError, TypeError) as error:
+        raise unreadable(path, error) from None
 
 
 def take_up(folder: Path | None, config: Mapping[str, object], resume: bool) -> Checkpoint | None:
@@ -117,13 +99,10 @@ def take_up(folder: Path | None, config: Mapping[str, object], resume: bool) -> 
     FederationError
         If the folder holds a run and resuming was not asked for, or one with other settings.
     """
-    from fedlab_utils.data.atomic import remove_stale
-
     if folder is None or not (folder / NAME).is_file():
         return None
     if not resume:
         raise FederationError(folder, "it holds a federation", "Pass resume, or name a new folder")
-    remove_stale(folder)
     found = read_checkpoint(folder)
     before = {k: v for k, v in found.config.items() if k not in _FREE}
     now = {k: v for k, v in json.loads(json.dumps(dict(config))).items() if k not in _FREE}

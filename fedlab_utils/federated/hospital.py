@@ -153,7 +153,6 @@ def _steps(network, task, settings, batches, corrections, state) -> Update:
 
 
 def _load_optimiser(optimiser: torch.optim.Optimizer, record: ArrayRecord) -> None:
-
     moments: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in to_tensors(record).items():
         number, _, key = name.partition("/")

@@ -7,15 +7,13 @@ ahead: they go back to where they stood before that round.
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
-import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, RecordDict
 
-from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.records import Array
+from fedlab_utils.federated.array_file import read_arrays, unreadable, write_arrays
+from fedlab_utils.federated.records import to_record
 
 MARK = "fedlab"
 """Record of the context's state that holds the round it belongs to."""
@@ -46,29 +44,28 @@ class HospitalState:
         FederationError
             If a file cannot be read.
         """
-        from fedlab_utils.data.atomic import remove_stale
-
         if MARK in self.records or self.folder is None:
             return
-        if self.folder.is_dir():
-            remove_stale(self.folder)
         self.records[MARK] = ConfigRecord({"round": 0})
         for number, path in reversed(self._files()):
             if number >= server_round:
                 path.unlink()
                 continue
-            for name, record in read_state(path).items():
+            for name, record in _read(path).items():
                 self.records[name] = record
             return
 
     def keep(self, server_round: int) -> None:
         """Note the round, and write everything to the hospital's folder."""
-        from fedlab_utils.data.atomic import write_bytes
-
         self.records[MARK] = ConfigRecord({"round": server_round})
         if self.folder is None:
             return
-        write_bytes(self.folder / f"round-{server_round:06d}.safetensors", pack(self.records))
+        groups = {
+            group: {name: array.numpy() for name, array in record.items()}
+            for group, record in self.records.array_records.items()
+        }
+        configs = {name: dict(record) for name, record in self.records.config_records.items()}
+        write_arrays(self.folder / f"round-{server_round:06d}.safetensors", groups, configs)
         for _, path in self._files()[:-KEPT]:
             path.unlink()
 
@@ -87,42 +84,12 @@ class HospitalState:
         return sorted(found)
 
 
-def pack(records: RecordDict) -> bytes:
-    """Return records of arrays and of settings as one safetensors file."""
-    from safetensors.numpy import save
-
-    arrays = {
-        f"{group}/{name}": np.ascontiguousarray(array.numpy())
-        for group, record in records.array_records.items()
-        for name, array in record.items()
-    }
-    groups = json.dumps(list(records.array_records))
-    configs = json.dumps({name: dict(record) for name, record in records.config_records.items()})
-    return save(arrays, {"groups": groups, "configs": configs})
-
-
-def read_state(path: Path) -> RecordDict:
-    """Read what :func:`pack` wrote.
-
-    Raises
-    ------
-    FederationError
-        If it cannot be read.
-    """
-    from safetensors import SafetensorError, safe_open
-
+def _read(path: Path) -> RecordDict:
+    groups, configs = read_arrays(path)
     try:
-        with safe_open(path, framework="numpy") as file:
-            about = file.metadata() or {}
-            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        records = RecordDict({group: ArrayRecord() for group in json.loads(about["groups"])})
-        for name, value in values.items():
-            group, _, rest = name.partition("/")
-            records[group][rest] = Array(value)
-        for name, config in json.loads(about["configs"]).items():
+        records = RecordDict({name: to_record(arrays) for name, arrays in groups.items()})
+        for name, config in configs.items():
             records[name] = ConfigRecord(config)
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
-        raise FederationError(
-            path, f"it cannot be read ({str(error)[:80]})", "Start the run again in a new folder"
-        ) from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise unreadable(path, error) from None
     return records

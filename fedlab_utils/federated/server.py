@@ -21,7 +21,14 @@ from fedlab_utils.federated.records import payload_bytes, to_record, to_tensors
 from fedlab_utils.federated.roster import Roster
 from fedlab_utils.federated.scaffold import Scaffold
 from fedlab_utils.federated.settings import FederationSettings
-from fedlab_utils.federated.strategies import FedAdam, FedAvg, FedAvgM, FedProx, Screened
+from fedlab_utils.federated.strategies import (
+    FedAdam,
+    FedAvg,
+    FedAvgM,
+    FedProx,
+    Screened,
+    weighted_means,
+)
 from fedlab_utils.federated.task import Task
 
 RESUME = "resume"
@@ -194,8 +201,7 @@ class Server:
         rows = {name: row for name, row in judged.metrics.items() if "score" in row}
         if not rows:
             return replace(report, validation=judged.metrics, unjudged=judged.left_out)
-        weights = [row["num-examples"] for row in rows.values()]
-        score = float(np.average([row["score"] for row in rows.values()], weights=weights))
+        score = weighted_means(rows)["score"]
         if score > self.state.best_score:
             self.state.best_round, self.state.best_score = report.round, score
             self.state.best = dict(self.state.weights)

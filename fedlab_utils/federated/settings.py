@@ -117,7 +117,7 @@ class FederationSettings:
 
     def to_config(self) -> dict[str, str | int | float | bool]:
         """Return the settings as Flower's ``run_config``: flat, words joined by hyphens."""
-        return {name.replace("_", "-"): value for name, value in asdict(self).items()}
+        return write_config(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> FederationSettings:
@@ -129,6 +129,11 @@ class FederationSettings:
             If a value has another type than the setting.
         """
         return cls(**read_config(cls, config))
+
+
+def write_config(settings: object) -> dict[str, str | int | float | bool]:
+    """Return a dataclass of plain values as part of a ``run_config``, words joined by hyphens."""
+    return {name.replace("_", "-"): value for name, value in asdict(settings).items()}
 
 
 def read_config(cls: type, config: Mapping[str, object]) -> dict[str, object]:

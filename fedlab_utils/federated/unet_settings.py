@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from fedlab_utils.data.hospitals import Partition, make_hospitals
 from fedlab_utils.data.preprocessing import PreprocessSettings
 from fedlab_utils.data.tiers import TIERS
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.settings import read_config
+from fedlab_utils.federated.settings import read_config, write_config
 from fedlab_utils.federated.unet_task import UNetTask
 from fedlab_utils.segmentation.unet import UNetSettings
 
@@ -73,7 +73,7 @@ class UNetFederation:
 
     def to_config(self) -> dict[str, str | int | float | bool]:
         """Return the settings as part of a Flower ``run_config``."""
-        return {name.replace("_", "-"): value for name, value in asdict(self).items()}
+        return write_config(self)
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> UNetFederation:

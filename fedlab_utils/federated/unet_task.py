@@ -130,9 +130,7 @@ class UNetTask:
         members = getattr(self.members[hospital], part)
         if not members:
             return {}
-        model = self._resident()
-        model.network.load_state_dict(network.state_dict())
-        rows = region_dice(model, members)
+        rows = region_dice(self._model(network), members)
         ids = sorted({patient.patient_id for patient in members})
         by_patient = np.array(
             [

@@ -18,6 +18,7 @@ from fedlab_utils.federated.comparison import (
     matching,
 )
 from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES, hospital_styles
+from fedlab_utils.ui.study_plots import recorded_line
 from fedlab_utils.ui.twin import Picture, figure
 
 MEASURES = {"mean": "mean over patients", "worst": "worst hospital"}
@@ -89,10 +90,7 @@ def provenance_line(rows: Sequence[dict]) -> str:
     rows
         From :func:`fedlab_utils.studies.runner.read_rows`, at least one.
     """
-    told = [row["provenance"] for row in rows]
-    devices, commits = (", ".join(sorted({str(p[k]) for p in told})) for k in ("device", "commit"))
-    last = max(p["date"] for p in told)[:10]
-    return f"recorded until {last}, {len(rows)} trainings, {devices}, commit {commits}"
+    return recorded_line(rows, f"{len(rows)} trainings")
 
 
 def refuse_none(trials: Sequence[Trial]) -> None:

@@ -8,19 +8,17 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from fedlab_utils.ui.colours import hospital_styles
-from fedlab_utils.ui.twin import Picture, TwinBox, figure
+from fedlab_utils.ui.twin import LiveBox, Picture, figure
 from fedlab_utils.ui.width import follow_width
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from fedlab_utils.federated.history import RoundReport
 
 _ALL, _SENT = "all patients", "megabytes sent"
 _ALL_COLOUR, _SENT_COLOUR = "#000000", "#767676"
 
 
-class FederationCurve(TwinBox):
+class FederationCurve(LiveBox):
     """A plot that grows by a point per round while hospitals train together.
 
     Used as ``with FederationCurve(task.hospitals, rounds) as curve: federate(..., on_round=
@@ -62,7 +60,6 @@ class FederationCurve(TwinBox):
         self.plot.add_scatter(x=[], y=[], name=_SENT, mode="lines", line=line, yaxis="y2")
         self._bar = widgets.IntProgress(0, 0, max(rounds, 1), layout={"width": "40%"})
         self._text = widgets.HTML("Not begun yet.")
-        self._shown = None
         progress = widgets.HBox([self._bar, self._text])
         super().__init__([progress, self.plot, follow_width(self.plot)])
 
@@ -120,18 +117,6 @@ class FederationCurve(TwinBox):
         right.set_ylim(bottom=0)
         fig.legend(loc="outside upper center", ncols=4, fontsize=9)
         return figure(fig, self.describe())
-
-    def __enter__(self) -> FederationCurve:
-        from IPython.display import display
-
-        self._shown = display(self, display_id=True)
-        return self
-
-    def __exit__(
-        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._shown is not None:
-            self._shown.update(self)
 
 
 def _layout() -> dict:

@@ -120,14 +120,25 @@ def provenance_note(rows: Sequence[dict]) -> str:
         points[key] = points.get(key, 0) + 1
     few, many = min(points.values()), max(points.values())
     seeds = f"{few}" if few == many else f"{few} to {many}"
+    line = recorded_line(rows, f"{seeds} seed{'s' * (many > 1)} a point")
+    return f"{line}; 95 % intervals over {'seeds and ' * (many > 1)}patients; {_MEASURE}"
+
+
+def recorded_line(rows: Sequence[dict], extent: str) -> str:
+    """Say when, where and at which commits rows were recorded, interrupted pieces included.
+
+    Parameters
+    ----------
+    rows
+        From :func:`fedlab_utils.studies.runner.read_rows`, at least one.
+    extent
+        How much they are, in words.
+    """
     whole = [row["provenance"] for row in rows]
     told = [piece for about in whole for piece in about.get("pieces", [about])]
     devices, commits = (", ".join(sorted({str(p[k]) for p in told})) for k in ("device", "commit"))
-    return (
-        f"recorded until {max(p['date'] for p in told)[:10]}, {seeds} seed"
-        f"{'s' * (many > 1)} a point, {devices}, commit {commits}; "
-        f"95 % intervals over {'seeds and ' * (many > 1)}patients; {_MEASURE}"
-    )
+    last = max(piece["date"] for piece in told)[:10]
+    return f"recorded until {last}, {extent}, {devices}, commit {commits}"
 
 
 def _grouped(rows: Sequence[dict], wanted, key) -> dict:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import ipywidgets as widgets
 
 from fedlab_utils.data.conventions import REGIONS
 from fedlab_utils.ui.colours import REGION_STYLES
-from fedlab_utils.ui.twin import Picture, TwinBox, figure
+from fedlab_utils.ui.twin import LiveBox, Picture, figure
 from fedlab_utils.ui.width import follow_width
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 _LOSS_COLOUR = "#000000"
 _KEPT_COLOUR = "#767676"
 
 
-class TrainingCurve(TwinBox):
+class TrainingCurve(LiveBox):
     """A curve that grows while a network is trained, with a line at the epoch that is kept.
 
     Kept are the weights of the epoch with the best mean Dice on validation patients so far; of
@@ -63,7 +58,6 @@ class TrainingCurve(TwinBox):
         )
         self._bar = widgets.IntProgress(0, 0, 1, layout={"width": "50%"})
         self._text = widgets.HTML("Not begun yet.")
-        self._shown = None
         progress = widgets.HBox([self._bar, self._text])
         super().__init__([progress, self.plot, follow_width(self.plot)])
 
@@ -130,18 +124,6 @@ class TrainingCurve(TwinBox):
         right.set_ylabel("training loss")
         fig.legend(loc="outside upper center", ncols=5, fontsize=9)
         return figure(fig, self.describe())
-
-    def __enter__(self) -> TrainingCurve:
-        from IPython.display import display
-
-        self._shown = display(self, display_id=True)
-        return self
-
-    def __exit__(
-        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._shown is not None:
-            self._shown.update(self)
 
 
 def _layout() -> dict:

@@ -11,7 +11,7 @@ import base64
 import io
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import ipywidgets as widgets
 from PIL import Image
@@ -21,6 +21,8 @@ from fedlab_utils.ui.keyboard import KeepKeys
 from fedlab_utils.ui.names import NameControls
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from matplotlib.figure import Figure
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -141,6 +143,25 @@ class TwinBox(widgets.VBox):
         data, metadata = self.twin()._repr_mimebundle_()
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
         return {WIDGET_VIEW: view, **data}, metadata
+
+
+class LiveBox(TwinBox):
+    """A box that follows work under way: ``with Box() as box: work(box.add)``.
+
+    It is shown at the beginning, and its picture is stored in the notebook at the end.
+    """
+
+    def __enter__(self) -> Self:
+        from IPython.display import display
+
+        self._shown = display(self, display_id=True)
+        return self
+
+    def __exit__(
+        self, kind: type | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._shown is not None:
+            self._shown.update(self)
 
 
 def _enable_widgets_on_colab() -> None:

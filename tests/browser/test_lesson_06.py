@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from fedlab_utils.ui.drift import PULLS, three_bowls
+from fedlab_utils.ui.drift import PULLS
 from tests.browser.notebook import OpenNotebook
+from tests.ui.oracles import rounds_by_hand
 
 pytestmark = pytest.mark.browser
 
@@ -21,21 +22,6 @@ NEAR = f"""([name, due]) => {{
     return line && Math.abs(line[1].at(-1) - due[0]) < 1e-6
         && Math.abs(line[2].at(-1) - due[1]) < 1e-6; }}"""
 """Whether a line of the plot ends at a point. The page may draw long after the kernel spoke."""
-
-
-def by_hand(steps: int, rate: float, mu: float, rounds: int) -> np.ndarray:
-    """FedAvg's or FedProx's average in numpy."""
-    bowls = [(b.curvature.numpy(), b.bottom.numpy()) for b in three_bowls().quadratics]
-    at = np.zeros(2)
-    for _ in range(rounds):
-        ends = []
-        for curvature, bottom in bowls:
-            y = at
-            for _ in range(steps):
-                y = y - rate * (curvature @ (y - bottom) + mu * (y - at))
-            ends.append(y)
-        at = np.mean(ends, axis=0)
-    return at
 
 
 def expect_to_end(lesson: OpenNotebook, name: str, due: np.ndarray) -> None:
@@ -54,9 +40,9 @@ def test_the_cross_follows_the_sliders_to_where_rounds_end(lesson_06: OpenNotebo
     for key, times in (("Home", 1), ("ArrowRight", 4), ("End", 1)):
         steps = int(lesson_06.slide(widget, "Local steps", key, times=times))
         rate = float(lesson_06.slide(widget, "Learning rate", "ArrowRight"))
-        due = by_hand(steps, rate, 0.0, 4000)
+        due = rounds_by_hand(steps, rate, 0.0, 4000)
         expect_to_end(lesson_06, "fixed point of FedAvg", due)
-        expect_to_end(lesson_06, "averages", by_hand(steps, rate, 0.0, 10))
+        expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, 0.0, 10))
         lines = shown(lesson_06)
         told = lesson_06.status(widget)
         away = np.linalg.norm(due - lines["true optimum"][0])
@@ -74,14 +60,14 @@ def test_the_methods_and_the_slider_of_rounds(lesson_06: OpenNotebook) -> None:
     told = lesson_06.status(widget)
     steps = int(re.search(r"with (\d+) local step", told)[1])
     rate = float(re.search(r"learning rate (\d\.\d\d)", told)[1])
-    expect_to_end(lesson_06, "fixed point of FedProx", by_hand(steps, rate, mu, 4000))
+    expect_to_end(lesson_06, "fixed point of FedProx", rounds_by_hand(steps, rate, mu, 4000))
     rounds = int(lesson_06.slide(widget, "Rounds", "Home"))
     lesson_06.slide(widget, "Rounds", "ArrowRight", times=3)
     assert rounds == 0
-    expect_to_end(lesson_06, "averages", by_hand(steps, rate, mu, 3))
+    expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, mu, 3))
     assert len(shown(lesson_06)["averages"]) == 4
     lesson_06.slide(widget, "Rounds", "End")
-    expect_to_end(lesson_06, "averages", by_hand(steps, rate, mu, 10))
+    expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, mu, 10))
     low, _, step = PULLS  # without FedProx the slider is not there to be put back
     lesson_06.slide(widget, "FedProx mu", "Home")
     back = lesson_06.slide(widget, "FedProx mu", "ArrowRight", times=round((1 - low) / step))
@@ -93,7 +79,7 @@ def test_the_methods_and_the_slider_of_rounds(lesson_06: OpenNotebook) -> None:
         told = lesson_06.status(widget)
         assert told.startswith(method)
         away[method] = float(re.search(r"average is (\d+\.\d\d) from", told)[1])
-    expect_to_end(lesson_06, "averages", by_hand(steps, rate, 0.0, 10))
+    expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, 0.0, 10))
     assert away["SCAFFOLD"] < away["FedAvg"]
 
 

@@ -7,23 +7,9 @@ import re
 import numpy as np
 import pytest
 
-from fedlab_utils.ui.drift import ROUNDS, DriftExplorer, three_bowls
+from fedlab_utils.ui.drift import ROUNDS, DriftExplorer
 from tests.ui.drive import drive
-
-
-def rounds_by_hand(steps: int, rate: float, mu: float, rounds: int) -> np.ndarray:
-    """FedAvg's or FedProx's average after some rounds, written in numpy alone."""
-    bowls = [(b.curvature.numpy(), b.bottom.numpy()) for b in three_bowls().quadratics]
-    at = np.zeros(2)
-    for _ in range(rounds):
-        ends = []
-        for curvature, bottom in bowls:
-            y = at
-            for _ in range(steps):
-                y = y - rate * (curvature @ (y - bottom) + mu * (y - at))
-            ends.append(y)
-        at = np.mean(ends, axis=0)
-    return at
+from tests.ui.oracles import rounds_by_hand
 
 
 @pytest.mark.parametrize(

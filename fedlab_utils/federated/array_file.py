@@ -1,0 +1,68 @@
+"""Groups of arrays and what belongs to them, as one safetensors file: nothing in it is executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from fedlab_utils.errors import FederationError
+
+ABOUT = "fedlab"
+"""Key of the file's metadata."""
+
+
+def write_arrays(path: Path, groups: Mapping[str, Mapping[str, np.ndarray]], about: object) -> None:
+    """Write a file in one piece, replacing what was there.
+
+    Parameters
+    ----------
+    path
+        Of the file.
+    groups
+        Group's name, without a slash -> its arrays by name.
+    about
+        JSON values.
+    """
+    from safetensors.numpy import save
+
+    from fedlab_utils.data.atomic import write_bytes
+
+    arrays = {
+        f"{group}/{name}": np.ascontiguousarray(value)
+        for group, part in groups.items()
+        for name, value in part.items()
+    }
+    told = json.dumps({"groups": list(groups), "about": about})
+    write_bytes(path, save(arrays, {ABOUT: told}))
+
+
+def read_arrays(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], object]:
+    """Read what :func:`write_arrays` wrote: groups, also empty ones, and what belongs to them.
+
+    Raises
+    ------
+    FederationError
+        If it cannot be read.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            told = json.loads((file.metadata() or {})[ABOUT])
+            values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        groups: dict[str, dict[str, np.ndarray]] = {name: {} for name in told["groups"]}
+        for name, value in values.items():
+            group, _, rest = name.partition("/")
+            groups[group][rest] = value
+        return groups, told["about"]
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: Exception) -> FederationError:
+    """Return the error of a file that does not hold what it should."""
+    cause = f"it cannot be read ({str(error)[:80]})"
+    return FederationError(path, cause, "Start the run again in a new folder")
