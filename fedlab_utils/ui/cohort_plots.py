@@ -10,6 +10,7 @@ import numpy as np
 from fedlab_utils.data.naming import natural_key
 from fedlab_utils.errors import DataError
 from fedlab_utils.ui.colours import hospital_styles
+from fedlab_utils.ui.plotly_figure import plotly_figure
 from fedlab_utils.ui.twin import Picture, TwinBox, figure
 from fedlab_utils.ui.width import follow_width
 
@@ -54,7 +55,6 @@ class CohortExplorer(TwinBox):
     """
 
     def __init__(self, table: pd.DataFrame) -> None:
-        import plotly.graph_objects as go
 
         self._table = table
         measures = [m for m in MEASURES if m in table and table[m].notna().any()]
@@ -70,7 +70,7 @@ class CohortExplorer(TwinBox):
         self.x = widgets.Dropdown(options=named, value=measures[0], description="Along x")
         self.y = widgets.Dropdown(options=[*named, (COUNT, COUNT)], value=y, description="Along y")
         self.group = widgets.Dropdown(options=[*groups, "none"], description="Colour by")
-        self.plot = go.FigureWidget(layout=_plotly_layout())
+        self.plot = plotly_figure(layout=_plotly_layout())
         self._text = widgets.HTML()
         for control in (self.x, self.y, self.group):
             control.observe(self.redraw, "value")

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from fedlab_utils.ui.colours import BLACK, VERMILLION, hospital_styles
+from fedlab_utils.ui.plotly_figure import plotly_figure
 from fedlab_utils.ui.twin import Picture, TwinBox, figure
 from fedlab_utils.ui.width import follow_width
 
@@ -58,13 +59,11 @@ class DriftExplorer(TwinBox):
     """
 
     def __init__(self, task: QuadraticTask | None = None) -> None:
-        import plotly.graph_objects as go
-
         self.task = task or three_bowls()
         self._walk = lru_cache(maxsize=256)(self._walked)
         self._make_controls()
         self._update_shown()
-        self.plot = go.FigureWidget(data=self._traces(), layout=_layout())
+        self.plot = plotly_figure(data=self._traces(), layout=_layout())
         self._text = widgets.HTML()
         self.redraw()
         row = {"flex_flow": "row wrap"}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 
 from fedlab_utils.ui.colours import hospital_styles
+from fedlab_utils.ui.plotly_figure import plotly_figure
 from fedlab_utils.ui.twin import LiveBox, Picture, figure
 from fedlab_utils.ui.width import follow_width
 
@@ -38,12 +39,10 @@ class FederationCurve(LiveBox):
     """
 
     def __init__(self, hospitals: Sequence[str], rounds: int) -> None:
-        import plotly.graph_objects as go
-
         self.reports: list[RoundReport] = []
         self.hospitals, self.rounds = list(hospitals), rounds
         self._styles = hospital_styles(self.hospitals)
-        self.plot = go.FigureWidget(layout=_layout())
+        self.plot = plotly_figure(layout=_layout())
         for name in self.hospitals:
             style = self._styles[name]
             self.plot.add_scatter(

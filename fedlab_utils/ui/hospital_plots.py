@@ -10,6 +10,7 @@ import numpy as np
 
 from fedlab_utils.data.conventions import REGIONS, SEQUENCES
 from fedlab_utils.ui.colours import REGION_STYLES, Style
+from fedlab_utils.ui.plotly_figure import plotly_figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,9 +45,7 @@ def strips(groups: Sequence[np.ndarray], region: int) -> tuple[np.ndarray, np.nd
 
 def live_figure() -> FigureWidget:
     """Return an empty figure with a trace per part of the patients, then one per region."""
-    import plotly.graph_objects as go
-
-    figure = go.FigureWidget(layout=_layout())
+    figure = plotly_figure(layout=_layout())
     for name, pattern, _ in PARTS.values():
         look = {"pattern": {"shape": pattern, "fgcolor": "white", "size": 6}}
         look["line"] = {"color": "black", "width": 0.7}

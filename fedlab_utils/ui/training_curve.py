@@ -6,6 +6,7 @@ import ipywidgets as widgets
 
 from fedlab_utils.data.conventions import REGIONS
 from fedlab_utils.ui.colours import REGION_STYLES
+from fedlab_utils.ui.plotly_figure import plotly_figure
 from fedlab_utils.ui.twin import LiveBox, Picture, figure
 from fedlab_utils.ui.width import follow_width
 
@@ -29,10 +30,8 @@ class TrainingCurve(LiveBox):
     """
 
     def __init__(self) -> None:
-        import plotly.graph_objects as go
-
         self.rows: list[dict[str, float]] = []
-        self.plot = go.FigureWidget(layout=_layout())
+        self.plot = plotly_figure(layout=_layout())
         self.plot.add_scatter(
             x=[],
             y=[],
@@ -66,9 +65,13 @@ class TrainingCurve(LiveBox):
         self.rows.append(row)
         self._bar.max, self._bar.value = max(epochs, 1), int(row["epoch"])
         self._text.value = f"<span role='status'>{self.describe(epochs)}</span>"
+        *curves, (epoch, values) = self._series()
+        *traces, kept = self.plot.data
         with self.plot.batch_update():
-            for trace, (epoch, values) in zip(self.plot.data, self._series(), strict=True):
-                trace.x, trace.y = epoch, values
+            for trace, (x, y) in zip(traces, curves, strict=True):
+                trace.x, trace.y = x, y
+        # In the batch, where its x changes and its y does not, plotly's page would lose the y.
+        kept.update(x=epoch, y=values)
 
     def describe(self, epochs: int | None = None) -> str:
         """Say in words how training went so far; also the picture's alt text."""

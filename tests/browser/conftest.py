@@ -76,8 +76,7 @@ def browser(chromium: Callable) -> object:
 def lab(chromium: Callable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:  # noqa: ARG001
     """A JupyterLab that serves a copy of the notebooks."""
     notebooks = sorted((REPOSITORY / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-    demo = sorted((Path(__file__).parent / "demo").glob("*.ipynb"))
-    server = Lab(tmp_path_factory.mktemp("lab") / "home", [*notebooks, *demo])
+    server = Lab(tmp_path_factory.mktemp("lab") / "home", notebooks)
     yield server
     server.stop()
 
