@@ -91,7 +91,7 @@ def build_cache(
     cache_dir: Path | None = None,
     equipment: Equipment | None = None,
 ) -> tuple[DataError, ...]:
-    """Build the cache of many cases in parallel.
+    """Build the cache of many cases in parallel; no process is started for what is there.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def build_cache(
     workers
         Processes; default one per core, at most eight.
     progress
-        Called with (done, total) after each case.
+        Called with (done, total): once for all that is there, then after each case.
 
     Returns
     -------
@@ -110,15 +110,32 @@ def build_cache(
         One for each case that could not be preprocessed; the others are cached all the same.
     """
     cases = tuple(cases)
-    attempt = partial(_attempt, settings=settings, cache_dir=cache_dir, equipment=equipment)
-    outcomes = spread(attempt, cases, workers or min(available_cores(), 8), _killed)
+    how = {"settings": settings, "cache_dir": cache_dir, "equipment": equipment}
+    left = [files for files in cases if not _is_cached(files, **how)]
+    outcomes = spread(partial(_attempt, **how), left, workers or min(available_cores(), 8), _killed)
     problems = []
-    for done, problem in enumerate(outcomes, 1):
+    if progress and len(left) < len(cases):
+        progress(len(cases) - len(left), len(cases))
+    for done, problem in enumerate(outcomes, len(cases) - len(left) + 1):
         if problem is not None:
             problems.append(problem)
         if progress:
             progress(done, len(cases))
     return tuple(problems)
+
+
+def _is_cached(
+    files: CaseFiles,
+    settings: PreprocessSettings | None,
+    cache_dir: Path | None,
+    equipment: Equipment | None,
+) -> bool:
+    root = Path(cache_dir) if cache_dir else cache_folder()
+    try:
+        entry = root / entry_name(files, settings or PreprocessSettings(), root, equipment)
+    except DataError:
+        return False  # whoever builds it says why
+    return open_entry(entry, files.case_id, files.patient_id) is not None
 
 
 def entry_name(

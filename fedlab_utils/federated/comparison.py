@@ -32,15 +32,15 @@ def trials_of(rows: Sequence[Mapping]) -> list[dict]:
     ----------
     rows
         From :func:`fedlab_utils.studies.runner.read_rows`: ``settings`` with ``kind``,
-        ``method``, ``skew``, ``seed`` and, where the method has them, :data:`SETTINGS`; ``result``
-        with ``scores``, ``validation`` and, where hospitals went on alone, ``tuned``.
+        ``method``, ``skew``, ``seed``; ``result`` with ``setting`` (those of :data:`SETTINGS` that
+        the method has), ``scores``, ``validation`` and, where hospitals went on alone, ``tuned``.
     """
     found = []
     for row in rows:
         settings, result = row["settings"], row["result"]
         told = {name: settings[name] for name in ("method", "seed")}
         told["condition"] = condition_of(settings["kind"], settings["skew"])
-        told |= {name: float(settings.get(name) or 0.0) for name in SETTINGS}
+        told |= {name: float(result["setting"].get(name, 0.0)) for name in SETTINGS}
         told |= {name: result[name] for name in ("scores", "validation")}
         found.append(told)
         if settings["method"] == "fedavg" and "tuned" in result:

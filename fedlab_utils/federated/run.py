@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fedlab_utils.data.tiers import TIERS
 from fedlab_utils.errors import FederationError
@@ -16,6 +17,10 @@ from fedlab_utils.federated.history import RoundReport, summarise
 from fedlab_utils.federated.server import RESUME, make_server_app
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.unet_settings import UNetFederation, members_of
+
+if TYPE_CHECKING:
+    from fedlab_utils.data.case_files import CaseFiles
+    from fedlab_utils.data.equipment import Equipment
 
 ENGINES = ("inprocess", "ray", "deployment")
 
@@ -76,8 +81,11 @@ def simulate(
     take_up(out, config, resume)  # refuses before the work
     cohort, partition = federation.open()
     preprocessing = PreprocessSettings(spacing=TIERS[federation.tier].spacing)
+    by_equipment: dict[Equipment | None, list[CaseFiles]] = {}
     for member in members_of(cohort, partition, preprocessing.spacing):
-        for problem in build_cache(member.files, preprocessing, equipment=member.equipment):
+        by_equipment.setdefault(member.equipment, []).extend(member.files)
+    for equipment, files in by_equipment.items():
+        for problem in build_cache(files, preprocessing, equipment=equipment):
             raise problem
     _run(engine, config, len(partition), on_round)
     found = read_checkpoint(out)

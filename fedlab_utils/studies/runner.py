@@ -43,6 +43,8 @@ class Workplace:
         Takes a line on how things go.
     until
         ``time.monotonic()`` at which to stop, or None.
+    rows
+        What is recorded of the study so far.
     earlier
         Pieces of this very cell that were broken off, see :mod:`fedlab_utils.studies.pieces`.
     """
@@ -50,6 +52,7 @@ class Workplace:
     folder: Path
     say: Callable[[str], None] = print
     until: float | None = None
+    rows: tuple[dict, ...] = ()
     earlier: tuple[dict, ...] = ()
 
     def pause_if_late(self) -> None:
@@ -142,7 +145,7 @@ def run_study(
                 continue
             place.pause_if_late()
             say(f"{study.name}: cell {number} of {len(study.cells)}: {settings}")
-            rows.append(_measure(study, settings, place))
+            rows.append(_measure(study, settings, replace(place, rows=tuple(rows))))
             rows.sort(key=lambda row: study.cells.index(row["settings"]))
             _write(file, study, rows)
             forget_pieces(place.folder, settings)

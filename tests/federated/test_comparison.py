@@ -94,10 +94,15 @@ def test_what_cannot_be_paired_is_refused() -> None:
 def test_trials_are_read_from_a_study_s_rows() -> None:
     rows = [
         {
-            "settings": {"kind": kind, "skew": skew, "method": method, "seed": 0, **more},
-            "result": {"scores": {"H1": [0.5]}, "tuned": {"H1": [0.6]}, "validation": 0.4},
+            "settings": {"kind": kind, "skew": skew, "method": method, "seed": 0},
+            "result": {
+                "scores": {"H1": [0.5]},
+                "tuned": {"H1": [0.6]},
+                "validation": 0.4,
+                "setting": setting,
+            },
         }
-        for kind, skew, method, more in (
+        for kind, skew, method, setting in (
             ("iid", 0.0, "fedavg", {"learning_rate": 1}),
             ("missing_sequence", 0.5, "fedadam", {"learning_rate": 1, "server_rate": 0.1}),
         )

@@ -9,18 +9,39 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fedlab_utils.errors import StudyError
 from fedlab_utils.federated.comparison import trials_of
 from fedlab_utils.studies import heterogeneity
-from fedlab_utils.studies.heterogeneity import METHODS, STUDY, Together, federation_settings
+from fedlab_utils.studies.heterogeneity import METHODS, STUDY, federation_settings, setting_of
 from fedlab_utils.studies.runner import Workplace, read_rows
 
 
-def test_every_method_tries_as_many_settings_on_every_seed_and_condition() -> None:
+def test_every_method_tries_as_many_settings_on_the_first_seed_and_none_after_it() -> None:
     assert len({len(settings) for settings in METHODS.values()}) == 1
     counted = Counter((c["kind"], c["method"], c["seed"]) for c in STUDY.cells)
-    assert set(counted.values()) == {3}
+    assert {(seed, n) for (_, _, seed), n in counted.items()} == {(0, 3)} | {
+        (seed, 1) for seed in range(1, 5)
+    }
     assert len(counted) == 4 * 8 * 5
     assert len({json.dumps(c, sort_keys=True) for c in STUDY.cells}) == len(STUDY.cells)
+
+
+def _tried(cell: dict, validation: float) -> dict:
+    return {"settings": cell, "result": {"validation": validation}}
+
+
+def test_later_seeds_take_what_validated_best_on_the_first() -> None:
+    three = [c for c in STUDY.cells if (c["kind"], c["method"], c["seed"]) == ("iid", "fedprox", 0)]
+    [later] = [
+        c for c in STUDY.cells if (c["kind"], c["method"], c["seed"]) == ("iid", "fedprox", 3)
+    ]
+    rows = [_tried(cell, score) for cell, score in zip(three, (0.3, 0.5, 0.4), strict=True)]
+    elsewhere = [_tried(three[0] | {"kind": "volume"}, 0.9), _tried(three[0] | {"seed": 1}, 0.9)]
+    other = [_tried(three[0] | {"method": "fedadam"}, 0.9)]
+    assert setting_of(later, rows + elsewhere + other) == {"learning_rate": 0.01, "mu": 0.01}
+    assert setting_of(three[2], rows) == {"learning_rate": 0.01, "mu": 0.1}
+    with pytest.raises(StudyError, match="not tried on the first seed"):
+        setting_of(later, elsewhere)
 
 
 def test_all_trainings_see_as_many_slices() -> None:
@@ -28,7 +49,7 @@ def test_all_trainings_see_as_many_slices() -> None:
     for cell in STUDY.cells[:24]:
         how = federation_settings(cell)
         times = heterogeneity.HOSPITALS if cell["method"] == "pooled" else 1
-        assert how.rounds * how.local_steps == 40 * 8 * times
+        assert how.rounds * how.local_steps == 120 * 8 * times
         assert how.optimiser == ("sgd" if cell["method"] in ("scaffold", "fedavg_sgd") else "adamw")
 
 
@@ -58,16 +79,6 @@ def test_a_cell_scores_each_hospitals_test_patients(method: str, place: Workplac
     assert np.mean(list(found["regions"].values())) == pytest.approx(mean, abs=2e-4)
     assert ("tuned" in found) == (method not in ("pooled", "local"))
     assert trials_of([{"settings": cell, "result": found}])[0]["method"] == method
-
-
-def test_pooled_patients_are_all_hospitals(place: Workplace) -> None:
-    task = heterogeneity.open_hospitals(STUDY.cells[0], place)
-    whole = Together(tuple(task.members))
-    assert len(whole.hospital.patients) == 24
-    for part in ("train", "validation", "test"):
-        ids = [patient.case_id for patient in getattr(whole, part)]
-        assert ids == list(getattr(whole.hospital.split, part))
-        assert len(set(ids)) == sum(len(getattr(m, part)) for m in task.members)
 
 
 def test_what_is_recorded_belongs_to_the_study() -> None:
