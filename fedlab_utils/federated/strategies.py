@@ -108,7 +108,12 @@ class Screened(strategy.FedAvg):
         """Average each figure over patients; None if nobody answered validly."""
 
         def problem(reply: Message, _: object) -> str | None:
-            return reply_problem(reply) or metrics_problem(reply.content)
+            if found := reply_problem(reply):
+                return found
+            records = list(reply.content.metric_records.values())
+            if len(records) == 1 and not records[0]:
+                return "it has no patient to judge the model on"
+            return metrics_problem(reply.content)
 
         valid, self.evaluated = self._screen(replies, problem)
         return MetricRecord(weighted_means(self.evaluated.metrics)) if valid else None

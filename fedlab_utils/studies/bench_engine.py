@@ -21,6 +21,9 @@ from fedlab_utils.errors import FederationError
 
 PLAIN, INPROCESS, RAY = "plain loop", "in process (a)", "flwr run with Ray (b)"
 
+LIGHT = ", one step a round"
+"""Added to an engine's name where hospitals hardly work, so that what the engine costs shows."""
+
 HUNDRED = 100
 """Hospitals whose memory is compared with that of four."""
 
@@ -40,7 +43,7 @@ def run(
     Parameters
     ----------
     hospitals, rounds, local_steps
-        Of the federation.
+        Of the federation. It is measured once more with one local step.
     turns
         Times that each engine runs.
     ray
@@ -67,17 +70,20 @@ def run(
     with tempfile.TemporaryDirectory(prefix="fedlab-bench-") as place:
         folder = Path(place)
         job = _job(folder / "patients", patients, spacing, hospitals, rounds, local_steps)
-        measured: dict[str, list[dict]] = {name: [] for name in wanted}
         _child(INPROCESS, job | {"rounds": 1}, folder)  # fills the cache of preprocessed patients
-        for _ in range(turns):
-            for name in wanted:
-                measured[name].append(_child(name, job, folder))
-        for name, found in measured.items():
-            result[name] = _row(found, measured)
+        for steps, load in ((local_steps, ""), (1, LIGHT)):
+            measured: dict[str, list[dict]] = {name: [] for name in wanted}
+            for _ in range(turns):
+                for name in wanted:
+                    measured[name].append(_child(name, job | {"local_steps": steps}, folder))
+            for name, found in measured.items():
+                result[name + load] = _row(found, measured)
         if hundred:
-            many = _job(folder / "many", 3 * HUNDRED, 8.0, hospitals, 2, 1)
+            # As many steps in all: what is read of a patient's file counts as memory, too.
+            many = _job(folder / "many", 3 * HUNDRED, 8.0, hospitals, 1, 1)
             for count in (hospitals, HUNDRED):
-                row = _child(INPROCESS, many | {"hospitals": count}, folder)
+                work = {"hospitals": count, "local_steps": HUNDRED // count}
+                row = _child(INPROCESS, many | work, folder)
                 result[f"in process (a), {count} hospitals of 300 patients"] = {
                     "peak_mb": row["peak_mb"]
                 }

@@ -110,6 +110,9 @@ def measure(settings: dict, place: Workplace) -> dict:
         the round chosen; ``curve``: [round, score] of each look; ``best_round``; ``seconds``;
         ``setting``: hyperparameters.
     """
+    import torch
+
+    torch.set_num_threads(1)  # a second one waits more than it helps, and slows its neighbours
     setting = setting_of(settings, place.rows)
     task, how = open_hospitals(settings, place), federation_settings(settings | setting)
     ways = {"local": _alone, "pooled": _pooled}

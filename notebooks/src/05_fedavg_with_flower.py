@@ -475,8 +475,7 @@ print(f"The best round on validation patients was round {federation.best_round}.
 # All three choose their best round on validation patients, each on those it may see, and are judged at each hospital on the same test patients.
 
 # %%
-from fedlab_utils.data.hospitals import Hospital
-from fedlab_utils.data.splits import Split
+from fedlab_utils.federated.pooling import PooledHospital
 
 
 def at_test(weights_of):
@@ -489,15 +488,7 @@ def at_test(weights_of):
     return found
 
 
-def all_of(part):
-    return tuple(case for member in members for case in getattr(member.hospital.split, part))
-
-
-patients = tuple(sorted(patient for member in members for patient in member.hospital.patients))
-everybody = Hospital("all", patients, Split(*map(all_of, ("train", "validation", "test"))))
-pool = UNetTask(
-    [hospital_patients(some, everybody, coarse)], network_settings, tier, augment=False, seed=0
-)
+pool = UNetTask([PooledHospital(tuple(members))], network_settings, tier, augment=False, seed=0)
 pooled = federate(pool, replace(settings, local_steps=STEPS * len(members)))
 alone = {}
 for member in members:

@@ -255,3 +255,16 @@ def test_a_bad_judgement_is_left_out_of_the_choice() -> None:
     assert found.history[0].unjudged == {"H2": "its score is not finite"}
     assert list(found.history[0].validation) == ["H0", "H1", "H3"]
     assert found.unjudged == {"H2": "its score is not finite"}
+
+
+def test_a_hospital_without_validation_patients_is_told_so_and_trains() -> None:
+    class Small(BowlTask):
+        def evaluate(self, network, hospital, part) -> dict:
+            if hospital == BAD and part == "validation":
+                return {}
+            return super().evaluate(network, hospital, part)
+
+    found = federate(Small(), SETTINGS)
+    assert found.history[0].unjudged == {"H2": "it has no patient to judge the model on"}
+    assert list(found.history[0].trained) == ["H0", "H1", "H2", "H3"]
+    assert list(found.test) == ["H0", "H1", "H2", "H3"]
