@@ -67,9 +67,8 @@ def load_preprocessed(
         If the case itself cannot be read; nothing is cached then.
     """
     settings = settings or PreprocessSettings()
-    root = Path(cache_dir) if cache_dir else cache_folder()
     _allow_many_maps()
-    entry = root / entry_name(files, settings, root, equipment)
+    entry = _entry(files, settings, cache_dir, equipment)
     found = open_entry(entry, files.case_id, files.patient_id)
     if found is None:
         _build(files, settings, entry, equipment)
@@ -130,12 +129,21 @@ def _is_cached(
     cache_dir: Path | None,
     equipment: Equipment | None,
 ) -> bool:
-    root = Path(cache_dir) if cache_dir else cache_folder()
     try:
-        entry = root / entry_name(files, settings or PreprocessSettings(), root, equipment)
+        entry = _entry(files, settings or PreprocessSettings(), cache_dir, equipment)
     except DataError:
         return False  # whoever builds it says why
     return open_entry(entry, files.case_id, files.patient_id) is not None
+
+
+def _entry(
+    files: CaseFiles,
+    settings: PreprocessSettings,
+    cache_dir: Path | None,
+    equipment: Equipment | None,
+) -> Path:
+    root = Path(cache_dir) if cache_dir else cache_folder()
+    return root / entry_name(files, settings, root, equipment)
 
 
 def entry_name(

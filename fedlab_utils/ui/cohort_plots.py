@@ -55,7 +55,6 @@ class CohortExplorer(TwinBox):
     """
 
     def __init__(self, table: pd.DataFrame) -> None:
-
         self._table = table
         measures = [m for m in MEASURES if m in table and table[m].notna().any()]
         if not measures:

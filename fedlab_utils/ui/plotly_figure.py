@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 _MODULE = """
 const MESSAGES = %s;
 function library(text) {
-  const address = () => URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
-  globalThis.fedlabPlotly ??= import(/* webpackIgnore: true */ address());
+  globalThis.fedlabPlotly ??= import(
+    /* webpackIgnore: true */ URL.createObjectURL(new Blob([text], { type: "text/javascript" }))
+  );
   return globalThis.fedlabPlotly;
 }
 export default () => {
