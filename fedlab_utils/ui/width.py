@@ -13,15 +13,23 @@ if TYPE_CHECKING:
 
 _BODY = """
   const differs = (plot) => {
-    const drawn = plot.querySelector(".svg-container");
-    return drawn && Math.abs(drawn.offsetWidth - plot.clientWidth) > 1;
+    const drawn = plot.querySelector(".main-svg");
+    return drawn && Math.abs(drawn.getBoundingClientRect().width - plot.clientWidth) > 1;
   };
-  const observer = new ResizeObserver(() => {
+  // Plotly forgets the event where it is just drawing, so that one look is not enough.
+  let timer;
+  const follow = (looks) => {
+    clearTimeout(timer);
     if ([...box.querySelectorAll(".js-plotly-plot")].some(differs))
       window.dispatchEvent(new Event("resize"));
-  });
+    if (looks > 1) timer = setTimeout(() => follow(looks - 1), 500);
+  };
+  const observer = new ResizeObserver(() => follow(10));
   observer.observe(box);
-  return () => observer.disconnect();
+  return () => {
+    clearTimeout(timer);
+    observer.disconnect();
+  };
 """
 
 
