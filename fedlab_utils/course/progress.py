@@ -9,8 +9,8 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from fedlab_utils.course.address import course_root
@@ -25,7 +25,7 @@ _FIELDS = {
     "solution_seen": bool,
     "right": bool,
 }
-_STALE_LOCK = 5.0  # seconds; a lock older than this was left by a killed kernel
+_PATIENCE_S = 5.0  # how long to wait for another notebook that writes
 
 
 def progress_path() -> Path:
@@ -115,10 +115,12 @@ def _is_entry(entry: object) -> bool:
 
 
 def _update(table: str, name: str, change: Callable[[dict], None]) -> bool:
+    from filelock import FileLock
+
     path = progress_path()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(path.with_suffix(".lock")):
+        with FileLock(path.with_suffix(".lock"), timeout=_PATIENCE_S):
             content = read_progress()
             change(content[table].setdefault(name, {}))
             _write(path, json.dumps(content, indent=1, sort_keys=True) + "\n")
@@ -138,21 +140,3 @@ def _write(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Keep two notebooks from writing at once; plain files work on every system."""
-    while True:
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL))
-            break
-        except FileExistsError:
-            with suppress(FileNotFoundError):
-                if time.time() - path.stat().st_mtime > _STALE_LOCK:
-                    path.unlink()
-            time.sleep(0.01)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)

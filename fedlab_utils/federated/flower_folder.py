@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import TYPE_CHECKING
 
 from fedlab_utils import errors
 from fedlab_utils.data.atomic import write_text
 from fedlab_utils.errors import FederationError, FedLabError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 Config = Mapping[str, str | int | float | bool]
 
@@ -98,23 +101,22 @@ def load(reference: str) -> object:
     return getattr(import_module(module), attribute)
 
 
-def take_turn(folder: str, places: int | None) -> IO[str] | None:
+def take_turn(folder: str, places: int | None) -> BaseFileLock | None:
     """Wait until fewer than ``places`` other processes hold a turn of this folder.
 
     Returns
     -------
-    typing.IO or None
-        What holds the turn, until it is closed or its process ends, however it ends.
+    filelock.BaseFileLock or None
+        What holds the turn, until it is released or its process ends, however it ends.
     """
+    from filelock import FileLock, Timeout
+
     while places is not None:
         for place in range(places):
-            file = Path(folder, f"turn-{place}").open("a", encoding="utf-8")  # noqa: SIM115
-            try:
-                _lock(file)
-            except OSError:
-                file.close()
-            else:
-                return file
+            turn = FileLock(Path(folder, f"turn-{place}"), timeout=0)
+            with contextlib.suppress(Timeout):
+                turn.acquire()
+                return turn
         time.sleep(0.05)
     return None
 
@@ -126,18 +128,6 @@ def wait_for_ray() -> None:
     """
     while not getattr(sys.modules.get("ray"), "is_initialized", bool)():
         time.sleep(0.05)
-
-
-def _lock(file: IO[str]) -> None:
-    """Lock a file, or raise OSError if another process has locked it."""
-    try:
-        import fcntl
-    except ImportError:
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 @contextlib.contextmanager

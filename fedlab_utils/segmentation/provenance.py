@@ -75,7 +75,10 @@ def _version(package: str) -> str | None:
 
 
 def checkout_state() -> dict[str, object]:
-    """Return ``commit`` and ``changed`` of the checkout this package lies in, None outside one."""
+    """Return ``commit`` and ``changed`` of the checkout this package lies in, None outside one.
+
+    What studies record there, ``data/results``, is no change of what they work with.
+    """
     root = Path(__file__).resolve().parents[2]
 
     def git(*words: str) -> str | None:
@@ -93,5 +96,5 @@ def checkout_state() -> dict[str, object]:
 
     if not (root / ".git").exists():
         return {"commit": None, "changed": None}
-    changed = git("status", "--porcelain", "--untracked-files=no")
+    changed = git("status", "--porcelain", "--untracked-files=no", "--", ":!data/results")
     return {"commit": git("rev-parse", "--short=12", "HEAD"), "changed": changed not in ("", None)}

@@ -130,13 +130,37 @@ def run_study(
     -------
     list of dict
         The rows recorded so far: ``settings``, ``result``, ``provenance``. Where a cell was
-        interrupted, the last names all its pieces, and its ``wall_seconds`` is their sum.
+        interrupted, the last names all its pieces, and its ``wall_seconds`` is their sum. The
+        commit is the one at the time of this call, whose code the process works with.
+
+    Raises
+    ------
+    StudyError
+        If another process works on this study, or its record cannot be read.
     """
-    file = results_file(study.name, results)
+    from filelock import FileLock, Timeout
+
+    from fedlab_utils.segmentation.provenance import checkout_state
+
+    file, code = results_file(study.name, results), checkout_state()
     until = None if hours is None else time.monotonic() + 3600 * hours
     place = Workplace((work or data_folder() / "studies") / study.name, say, until)
     place.folder.mkdir(parents=True, exist_ok=True)
-    recorded = [] if again or study.always else read_rows(study.name, results)
+    lock = FileLock(place.folder / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise StudyError(
+            study.name,
+            "another process works on it and writes the same file",
+            "Wait for it, or end it with ctrl-C; the cell it is at must be at a point to stop",
+        ) from None
+    with lock:
+        return _go_on(study, file, place, code, again)
+
+
+def _go_on(study: Study, file: Path, place: Workplace, code: dict, again: bool) -> list[dict]:
+    recorded = [] if again or study.always else read_rows(study.name, file.parent)
     rows = [row for row in recorded if row["settings"] in study.cells]
     done = [row["settings"] for row in rows]
     try:
@@ -144,23 +168,25 @@ def run_study(
             if settings in done:
                 continue
             place.pause_if_late()
-            say(f"{study.name}: cell {number} of {len(study.cells)}: {settings}")
-            rows.append(_measure(study, settings, replace(place, rows=tuple(rows))))
+            place.say(f"{study.name}: cell {number} of {len(study.cells)}: {settings}")
+            rows.append(_measure(study, settings, replace(place, rows=tuple(rows)), code))
             rows.sort(key=lambda row: study.cells.index(row["settings"]))
             _write(file, study, rows)
             forget_pieces(place.folder, settings)
     except OutOfTimeError:
-        say(f"{study.name}: paused after {len(rows)} of {len(study.cells)} cells; call it again")
+        place.say(
+            f"{study.name}: paused after {len(rows)} of {len(study.cells)} cells; call it again"
+        )
     return rows
 
 
-def _measure(study: Study, settings: dict, place: Workplace) -> dict:
+def _measure(study: Study, settings: dict, place: Workplace, code: dict) -> dict:
     """Measure one cell; where it is broken off, remember that piece."""
     from fedlab_utils.segmentation.devices import best_device
-    from fedlab_utils.segmentation.provenance import checkout_state, record_provenance
+    from fedlab_utils.segmentation.provenance import record_provenance
 
     earlier = earlier_pieces(place.folder, settings)
-    started, code = time.time(), checkout_state()
+    started = time.time()
     command = f"python -m fedlab_utils study {study.name}"
 
     def about() -> dict[str, object]:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 import os
-import time
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -67,13 +68,22 @@ def test_two_notebooks_at_once_lose_nothing() -> None:
     assert counts == [10, 10, 10, 10]
 
 
-def test_a_lock_left_by_a_killed_kernel_is_broken() -> None:
+def test_a_kernel_that_is_killed_while_it_writes_leaves_no_lock(monkeypatch) -> None:
     lock = progress.progress_path().with_suffix(".lock")
     lock.parent.mkdir(parents=True)
-    lock.touch()
-    os.utime(lock, (time.time() - 60,) * 2)
+    holder = (
+        "import sys, time, filelock; lock = filelock.FileLock(sys.argv[1]); lock.acquire();"
+        "print('held', flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", holder, str(lock)], stdout=subprocess.PIPE
+    ) as kernel:
+        assert kernel.stdout.readline() == b"held\n"
+        monkeypatch.setattr(progress, "_PATIENCE_S", 0.1)
+        assert not progress.record_attempt("a", passed=True)
+        kernel.kill()
+        kernel.wait()
     assert progress.record_attempt("a", passed=True)
-    assert not lock.exists()
 
 
 def test_a_write_that_fails_keeps_the_old_file(monkeypatch) -> None:
@@ -86,7 +96,8 @@ def test_a_write_that_fails_keeps_the_old_file(monkeypatch) -> None:
     monkeypatch.setattr(os, "fsync", full)
     assert not progress.record_attempt("b", passed=True)
     assert progress.progress_path().read_text() == before
-    assert [p.name for p in progress.progress_path().parent.iterdir()] == ["progress.json"]
+    there = {p.name for p in progress.progress_path().parent.iterdir()}
+    assert there == {"progress.json", "progress.lock"}
 
 
 def test_reset_keeps_the_old_file_beside() -> None:

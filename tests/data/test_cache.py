@@ -290,6 +290,25 @@ def test_a_full_disk_stops_the_building_of_many(
         build_cache(cases, SETTINGS, workers=1, cache_dir=folder)
 
 
+def test_cached_cases_start_no_process(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = [tiny.write(tmp_path / "data", f"Brats18_Tiny_{k}_1", seed=k) for k in range(3)]
+    assert build_cache(cases[:2], SETTINGS, workers=1, cache_dir=folder) == ()
+    handed: list[str] = []
+
+    def spread(work, left, *_: object) -> list:
+        handed.extend(files.case_id for files in left)
+        return [work(files) for files in left]
+
+    monkeypatch.setattr(cache, "spread", spread)
+    seen: list[tuple[int, int]] = []
+    told = {"progress": lambda done, total: seen.append((done, total)), "cache_dir": folder}
+    assert build_cache(cases, SETTINGS, **told) == ()
+    assert handed == ["Brats18_Tiny_2_1"]
+    assert seen == [(2, 3), (3, 3)]
+
+
 def test_no_cases_no_problems(folder: Path) -> None:
     assert build_cache((), SETTINGS, cache_dir=folder) == ()
 

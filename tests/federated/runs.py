@@ -99,7 +99,14 @@ config = {{"seed": 3, "rounds": 2, "out": sys.argv[1], "sleeps": 600.0}}
 def stop_caller(module: str, engine: str, out: Path, number: signal.Signals) -> tuple[str, str]:
     """Run the toy app in a process, stop that while its clients work, and return what it wrote."""
     with subprocess.Popen(
-        [sys.executable, "-c", _CALLER.format(module=module, engine=engine, apps=APPS), str(out)],
+        [
+            sys.executable,
+            "-X",
+            "faulthandler",
+            "-c",
+            _CALLER.format(module=module, engine=engine, apps=APPS),
+            str(out),
+        ],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -111,7 +118,12 @@ def stop_caller(module: str, engine: str, out: Path, number: signal.Signals) -> 
             if "trains in round" in line:
                 break
         caller.send_signal(number)
-        rest, errors = caller.communicate(timeout=60)
+        try:
+            rest, errors = caller.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            caller.send_signal(signal.SIGABRT)  # with faulthandler, which tells where it is
+            rest, errors = caller.communicate()
+            raise AssertionError("\n".join(["not over:", *lines, rest, errors])) from None
     return "\n".join([*lines, rest]), errors
 
 

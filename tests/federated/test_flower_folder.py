@@ -125,7 +125,7 @@ def test_turns_are_as_many_as_places_and_end_with_their_process(tmp_path: Path) 
 
 def test_a_turn_that_is_given_back_is_free_again(tmp_path: Path) -> None:
     for _ in range(3):
-        take_turn(str(tmp_path), 1).close()
+        take_turn(str(tmp_path), 1).release()
 
 
 def test_without_places_there_is_no_turn_to_wait_for(tmp_path: Path) -> None:

@@ -68,6 +68,25 @@ def test_a_cell_that_pauses_is_taken_up_again_and_none_is_measured_twice(tmp_pat
     assert calls == [0, 1, 1, 2]
 
 
+def test_a_cell_is_given_what_was_recorded_before_it(tmp_path: Path) -> None:
+    def so_far(_: dict, place: Workplace) -> dict:
+        return {"before": [row["settings"]["seed"] for row in place.rows]}
+
+    rows = run_study(study(so_far), results=tmp_path, work=tmp_path / "work", say=quiet)
+    assert [row["result"]["before"] for row in rows] == [[], [0], [0, 1]]
+
+
+def test_one_process_at_a_time_works_on_a_study(tmp_path: Path) -> None:
+    where = {"results": tmp_path, "work": tmp_path / "work", "say": quiet}
+
+    def meddle(settings: dict, place: Workplace) -> dict:
+        with pytest.raises(StudyError, match="another process works on it"):
+            run_study(study(odd), **where)
+        return odd(settings, place)
+
+    assert len(run_study(study(meddle), **where)) == 3
+
+
 def test_a_cell_of_several_pieces_names_them_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
