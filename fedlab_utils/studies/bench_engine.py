@@ -21,8 +21,11 @@ from fedlab_utils.errors import FederationError
 
 PLAIN, INPROCESS, RAY = "plain loop", "in process (a)", "flwr run with Ray (b)"
 
-LIGHT = ", one step a round"
+LIGHT = ", coarse scans, one step a round"
 """Added to an engine's name where hospitals hardly work, so that what the engine costs shows."""
+
+COARSE_MM = 8.0
+"""Voxel edge of the patients of such hospitals."""
 
 HUNDRED = 100
 """Hospitals whose memory is compared with that of four."""
@@ -43,7 +46,7 @@ def run(
     Parameters
     ----------
     hospitals, rounds, local_steps
-        Of the federation. It is measured once more with one local step.
+        Of the federation. It is measured once more with one local step, on patients of 8 mm.
     turns
         Times that each engine runs.
     ray
@@ -70,17 +73,18 @@ def run(
     with tempfile.TemporaryDirectory(prefix="fedlab-bench-") as place:
         folder = Path(place)
         job = _job(folder / "patients", patients, spacing, hospitals, rounds, local_steps)
-        _child(INPROCESS, job | {"rounds": 1}, folder)  # fills the cache of preprocessed patients
-        for steps, load in ((local_steps, ""), (1, LIGHT)):
+        light = _job(folder / "coarse", patients, COARSE_MM, hospitals, rounds, 1)
+        for work, load in ((job, ""), (light, LIGHT)):
+            _child(INPROCESS, work | {"rounds": 1}, folder)  # fills the cache
             measured: dict[str, list[dict]] = {name: [] for name in wanted}
             for _ in range(turns):
                 for name in wanted:
-                    measured[name].append(_child(name, job | {"local_steps": steps}, folder))
+                    measured[name].append(_child(name, work, folder))
             for name, found in measured.items():
                 result[name + load] = _row(found, measured)
         if hundred:
             # As many steps in all: what is read of a patient's file counts as memory, too.
-            many = _job(folder / "many", 3 * HUNDRED, 8.0, hospitals, 1, 1)
+            many = _job(folder / "many", 3 * HUNDRED, COARSE_MM, hospitals, 1, 1)
             for count in (hospitals, HUNDRED):
                 work = {"hospitals": count, "local_steps": HUNDRED // count}
                 row = _child(INPROCESS, many | work, folder)

@@ -30,6 +30,11 @@ HARMLESS = (
 _READY = """() => window.jupyterapp?.shell?.currentWidget?.context?.isReady
     && window.jupyterapp.shell.currentWidget.sessionContext?.session?.kernel?.status === 'idle'"""
 
+_ANSWERED = """limit => Promise.race([
+    window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestKernelInfo(),
+    new Promise((_, no) => setTimeout(() => no('the kernel does not answer'), limit))])
+    .then(() => true)"""
+
 LISTS, BOXES, CHOICES, SLIDERS = (
     f".jp-OutputArea-output {selector}"
     for selector in (
@@ -99,8 +104,18 @@ class OpenNotebook:
         return self.page.locator(".jp-CodeCell").last.locator(".jp-OutputArea").inner_text()
 
     def settle(self, quiet: float = 0.4, seconds: float = 60) -> None:
-        """Wait until the kernel has been idle for a while, so that callbacks have answered."""
-        deadline, since = time.monotonic() + seconds, None
+        """Wait until the kernel has answered all that the page told it, and is idle for a while.
+
+        A kernel does its work in order: once it has told of itself, nothing from before is left.
+        The second answer is for what the page held back until the first, as sliders do.
+        """
+        deadline = time.monotonic() + seconds
+        for _ in range(2):
+            self._wait_until_idle(quiet, deadline)
+            self.page.evaluate(_ANSWERED, 1000 * max(1.0, deadline - time.monotonic()))
+
+    def _wait_until_idle(self, quiet: float, deadline: float) -> None:
+        since = None
         while time.monotonic() < deadline:
             if not self.page.evaluate(_READY):
                 since = None

@@ -35,14 +35,19 @@ def test_the_plain_loop_does_the_same_work_in_forty_lines(
 def test_ratios_are_to_the_plain_loop_and_to_engine_a(monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = {bench_engine.PLAIN: 1.0, bench_engine.INPROCESS: 1.5, bench_engine.RAY: 6.0}
 
+    jobs = []
+
     def child(name: str, job: dict, folder: Path) -> dict[str, float]:  # noqa: ARG001
-        json.dumps(job)
+        jobs.append(json.loads(json.dumps(job)))
         taken = seconds[name]
         return {"cold_start": 1, "seconds_per_round": taken, "total": taken, "peak_mb": 100}
 
     monkeypatch.setattr(bench_engine, "_child", child)
-    monkeypatch.setattr(bench_engine, "_job", lambda *_: {"hospitals": 4})
+    monkeypatch.setattr(bench_engine, "_job", lambda *told: {"spacing": told[2], "steps": told[5]})
     told = bench_engine.run(turns=2, ray=True)
     assert told[bench_engine.INPROCESS]["round_ratio"] == pytest.approx(1.5)
     assert told[bench_engine.RAY]["total_ratio"] == pytest.approx(4.0)
+    assert told[bench_engine.RAY + bench_engine.LIGHT]["total_ratio"] == pytest.approx(4.0)
+    # Each engine twice, after a run that fills the cache; at last the memory of 4 and of 100.
+    assert [(job["spacing"], job["steps"]) for job in jobs] == 7 * [(2, 8)] + 9 * [(8, 1)]
     assert sum("100 hospitals" in name for name in told) == 1
