@@ -3,7 +3,8 @@
 A *trial* is one training of one method: a dict with ``method``, ``condition`` (how patients are
 dealt, in words), ``seed``, the hyperparameters in :data:`SETTINGS` (0 where the method has none),
 ``validation`` (the score it is chosen by) and ``scores``, each hospital's name -> its test
-patients' mean Dice, one number per patient.
+patients' mean Dice, one number per patient. ``tried``, where it is true, says that the seed is
+one for trying settings, which decides them and is not reported.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ def trials_of(rows: Sequence[Mapping]) -> list[dict]:
         told = {name: settings[name] for name in ("method", "seed")}
         told["condition"] = condition_of(settings["kind"], settings["skew"])
         told |= {name: float(result["setting"].get(name, 0.0)) for name in SETTINGS}
+        told["tried"] = any(name in settings for name in SETTINGS)
         told |= {name: result[name] for name in ("scores", "validation")}
         found.append(told)
         if settings["method"] == "fedavg" and "tuned" in result:
@@ -82,8 +84,8 @@ def validated(
     }
 
 
-def chosen(trials: Sequence[Trial], method: str, condition: str) -> list[Trial]:
-    """Return the trials of the setting that validates best, by seed; test patients have no say.
+def best_setting(trials: Sequence[Trial], method: str, condition: str) -> tuple[float, ...]:
+    """Return the setting that validates best; test patients have no say.
 
     Raises
     ------
@@ -95,8 +97,24 @@ def chosen(trials: Sequence[Trial], method: str, condition: str) -> list[Trial]:
         raise FederationError(
             f"{method}, {condition}", "nothing is recorded", "Run the study further"
         )
-    best = dict(zip(SETTINGS, max(scores, key=scores.get), strict=True))
-    return matching(trials, method=method, condition=condition, **best)
+    return max(scores, key=scores.get)
+
+
+def chosen(trials: Sequence[Trial], method: str, condition: str) -> list[Trial]:
+    """Return the reported trials of the setting that validates best, by seed.
+
+    Raises
+    ------
+    FederationError
+        If there is no trial at all.
+    """
+    best = dict(zip(SETTINGS, best_setting(trials, method, condition), strict=True))
+    return reported(matching(trials, method=method, condition=condition, **best))
+
+
+def reported(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials on other seeds than those for trying settings."""
+    return [trial for trial in trials if not trial.get("tried")]
 
 
 def figure_of(trial: Trial, figure: str) -> float:

@@ -39,7 +39,7 @@ def local_models(
     for hospital in range(len(task.hospitals)):
         network = task.network()
         network.load_state_dict(start)
-        optimiser = make_optimiser(network, settings.local_optimiser())
+        optimiser = make_optimiser(network, settings.local_optimiser(server_round))
         steps = task.batches(hospital, server_round, settings.local_steps)
         local_update(network, steps, optimiser, loss=task.loss)
         found.append({n: v.detach().cpu().clone() for n, v in network.state_dict().items()})

@@ -20,7 +20,7 @@ from fedlab_utils.federated.scaffold import CHANGE, VARIATE
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import ARRAYS
 from fedlab_utils.federated.task import Task
-from fedlab_utils.segmentation.training import Update, local_update, make_optimiser
+from fedlab_utils.segmentation.training import local_update, make_optimiser
 
 if TYPE_CHECKING:
     import torch
@@ -62,7 +62,12 @@ def train_hospital(
     fresh = None
     if variates is not None and settings.option == 1:
         fresh = gradient_at(network, task.batches(*batches), task.loss)
-    update = _steps(network, task, settings, batches, corrections, state)
+    optimiser = make_optimiser(network, settings.local_optimiser(server_round))
+    if settings.keep_optimiser and (record := state.arrays(OPTIMISER)):
+        _load_optimiser(optimiser, record)
+    update = local_update(network, task.batches(*batches), optimiser, corrections, task.loss)
+    if settings.keep_optimiser:
+        state.records[OPTIMISER] = _moments(optimiser)
     answer = RecordDict()
     if variates is not None:
         new = variates.new if fresh is None else fresh
@@ -100,8 +105,8 @@ def evaluate_hospital(
     network = _load(task, settings, content[ARRAYS], personal)
     metrics = task.evaluate(network, hospital, part)
     if metrics and part == "test" and settings.tune_steps:
-        _steps(network, task, settings, (hospital, server_round, settings.tune_steps), [], None)
-        tuned = task.evaluate(network, hospital, part)
+        gains = _tune(network, task, settings, hospital, server_round)
+        tuned = task.evaluate(network, hospital, part) if gains else metrics
         metrics |= {f"tuned-{n}": v for n, v in tuned.items() if n != "num-examples"}
     state.keep(server_round)
     return RecordDict({"metrics": MetricRecord(metrics)})
@@ -139,17 +144,21 @@ def _load(
     return network
 
 
-def _steps(network, task, settings, batches, corrections, state) -> Update:
-    optimiser = make_optimiser(network, settings.local_optimiser())
-    keep = settings.keep_optimiser and state is not None
-    if keep and (record := state.arrays(OPTIMISER)):
-        _load_optimiser(optimiser, record)
-    update = local_update(network, task.batches(*batches), optimiser, corrections, task.loss)
-    if keep:
-        moments = optimiser.state_dict()["state"]
-        named = {f"{n}/{k}": v for n, part in moments.items() for k, v in part.items()}
-        state.records[OPTIMISER] = to_record({n: v for n, v in named.items() if v is not None})
-    return update
+def _tune(
+    network: nn.Module, task: Task, settings: FederationSettings, hospital: int, server_round: int
+) -> bool:
+    """Go on alone; whether the hospital's validation patients gain, or it has none."""
+    before = task.evaluate(network, hospital, "validation").get("score")
+    optimiser = make_optimiser(network, settings.tuning_optimiser())
+    steps = task.batches(hospital, server_round, settings.tune_steps)
+    local_update(network, steps, optimiser, loss=task.loss)
+    return before is None or task.evaluate(network, hospital, "validation")["score"] > before
+
+
+def _moments(optimiser: torch.optim.Optimizer) -> ArrayRecord:
+    moments = optimiser.state_dict()["state"]
+    named = {f"{n}/{k}": v for n, part in moments.items() for k, v in part.items()}
+    return to_record({n: v for n, v in named.items() if v is not None})
 
 
 def _load_optimiser(optimiser: torch.optim.Optimizer, record: ArrayRecord) -> None:

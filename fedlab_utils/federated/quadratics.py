@@ -235,7 +235,7 @@ def walk(task: QuadraticTask, settings: FederationSettings) -> Walk:
             local_update(
                 model,
                 task.batches(hospital, number, settings.local_steps),
-                make_optimiser(model, settings.local_optimiser()),
+                make_optimiser(model, settings.local_optimiser(number)),
                 [trace, *more.get(settings.strategy, [])],
                 task.loss,
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.segmentation.training import OptimiserSettings
 
+SCHEDULES = ("constant", "cosine")
 STRATEGIES = ("fedavg", "fedprox", "scaffold", "fedbn", "fedadam", "fedavgm")
 
 
@@ -26,6 +28,9 @@ class FederationSettings:
         Optimiser steps that a hospital takes in a round.
     optimiser, learning_rate, weight_decay, momentum
         Of the hospitals, see :class:`fedlab_utils.segmentation.OptimiserSettings`.
+    schedule
+        Of the learning rate: ``"constant"``, or ``"cosine"``, which lowers it from round to round,
+        to nothing after the last one (Loshchilov and Hutter 2017, SGDR, arXiv:1608.03983).
     keep_optimiser
         Whether a hospital's optimiser remembers its moments from round to round.
     mu
@@ -42,7 +47,9 @@ class FederationSettings:
         parameters' names, separated by commas; ``"norm"`` for all normalisation layers.
     tune_steps
         Steps that each hospital goes on alone after the last round, on the best round's model. It
-        is judged before and after.
+        is judged before and after; where its own validation patients do not gain, it goes back.
+    tune_rate
+        Learning rate of these steps, as a multiple of the one at the start.
     fraction
         Share of the hospitals that train in a round.
     fewest
@@ -62,6 +69,7 @@ class FederationSettings:
     learning_rate: float = 2e-3
     weight_decay: float = 1e-2
     momentum: float = 0.0
+    schedule: str = "constant"
     keep_optimiser: bool = False
     mu: float = 0.01
     option: int = 2
@@ -70,6 +78,7 @@ class FederationSettings:
     server_momentum: float = 0.9
     personal: str = ""
     tune_steps: int = 0
+    tune_rate: float = 1.0
     fraction: float = 1.0
     fewest: int = 1
     timeout: float = 0.0
@@ -81,6 +90,7 @@ class FederationSettings:
         positive = ("rounds", "local_steps", "fewest", "evaluate_every")
         checks = {
             "strategy": (self.strategy in STRATEGIES, f"Choose one of {known}"),
+            "schedule": (self.schedule in SCHEDULES, f"Choose one of {', '.join(SCHEDULES)}"),
             "option": (self.option in (1, 2), "Take SCAFFOLD's option 1 or 2"),
             "fraction": (0 < self.fraction <= 1, "Pass a share above 0, up to 1"),
             "mu": (0 <= self.mu < float("inf"), "Pass a number of 0 or more"),
@@ -88,6 +98,7 @@ class FederationSettings:
             "server_rate": (0 < self.server_rate < float("inf"), "Pass a number above 0"),
             "server_momentum": (0 <= self.server_momentum < 1, "Pass a number from 0 to below 1"),
             "timeout": (0 <= self.timeout < float("inf"), "Pass seconds, or 0 to wait"),
+            "tune_rate": (0 < self.tune_rate < float("inf"), "Pass a number above 0"),
             "tune_steps": (self.tune_steps >= 0, "Pass 0 or more"),
             **{name: (getattr(self, name) >= 1, "Pass 1 or more") for name in positive},
         }
@@ -109,11 +120,16 @@ class FederationSettings:
             )
         self.local_optimiser()
 
-    def local_optimiser(self) -> OptimiserSettings:
-        """Return how a hospital's weights follow the gradient."""
-        return OptimiserSettings(
-            self.optimiser, self.learning_rate, self.weight_decay, self.momentum
-        )
+    def local_optimiser(self, server_round: int = 1) -> OptimiserSettings:
+        """Return how a hospital's weights follow the gradient in a round, the first being 1."""
+        rate = self.learning_rate
+        if self.schedule == "cosine":
+            rate *= (1 + math.cos(math.pi * (server_round - 1) / self.rounds)) / 2
+        return OptimiserSettings(self.optimiser, rate, self.weight_decay, self.momentum)
+
+    def tuning_optimiser(self) -> OptimiserSettings:
+        """Return the same for the steps that a hospital goes on alone."""
+        return replace(self.local_optimiser(), learning_rate=self.tune_rate * self.learning_rate)
 
     def to_config(self) -> dict[str, str | int | float | bool]:
         """Return the settings as Flower's ``run_config``: flat, words joined by hyphens."""

@@ -16,6 +16,7 @@ from fedlab_utils.federated.comparison import (
     difference,
     estimate,
     matching,
+    reported,
 )
 from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES, hospital_styles
 from fedlab_utils.ui.study_plots import recorded_line
@@ -23,13 +24,17 @@ from fedlab_utils.ui.twin import Picture, figure
 
 MEASURES = {"mean": "mean over patients", "worst": "worst hospital"}
 BASELINE = "fedavg"
+BASELINE_OF = {"scaffold": "fedavg_sgd"}
+"""What a method is compared with, where it is not :data:`BASELINE`: the same optimiser counts."""
+
 RESAMPLES = 1000
 
 
 def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Picture:
     """Plot mean and worst hospital of each method, and the difference to FedAvg, by condition.
 
-    Each method's hyperparameters are those that validate best in that condition.
+    Each method's hyperparameters are those that validate best in that condition. FedAvg has the
+    method's own optimiser: plain SGD for SCAFFOLD.
 
     Parameters
     ----------
@@ -45,13 +50,17 @@ def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Pictur
     """
     from matplotlib import pyplot as plt
 
-    refuse_none(trials)
-    methods = methods_of(trials)
+    refuse_none(shown := reported(trials))
+    methods = methods_of(shown)
     fig, axes = plt.subplots(1, 3, figsize=(11, 4.6), layout="constrained")
-    told, every = [], conditions_of(trials)
+    told, every = [], conditions_of(shown)
     for number, method in enumerate(methods):
-        conditions = conditions_of(matching(trials, method=method))
-        best = {name: chosen(trials, method, name) for name in conditions}
+        best = {
+            name: found
+            for name in conditions_of(matching(shown, method=method))
+            if (found := chosen(trials, method, name))
+        }
+        conditions = list(best)
         for ax, measure in zip(axes, MEASURES, strict=False):
             found = [estimate(best[s], measure, resamples=RESAMPLES) for s in conditions]
             at = [every.index(s) for s in conditions]
@@ -60,16 +69,22 @@ def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Pictur
                 f"{METHOD_NAMES.get(method, method)}, {MEASURES[measure]}: "
                 + ", ".join(f"{e:.2f} ({s})" for s, e in zip(conditions, found, strict=True))
             )
-        against = {s: _baseline(trials, best[s], s) for s in conditions if method != BASELINE}
+        against = {
+            s: _against(trials, method, best[s], s) for s in conditions if method != BASELINE
+        }
         against = {name: found for name, found in against.items() if found is not None}
         if against:
             at = [every.index(s) for s in against]
             _interval_line(axes[2], at, list(against.values()), method, number, len(methods))
             told.append(
-                f"{METHOD_NAMES.get(method, method)} less FedAvg, worst hospital: "
+                f"{METHOD_NAMES.get(method, method)} less FedAvg, same optimiser, worst hospital: "
                 + ", ".join(f"{e:.2f} ({s})" for s, e in against.items())
             )
-    for ax, title in zip(axes, (*MEASURES.values(), "worst hospital, less FedAvg"), strict=True):
+    for ax, title in zip(
+        axes,
+        (*MEASURES.values(), "worst hospital, less FedAvg\nwith the same optimiser"),
+        strict=True,
+    ):
         ax.set(xlabel="hospitals differ by", title=title, xlim=(-0.5, len(every) - 0.5))
         ax.set_xticks(range(len(every)), every)
     axes[0].set_ylabel("test Dice")
@@ -112,12 +127,13 @@ def conditions_of(trials: Sequence[Trial]) -> list[str]:
     return list(dict.fromkeys(trial["condition"] for trial in trials))
 
 
-def _baseline(trials: Sequence[Trial], ours: Sequence[Trial], condition: str):
+def _against(trials: Sequence[Trial], method: str, ours: Sequence[Trial], condition: str):
     """Difference to FedAvg's worst hospital; None where FedAvg lacks the condition or the seeds."""
-    theirs = matching(trials, method=BASELINE, condition=condition)
+    baseline = BASELINE_OF.get(method, BASELINE)
+    theirs = matching(trials, method=baseline, condition=condition)
     if not {t["seed"] for t in theirs} & {t["seed"] for t in ours}:
         return None
-    theirs = chosen(trials, BASELINE, condition)
+    theirs = chosen(trials, baseline, condition)
     if not {t["seed"] for t in theirs} & {t["seed"] for t in ours}:
         return None
     return difference(ours, theirs, "worst", resamples=RESAMPLES)

@@ -10,7 +10,7 @@ import numpy as np
 from fedlab_utils.federated.comparison import (
     SETTINGS,
     Trial,
-    chosen,
+    best_setting,
     estimate,
     matching,
     settings_of,
@@ -101,7 +101,7 @@ class HyperparameterExplorer(TwinBox):
             test = estimate(of, measure, resamples=RESAMPLES)
             seeds = len({t["seed"] for t in of})
             rows.append(named | {"validation": score, "test": test, "seeds": seeds})
-        best = settings_of(chosen(self._trials, method, condition)[0])
+        best = best_setting(self._trials, method, condition)
         names = [settings_of(row) for row in rows]
         self.shown = {
             "method": method,

@@ -7,6 +7,7 @@ import pytest
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.comparison import (
+    best_setting,
     chosen,
     difference,
     estimate,
@@ -41,6 +42,15 @@ def test_only_seeds_that_all_settings_share_decide() -> None:
         trial("fedavg", "IID", 0, 0.3, 0.0, 0.4, 0.5),
     ]
     assert validated(of, "fedavg", "IID") == {(0.1, 0.0, 0.0): 0.5, (0.3, 0.0, 0.0): 0.4}
+
+
+def test_a_seed_for_trying_settings_decides_and_is_not_reported() -> None:
+    tries = [trial("fedavg", "IID", 9, r, 0.0, v, 0.5) for r, v in ((0.1, 0.4), (0.3, 0.6))]
+    tries = [t | {"tried": True} for t in tries]
+    later = [trial("fedavg", "IID", seed, 0.3, 0.0, 0.1, 0.5) for seed in SEEDS]
+    assert chosen(tries + later, "fedavg", "IID") == later
+    assert chosen(tries, "fedavg", "IID") == []
+    assert best_setting(tries, "fedavg", "IID") == (0.3, 0.0, 0.0)
 
 
 def test_figures_of_one_trial() -> None:

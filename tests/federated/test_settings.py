@@ -19,6 +19,8 @@ SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
         {"mu": -1.0},
         {"mu": float("nan")},
         {"option": 3},
+        {"schedule": "steps"},
+        {"tune_rate": 0.0},
         {"server_momentum": 1.0},
         {"strategy": "scaffold"},
         {"strategy": "scaffold", "optimiser": "sgd", "personal": "norm"},
@@ -28,6 +30,14 @@ SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
 def test_settings_that_make_no_sense(wrong: dict) -> None:
     with pytest.raises(FederationError):
         FederationSettings(**wrong)
+
+
+def test_a_cosine_lowers_the_rate_from_round_to_round() -> None:
+    settings = FederationSettings(rounds=4, learning_rate=0.2, schedule="cosine", tune_rate=0.1)
+    rates = [settings.local_optimiser(number).learning_rate for number in range(1, 6)]
+    assert rates == pytest.approx([0.2, 0.1707107, 0.1, 0.0292893, 0.0])
+    assert settings.tuning_optimiser().learning_rate == pytest.approx(0.02)
+    assert FederationSettings(learning_rate=0.2).local_optimiser(9).learning_rate == 0.2
 
 
 def test_settings_survive_the_way_through_a_run_config() -> None:

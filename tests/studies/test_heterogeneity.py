@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,42 +13,65 @@ import pytest
 from fedlab_utils.errors import StudyError
 from fedlab_utils.federated.comparison import trials_of
 from fedlab_utils.studies import heterogeneity
-from fedlab_utils.studies.heterogeneity import METHODS, STUDY, federation_settings, setting_of
+from fedlab_utils.studies.heterogeneity import (
+    METHODS,
+    STUDY,
+    federation_settings,
+    late_gain,
+    setting_of,
+)
 from fedlab_utils.studies.runner import Workplace, read_rows
 
 
-def test_every_method_tries_as_many_settings_on_the_first_seed_and_none_after_it() -> None:
+def test_every_method_tries_as_many_settings_on_a_seed_of_its_own_and_none_after_it() -> None:
     assert len({len(settings) for settings in METHODS.values()}) == 1
     counted = Counter((c["kind"], c["method"], c["seed"]) for c in STUDY.cells)
-    assert {(seed, n) for (_, _, seed), n in counted.items()} == {(0, 3)} | {
-        (seed, 1) for seed in range(1, 5)
+    assert {(seed, n) for (_, _, seed), n in counted.items()} == {(99, 3)} | {
+        (seed, 1) for seed in range(5)
     }
-    assert len(counted) == 4 * 8 * 5
+    assert len(counted) == 4 * 8 * 6
     assert len({json.dumps(c, sort_keys=True) for c in STUDY.cells}) == len(STUDY.cells)
 
 
-def _tried(cell: dict, validation: float) -> dict:
-    return {"settings": cell, "result": {"validation": validation}}
+def _tried(cell: dict, validation: float, rate: float = 0.01) -> dict:
+    told = {n: v for n, v in cell.items() if n not in ("kind", "skew", "method", "seed")}
+    setting = {"learning_rate": rate} | told
+    return {"settings": cell, "result": {"validation": validation, "setting": setting}}
 
 
-def test_later_seeds_take_what_validated_best_on_the_first() -> None:
-    three = [c for c in STUDY.cells if (c["kind"], c["method"], c["seed"]) == ("iid", "fedprox", 0)]
-    [later] = [
-        c for c in STUDY.cells if (c["kind"], c["method"], c["seed"]) == ("iid", "fedprox", 3)
-    ]
+def _cells(method: str, seed: int) -> list[dict]:
+    return [c for c in STUDY.cells if (c["kind"], c["method"], c["seed"]) == ("iid", method, seed)]
+
+
+def test_reported_seeds_take_what_validated_best_where_settings_were_tried() -> None:
+    three, [later] = _cells("fedprox", 99), _cells("fedprox", 3)
     rows = [_tried(cell, score) for cell, score in zip(three, (0.3, 0.5, 0.4), strict=True)]
     elsewhere = [_tried(three[0] | {"kind": "volume"}, 0.9), _tried(three[0] | {"seed": 1}, 0.9)]
     other = [_tried(three[0] | {"method": "fedadam"}, 0.9)]
-    assert setting_of(later, rows + elsewhere + other) == {"learning_rate": 0.01, "mu": 0.01}
-    assert setting_of(three[2], rows) == {"learning_rate": 0.01, "mu": 0.1}
-    with pytest.raises(StudyError, match="not tried on the first seed"):
+    assert setting_of(later, rows + elsewhere + other) == {"learning_rate": 0.01, "mu": 0.1}
+    with pytest.raises(StudyError, match="not tried"):
         setting_of(later, elsewhere)
+
+
+def test_a_method_without_a_rate_of_its_own_tries_its_settings_at_fedavgs() -> None:
+    scores = (0.3, 0.4, 0.5)
+    rows = [_tried(c, s) for c, s in zip(_cells("fedavg", 99), scores, strict=True)]
+    assert setting_of(_cells("fedadam", 99)[0], rows) == {
+        "learning_rate": 0.03,
+        "server_rate": 0.01,
+    }
+
+
+def test_the_late_gain_is_that_of_the_last_fifth_of_the_rounds() -> None:
+    curve = [(n, 0.5) for n in (12, 24, 36, 48, 60, 72)]
+    curve += [(84, 0.60), (96, 0.62), (108, 0.65), (120, 0.63)]
+    assert late_gain(curve) == pytest.approx(0.03)
 
 
 def test_all_trainings_see_as_many_slices() -> None:
     """Pooled training takes the steps of four hospitals; each alone takes its own."""
     for cell in STUDY.cells[:24]:
-        how = federation_settings(cell)
+        how = federation_settings({"learning_rate": 0.01} | cell)
         times = heterogeneity.HOSPITALS if cell["method"] == "pooled" else 1
         assert how.rounds * how.local_steps == 120 * 8 * times
         assert how.optimiser == ("sgd" if cell["method"] in ("scaffold", "fedavg_sgd") else "adamw")
@@ -57,7 +81,7 @@ def test_all_trainings_see_as_many_slices() -> None:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """Room for a study of 24 phantoms at 8 mm and one short round."""
     folder = tmp_path_factory.mktemp("study")
-    small = {"PATIENTS": 24, "SPACING": 8.0, "ROUNDS": 2, "LOCAL_STEPS": 1, "LOOK": 1, "TUNE": 1}
+    small = {"PATIENTS": 24, "SPACING": 8.0, "ROUNDS": 5, "LOCAL_STEPS": 1, "LOOK": 1, "TUNE": 1}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEDLAB_CACHE", str(folder / "cache"))
         for name, value in small.items():
@@ -68,15 +92,18 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_cell_scores_each_hospitals_test_patients(method: str, place: Workplace) -> None:
     cell = next(c for c in STUDY.cells if c["method"] == method)
-    found = STUDY.measure(cell, place)
-    json.dumps(found)
+    tried = [_tried(c, 0.5) for c in _cells("fedavg", 99)[:1]]
+    found = STUDY.measure(cell, replace(place, rows=tuple(tried)))
+    json.dumps(found, allow_nan=False)
     task = heterogeneity.open_hospitals(cell, place)
     sizes = {m.name: len(m.hospital.split.test) for m in task.members}
     assert {name: len(scores) for name, scores in found["scores"].items()} == sizes
-    assert [number for number, _ in found["curve"]] == [1, 2]
-    assert found["best_round"] in (1, 2)
+    assert [number for number, _ in found["curve"]] == [1, 2, 3, 4, 5]
+    assert found["best_round"] in range(1, 6)
     mean = np.average([np.mean(v) for v in found["scores"].values()], weights=list(sizes.values()))
     assert np.mean(list(found["regions"].values())) == pytest.approx(mean, abs=2e-4)
+    assert found["validation_by_hospital"].keys() == found["patients"].keys() == sizes.keys()
+    assert {name: len(ids) for name, ids in found["patients"].items()} == sizes
     assert ("tuned" in found) == (method not in ("pooled", "local"))
     assert trials_of([{"settings": cell, "result": found}])[0]["method"] == method
 
