@@ -28,7 +28,7 @@ class RoundReport:
     left_out
         Hospital's name -> why its training did not count.
     sent, received
-        Megabytes of numbers from the server and to it, for training.
+        Megabytes of numbers from the server and to it in valid answers, for training.
     seconds
         Of the whole round, looking at validation included.
     validation

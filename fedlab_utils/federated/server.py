@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
 from fedlab_utils.errors import FederationError
@@ -186,8 +186,10 @@ class Server:
         messages = list(messages)
         sent = sum(payload_bytes(message.content) for message in messages)
         replies = self._send(messages)
-        received = sum(payload_bytes(reply.content) for reply in replies if reply.has_content())
         record, _ = self.strategy.aggregate_train(number, replies)
+        # Only valid answers are weighed, and they are as expected: a bad one may be labelled anyhow
+        weight = payload_bytes(RecordDict(self.strategy.expected())) if messages else 0
+        received = weight * len(self.strategy.trained.metrics)
         arrays = before if record is None else _like(before, record)
         remembered = self.strategy.state().values()  # Adam's spread may overflow, and never move
         if not all(np.isfinite(value).all() for value in (*arrays.values(), *remembered)):
