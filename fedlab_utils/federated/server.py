@@ -204,10 +204,19 @@ class Server:
         if not rows:
             return replace(report, validation=judged.metrics, unjudged=judged.left_out)
         score = weighted_means(rows)["score"]
-        if score > self.state.best_score:
+        if self._better(rows):
             self.state.best_round, self.state.best_score = report.round, score
             self.state.best = dict(self.state.weights)
         return replace(report, validation=rows, unjudged=judged.left_out, score=score)
+
+    def _better(self, rows: dict[str, dict]) -> bool:
+        """Whether a round beats the best so far, at the hospitals that judged both models."""
+        if self.state.best_score == float("-inf"):
+            return True
+        before = self.state.history[self.state.best_round - 1].validation
+        both = {name: row for name, row in rows.items() if name in before}
+        then = {name: row | {"score": before[name]["score"]} for name, row in both.items()}
+        return bool(both) and weighted_means(both)["score"] > weighted_means(then)["score"]
 
     def _judge(self, arrays: dict[str, np.ndarray], number: int, part: str):
         config = ConfigRecord({"part": part, "best-round": self.state.best_round})

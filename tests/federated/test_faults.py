@@ -176,3 +176,27 @@ def test_a_hospital_without_validation_patients_is_told_so_and_trains() -> None:
     assert found.history[0].unjudged == {"H2": "it has no patient to judge the model on"}
     assert list(found.history[0].trained) == ["H0", "H1", "H2", "H3"]
     assert list(found.test) == ["H0", "H1", "H2", "H3"]
+
+
+class Marked(BowlTask):
+    """Every hospital's score moves by ``step`` a round; the last hospital's is far lower."""
+
+    def __init__(self, step: float) -> None:
+        super().__init__()
+        self.step, self.asked = step, [0, 0, 0, 0]
+
+    def evaluate(self, network, hospital, part) -> dict:  # noqa: ARG002
+        self.asked[hospital] += 1
+        score = self.step * self.asked[hospital] - (10 if hospital == 3 else 0)
+        return {"num-examples": 3, "score": score}
+
+
+@pytest.mark.parametrize(("step", "best"), [(-0.1, 1), (0.1, 3)])
+def test_a_round_is_not_the_best_because_the_worst_hospital_is_missing(
+    step: float, best: int
+) -> None:
+    flaky = Flaky({2: {3}, 3: {3}})
+    flaky.task = Marked(step)
+    found = flaky.run()
+    assert found.history[1].score > found.history[0].score
+    assert found.best_round == best
