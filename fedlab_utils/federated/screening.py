@@ -88,8 +88,16 @@ def train_problem(
     return None
 
 
-def judgement_problem(reply: Message | None) -> str | None:
-    """Return why a reply to a message that asks for a judgement must be left out, or None."""
+def judgement_problem(reply: Message | None, patients: int | None = None) -> str | None:
+    """Return why a reply to a message that asks for a judgement must be left out, or None.
+
+    Parameters
+    ----------
+    reply
+        None if there was none in time.
+    patients
+        How many it judged on before, if it did.
+    """
     if problem := reply_problem(reply):
         return problem
     records = list(reply.content.metric_records.values())
@@ -98,6 +106,8 @@ def judgement_problem(reply: Message | None) -> str | None:
     if problem := metrics_problem(reply.content):
         return problem
     metrics = reply.content[METRICS]
+    if patients is not None and metrics["num-examples"] != patients:
+        return f"it judged on {metrics['num-examples']:g} patients, and before on {patients:g}"
     for name, value in metrics.items():
         if not isinstance(value, list):
             continue

@@ -50,6 +50,7 @@ class Screened(strategy.FedAvg):
         self.asked: list[int] = []
         self.sent: ArrayRecord | None = None
         self.trained, self.evaluated = Answers(), Answers()
+        self.part, self.judging = "", {}
         return self
 
     def content(self, arrays: ArrayRecord, config: ConfigRecord) -> RecordDict:
@@ -77,7 +78,7 @@ class Screened(strategy.FedAvg):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Write to every hospital that is there."""
-        self.asked = self.roster.present(grid)
+        self.asked, self.part = self.roster.present(grid), str(config.get("part", ""))
         config["server-round"] = server_round
         content = RecordDict({ARRAYS: arrays, "config": config})
         return [Message(content, node, MessageType.EVALUATE) for node in self.asked]
@@ -105,8 +106,20 @@ class Screened(strategy.FedAvg):
         server_round: int,  # noqa: ARG002
         replies: Iterable[Message],
     ) -> MetricRecord | None:
-        """Average each figure over patients; None if nobody answered validly."""
-        valid, self.evaluated = self._screen(replies, lambda reply, _: judgement_problem(reply))
+        """Average each figure over patients; None if nobody answered validly.
+
+        How many patients a hospital judges on is its own word, but it may not change from one
+        judgement of a part (``validation`` or ``test``) to the next.
+        """
+        valid, self.evaluated = self._screen(
+            replies,
+            lambda reply, member: judgement_problem(
+                reply, self.judging.get((member.partition, self.part))
+            ),
+        )
+        for member in self.roster.members.values():
+            if row := self.evaluated.metrics.get(member.name):
+                self.judging[member.partition, self.part] = row["num-examples"]
         return MetricRecord(weighted_means(self.evaluated.metrics)) if valid else None
 
     def _screen(self, replies, problem) -> tuple[list[Message], Answers]:

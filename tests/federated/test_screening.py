@@ -181,3 +181,20 @@ def test_a_figure_that_is_a_list_for_one_hospital_is_not_averaged() -> None:
             return row | {"dice-et": dice}
 
     assert list(federate(Odd(), SETTINGS).test) == ["H0", "H1", "H2", "H3"]
+
+
+def test_a_hospital_may_not_judge_on_another_number_of_patients_than_before() -> None:
+    class Growing(BowlTask):
+        asked = 0
+
+        def evaluate(self, network, hospital, part) -> dict:
+            row = super().evaluate(network, hospital, part)
+            if hospital != BAD or part == "test":
+                return row | {"num-examples": 5}
+            self.asked += 1
+            return row | {"num-examples": 3 if self.asked != 2 else 10_000}
+
+    found = federate(Growing(), SETTINGS)
+    why = {"H2": "it judged on 10000 patients, and before on 3"}
+    assert [report.unjudged for report in found.history] == [{}, why, {}]
+    assert found.unjudged == {}
