@@ -11,6 +11,7 @@ import typer
 
 from fedlab_utils.cli_output import Json, Layout, Scheme, print_json, progress_bar, reported
 from fedlab_utils.cli_training import TierName
+from fedlab_utils.errors import FederationError
 
 
 class EngineName(StrEnum):
@@ -64,12 +65,13 @@ def simulate(
     again = "Start the same command with --resume to go on after the last whole round."
     with reported(as_json, again), progress_bar("simulate", unit="round") as progress:
         name = optimiser or ("sgd" if strategy == "scaffold" else "adamw")
+        rate = {"sgd": 0.05}.get(name, 2e-3) if learning_rate is None else learning_rate
         settings = FederationSettings(
             strategy=strategy,
             rounds=rounds,
             local_steps=local_steps,
             optimiser=name,
-            learning_rate=learning_rate or {"sgd": 0.05}.get(name, 2e-3),
+            learning_rate=rate,
             mu=mu,
             server_rate=server_rate,
             fraction=fraction,
@@ -103,12 +105,46 @@ def simulate(
         )
     if as_json:
         print_json(result)
-        return
-    score = result["summary"].get("score")
+    else:
+        for line in _exclusions(result):
+            typer.echo(line, err=True)
+        typer.echo(f"{_told(result)}. In {out}")
+    if not any(report["counted"] for report in result["rounds"]):
+        error = FederationError(
+            str(out),
+            f"none of {len(result['rounds'])} rounds counted, and the model is as it began",
+            "See why hospitals were left out in its result.json, and start anew",
+        )
+        typer.echo(f"FederationError: {error}", err=True)
+        raise typer.Exit(1)
+
+
+def _exclusions(result: dict) -> list[str]:
+    """Return a line for each hospital and round that does not count, with the reason."""
+    from fedlab_utils.federated.screening import NO_PATIENT
+
+    lines = []
+    for report in result["rounds"]:
+        label = f"Round {report['round']}"
+        lines += [f"{label}: {n} was left out: {why}" for n, why in report["left_out"].items()]
+        if not report["counted"]:
+            lines.append(f"{label} did not count: too few valid answers, or no sound average")
+        judged = {n: why for n, why in report["unjudged"].items() if why != NO_PATIENT}
+        lines += [f"{label}: {n} did not validate: {why}" for n, why in judged.items()]
+    judged = {n: why for n, why in result["unjudged"].items() if why != NO_PATIENT}
+    return lines + [f"Test: {n} did not judge: {why}" for n, why in judged.items()]
+
+
+def _told(result: dict) -> str:
+    """Return how it ended, in one line."""
+    from fedlab_utils.federated.screening import NO_PATIENT
+
     told = "no test patients"
-    if score:
+    if score := result["summary"].get("score"):
         told = (
             f"mean Dice of test patients {score['patients']:.3f}, worst hospital "
             f"{score['worst_hospital']} {score['worst']:.3f}"
         )
-    typer.echo(f"{len(result['rounds'])} rounds, best {result['best_round']}; {told}. In {out}")
+    elif any(why != NO_PATIENT for why in result["unjudged"].values()):
+        told = "unjudged on test patients"
+    return f"{len(result['rounds'])} rounds, best {result['best_round']}; {told}"

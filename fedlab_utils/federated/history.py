@@ -28,7 +28,7 @@ class RoundReport:
     left_out
         Hospital's name -> why its training did not count.
     sent, received
-        Megabytes of numbers from the server and to it, for training.
+        Megabytes of numbers from the server and to it in valid answers, for training.
     seconds
         Of the whole round, looking at validation included.
     validation
@@ -36,7 +36,8 @@ class RoundReport:
     unjudged
         Hospital's name -> why it did not judge the model.
     score
-        Mean of the validation patients' scores over all hospitals; None if none were asked.
+        Mean of the validation patients' scores over the hospitals in ``validation``; None if there
+        are none. Where hospitals come and go, two rounds' scores cannot be compared.
     """
 
     round: int
@@ -70,6 +71,7 @@ class Federation:
         One report per round.
     best_round
         The round whose model scored best on validation patients; the last one if there are none.
+        A round takes over if its mean beats the best one's over the hospitals that judged both.
     weights
         The shared weights of that round.
     last

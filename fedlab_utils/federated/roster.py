@@ -31,7 +31,11 @@ class Member:
 
 
 class Roster:
-    """The members by Flower's node id. A node's id may be any number; a partition's id stays."""
+    """The members by Flower's node id. A node's id may be any number; a partition's id stays.
+
+    A hospital that starts anew may come back under another node id. It takes its membership over if
+    the old node is gone and partition, name and patients are those that enrolled.
+    """
 
     def __init__(self) -> None:
         self.members: dict[int, Member] = {}
@@ -47,24 +51,33 @@ class Roster:
         asked = [Message(RecordDict(), node, MessageType.QUERY) for node in unknown]
         answers = {r.metadata.src_node_id: r for r in grid.send_and_receive(asked, timeout=timeout)}
         for node in unknown:
-            problem = self._enrol(node, answers.get(node))
+            problem = self._enrol(node, answers.get(node), set(present))
             if problem:
                 self.refused[f"node {node}"] = problem
 
-    def _enrol(self, node: int, answer: Message | None) -> str | None:
+    def _enrol(self, node: int, answer: Message | None, present: set[int]) -> str | None:
         if problem := reply_problem(answer):
             return problem
         try:
             about, counts = answer.content["hospital"], answer.content["counts"]
             partition, name = int(about["partition-id"]), str(about["name"])
             patients = counts["num-examples"]
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return "it did not say who it is"
         if problem := patients_problem(patients):
             return problem
-        if partition in {member.partition for member in self.members.values()}:
-            return f"it says that it is hospital {partition}, which another node is"
-        self.members[node] = Member(partition, name, int(patients))
+        claimed = Member(partition, name, int(patients))
+        for other, member in self.members.items():
+            if member.partition != partition and member.name != name:
+                continue
+            if other in present:
+                told = f"hospital {partition}" if member.partition == partition else name
+                return f"it says that it is {told}, which another node is"
+            if member != claimed:
+                return f"it says that it is {claimed}, and {member} enrolled before"
+            del self.members[other]  # the hospital is back under another node id
+            break
+        self.members[node] = claimed
         return None
 
     def present(self, grid: Grid) -> list[int]:

@@ -119,6 +119,11 @@ def _run(engine: str, config: dict, hospitals: int, on_round: Callable[[int], No
         run_deployment(config, hospitals, on_line=heard)
 
 
+def _with(test: dict[str, dict], figure: str) -> dict[str, dict]:
+    """Return the rows that hold a figure as one number; nobody need send more than a score."""
+    return {n: row for n, row in test.items() if isinstance(row.get(figure), (int, float))}
+
+
 def _write_result(
     out: Path, found: Checkpoint, federation: UNetFederation, about: dict[str, object]
 ) -> dict[str, object]:
@@ -133,7 +138,7 @@ def _write_result(
         "best_round": found.best_round,
         "test": found.test,
         "unjudged": found.unjudged,
-        "summary": {f: summarise(found.test, f) for f in figures} if found.test else {},
+        "summary": {f: summarise(rows, f) for f in figures if (rows := _with(found.test, f))},
         "provenance": about,
     }
     weights = {name: torch.from_numpy(value) for name, value in found.best.items()}

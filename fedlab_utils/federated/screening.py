@@ -8,13 +8,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from io import BytesIO
 from numbers import Real
 
+import flwr.app
 import numpy as np
 from flwr.app import ArrayRecord, Message, RecordDict
+from numpy.lib import format as npy
+
+from fedlab_utils.federated.records import Array
 
 MOST_PATIENTS = 10_000
 """No hospital has more patients with a glioma: BraTS 2021, the largest collection, has 2,040."""
+
+LARGEST = 1e100
+"""No figure is further from 0: times patients and summed, it must still be a finite float."""
+
+METRICS = "metrics"
+"""Name of an answer's record of figures."""
+
+TRAINING = frozenset({"num-examples", "loss", "steps", "samples"})
+"""Figures of a training: these and no others, since Flower averages only what all have sent."""
+
+NO_PATIENT = "it has no patient to judge the model on"
+"""Why a hospital that is honest and well did not judge."""
 
 
 def reply_problem(reply: Message | None) -> str | None:
@@ -31,6 +48,8 @@ def patients_problem(patients: object) -> str | None:
     """Return what is wrong with a number of patients, or None."""
     if isinstance(patients, bool) or not isinstance(patients, Real):
         return f"its number of patients is {patients!r}"
+    if patients > LARGEST:  # a whole number may be too large to be written as a float
+        return f"it says that it has more than {LARGEST:g} patients"
     if not 1 <= patients <= MOST_PATIENTS or patients != int(patients):
         return f"it says that it has {patients:g} patients"
     return None
@@ -50,8 +69,16 @@ def train_problem(
     patients
         How many the hospital had when it enrolled; it may not say otherwise now.
     """
-    if problem := reply_problem(reply) or metrics_problem(reply.content, patients):
+    if problem := reply_problem(reply) or metrics_problem(reply.content):
         return problem
+    metrics = reply.content[METRICS]
+    if metrics["num-examples"] != patients:
+        return f"it says that it has {metrics['num-examples']:g} patients, and enrolled {patients}"
+    if other := sorted(set(metrics) ^ TRAINING):
+        return f"its {other[0]} is {'missing' if other[0] in TRAINING else 'not asked for'}"
+    for name, value in metrics.items():
+        if isinstance(value, list):
+            return f"its {name} is a list, and one number was due"
     found = reply.content.array_records
     if set(found) != set(expected):
         return f"it sent the records {sorted(found)}, and {sorted(expected)} were due"
@@ -61,18 +88,50 @@ def train_problem(
     return None
 
 
-def metrics_problem(content: RecordDict, patients: int | None = None) -> str | None:
+def judgement_problem(reply: Message | None, patients: int | None = None) -> str | None:
+    """Return why a reply to a message that asks for a judgement must be left out, or None.
+
+    Parameters
+    ----------
+    reply
+        None if there was none in time.
+    patients
+        How many it judged on before, if it did.
+    """
+    if problem := reply_problem(reply):
+        return problem
+    records = list(reply.content.metric_records.values())
+    if len(records) == 1 and not records[0]:
+        return NO_PATIENT
+    if problem := metrics_problem(reply.content):
+        return problem
+    metrics = reply.content[METRICS]
+    if patients is not None and metrics["num-examples"] != patients:
+        return f"it judged on {metrics['num-examples']:g} patients, and before on {patients:g}"
+    for name, value in metrics.items():
+        if not isinstance(value, list):
+            continue
+        if name == "score":
+            return "its score is a list, and one number was due"
+        if len(value) != metrics["num-examples"]:
+            return f"its {name} holds {len(value)} numbers, and one per patient was due"
+    return None
+
+
+def metrics_problem(content: RecordDict) -> str | None:
     """Return what is wrong with a reply's figures, or None."""
     if len(content.metric_records) != 1:
         return f"it sent {len(content.metric_records)} records of figures, and one was due"
-    metrics = next(iter(content.metric_records.values()))
+    ((record, metrics),) = content.metric_records.items()
+    if record != METRICS:
+        return f"it sent its figures as {record}, and {METRICS} was due"
     if problem := patients_problem(metrics.get("num-examples")):
         return problem
-    if patients is not None and metrics["num-examples"] != patients:
-        return f"it says that it has {metrics['num-examples']:g} patients, and enrolled {patients}"
     for name, value in metrics.items():
-        if not all(math.isfinite(v) for v in (value if isinstance(value, list) else [value])):
-            return f"its {name} is not finite"
+        for number in value if isinstance(value, list) else [value]:
+            if not abs(number) <= LARGEST:  # compares whole numbers of any size; NaN is caught
+                beyond = isinstance(number, int) or math.isfinite(number)
+                return f"its {name} is {f'beyond {LARGEST:g}' if beyond else 'not finite'}"
     return None
 
 
@@ -86,11 +145,30 @@ def arrays_problem(found: ArrayRecord, expected: ArrayRecord) -> str | None:
             told = f"{array.dtype} {tuple(array.shape)}"
             return f"{name} is {told}, and {due.dtype} {tuple(due.shape)} was due"
         try:
+            if problem := _label_problem(array, due):
+                return f"{name} {problem}"
             values = array.numpy()
-        except (ValueError, TypeError, EOFError, OSError) as error:
+        except Exception as error:  # whatever numpy stumbles over in a stranger's bytes
             return f"{name} cannot be read ({str(error)[:80]})"
         if values.shape != tuple(due.shape) or str(values.dtype) != due.dtype:
             return f"{name} holds {values.dtype} {values.shape}, not what its label says"
         if not np.isfinite(values).all():
             return f"{name} is not finite"
     return None
+
+
+def _label_problem(array: flwr.app.Array, due: flwr.app.Array) -> str | None:
+    """Return in what the file within an array differs from its label, or None.
+
+    numpy makes room for what a file's header claims before it looks for the values; so the header
+    is read alone.
+    """
+    if isinstance(array, Array):  # handed over within one process: nothing is unpacked
+        return None
+    file = BytesIO(array.data)
+    read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+    shape, _, dtype = read[npy.read_magic(file)](file)
+    if shape != tuple(due.shape) or str(dtype) != due.dtype:
+        return f"holds {dtype} {shape}, not what its label says"
+    size, length = math.prod(shape) * dtype.itemsize, len(array.data) - file.tell()
+    return None if size == length else f"holds {length} bytes, and {size} were due"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
 from fedlab_utils.errors import FederationError
@@ -186,8 +186,10 @@ class Server:
         messages = list(messages)
         sent = sum(payload_bytes(message.content) for message in messages)
         replies = self._send(messages)
-        received = sum(payload_bytes(reply.content) for reply in replies if reply.has_content())
         record, _ = self.strategy.aggregate_train(number, replies)
+        # Only valid answers are weighed, and they are as expected: a bad one may be labelled anyhow
+        weight = payload_bytes(RecordDict(self.strategy.expected())) if messages else 0
+        received = weight * len(self.strategy.trained.metrics)
         arrays = before if record is None else _like(before, record)
         remembered = self.strategy.state().values()  # Adam's spread may overflow, and never move
         if not all(np.isfinite(value).all() for value in (*arrays.values(), *remembered)):
@@ -202,10 +204,19 @@ class Server:
         if not rows:
             return replace(report, validation=judged.metrics, unjudged=judged.left_out)
         score = weighted_means(rows)["score"]
-        if score > self.state.best_score:
+        if self._better(rows):
             self.state.best_round, self.state.best_score = report.round, score
             self.state.best = dict(self.state.weights)
         return replace(report, validation=rows, unjudged=judged.left_out, score=score)
+
+    def _better(self, rows: dict[str, dict]) -> bool:
+        """Whether a round beats the best so far, at the hospitals that judged both models."""
+        if self.state.best_score == float("-inf"):
+            return True
+        before = self.state.history[self.state.best_round - 1].validation
+        both = {name: row for name, row in rows.items() if name in before}
+        then = {name: row | {"score": before[name]["score"]} for name, row in both.items()}
+        return bool(both) and weighted_means(both)["score"] > weighted_means(then)["score"]
 
     def _judge(self, arrays: dict[str, np.ndarray], number: int, part: str):
         config = ConfigRecord({"part": part, "best-round": self.state.best_round})

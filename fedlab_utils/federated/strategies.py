@@ -14,7 +14,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricReco
 from flwr.serverapp import Grid, strategy
 
 from fedlab_utils.federated.roster import Roster
-from fedlab_utils.federated.screening import metrics_problem, reply_problem, train_problem
+from fedlab_utils.federated.screening import judgement_problem, train_problem
 
 ARRAYS = "arrays"
 """Name of the record that holds the model, in messages both ways."""
@@ -50,6 +50,7 @@ class Screened(strategy.FedAvg):
         self.asked: list[int] = []
         self.sent: ArrayRecord | None = None
         self.trained, self.evaluated = Answers(), Answers()
+        self.part, self.judging = "", {}
         return self
 
     def content(self, arrays: ArrayRecord, config: ConfigRecord) -> RecordDict:
@@ -77,7 +78,7 @@ class Screened(strategy.FedAvg):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Write to every hospital that is there."""
-        self.asked = self.roster.present(grid)
+        self.asked, self.part = self.roster.present(grid), str(config.get("part", ""))
         config["server-round"] = server_round
         content = RecordDict({ARRAYS: arrays, "config": config})
         return [Message(content, node, MessageType.EVALUATE) for node in self.asked]
@@ -105,17 +106,20 @@ class Screened(strategy.FedAvg):
         server_round: int,  # noqa: ARG002
         replies: Iterable[Message],
     ) -> MetricRecord | None:
-        """Average each figure over patients; None if nobody answered validly."""
+        """Average each figure over patients; None if nobody answered validly.
 
-        def problem(reply: Message, _: object) -> str | None:
-            if found := reply_problem(reply):
-                return found
-            records = list(reply.content.metric_records.values())
-            if len(records) == 1 and not records[0]:
-                return "it has no patient to judge the model on"
-            return metrics_problem(reply.content)
-
-        valid, self.evaluated = self._screen(replies, problem)
+        How many patients a hospital judges on is its own word, but it may not change from one
+        judgement of a part (``validation`` or ``test``) to the next.
+        """
+        valid, self.evaluated = self._screen(
+            replies,
+            lambda reply, member: judgement_problem(
+                reply, self.judging.get((member.partition, self.part))
+            ),
+        )
+        for member in self.roster.members.values():
+            if row := self.evaluated.metrics.get(member.name):
+                self.judging[member.partition, self.part] = row["num-examples"]
         return MetricRecord(weighted_means(self.evaluated.metrics)) if valid else None
 
     def _screen(self, replies, problem) -> tuple[list[Message], Answers]:
@@ -140,18 +144,17 @@ class Screened(strategy.FedAvg):
 
 
 def weighted_means(metrics: Mapping[str, Mapping]) -> dict[str, float]:
-    """Return each figure that all hospitals gave, averaged with their patients as weights."""
+    """Return each figure that all hospitals gave, averaged with their patients as weights.
+
+    Lists are left out: a figure must be one number in every hospital's row.
+    """
     rows = list(metrics.values())
-    names = [
-        name
-        for name, value in rows[0].items()
-        if name != "num-examples" and not isinstance(value, list)
-    ]
     weights = [row["num-examples"] for row in rows]
     return {
         name: float(np.average([row[name] for row in rows], weights=weights))
-        for name in names
-        if all(name in row for row in rows)
+        for name in rows[0]
+        if name != "num-examples"
+        and all(name in row and not isinstance(row[name], list) for row in rows)
     }
 
 
