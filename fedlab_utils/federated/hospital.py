@@ -16,7 +16,7 @@ from fedlab_utils.federated.corrections import (
 from fedlab_utils.federated.hospital_state import HospitalState
 from fedlab_utils.federated.layers import personal_names
 from fedlab_utils.federated.records import to_record, to_tensors
-from fedlab_utils.federated.scaffold import CHANGE, VARIATE
+from fedlab_utils.federated.scaffold import ACCEPTED, CHANGE, VARIATE
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import ARRAYS
 from fedlab_utils.federated.task import Task
@@ -37,6 +37,9 @@ PERSONAL, EVALUATED, BEST, ROUNDS = (
 
 OPTIMISER = "optimiser"
 
+PENDING, PENDING_ROUND = "variate-pending", "variate-pending-round"
+"""The next control variate until the server says that the answer counted; and its round."""
+
 
 def train_hospital(
     task: Task,
@@ -55,7 +58,7 @@ def train_hospital(
         corrections.append(Proximal(float(mu)))
     variates = None
     if VARIATE in content:
-        own = state.arrays(VARIATE)
+        own = _own_variate(state, int(content["config"][ACCEPTED]))
         own = to_tensors(own) if own else zero_variates(network)
         variates = ControlVariates(_on(network, to_tensors(content[VARIATE])), _on(network, own))
         corrections.append(variates)
@@ -72,7 +75,8 @@ def train_hospital(
     if variates is not None:
         new = variates.new if fresh is None else fresh
         answer[CHANGE] = to_record({n: new[n] - variates.own[n] for n in new})
-        state.records[VARIATE] = to_record(new)
+        state.records[PENDING] = to_record(new)
+        state.records[PENDING_ROUND] = ConfigRecord({"round": server_round})
     home = personal_names(network, settings)
     weights = network.state_dict()
     if home:
@@ -110,6 +114,19 @@ def evaluate_hospital(
         metrics |= {f"tuned-{n}": v for n, v in tuned.items() if n != "num-examples"}
     state.keep(server_round)
     return RecordDict({"metrics": MetricRecord(metrics)})
+
+
+def _own_variate(state: HospitalState, accepted: int) -> ArrayRecord | None:
+    """Return the hospital's control variate: the pending one if its round's answer counted.
+
+    An answer that was late or screened out did not move the server's control variate. The
+    hospital's own must not move either, or the two drift apart for good.
+    """
+    if PENDING in state.records:
+        pending, made = state.records.pop(PENDING), state.records.pop(PENDING_ROUND)
+        if made["round"] == accepted:
+            state.records[VARIATE] = pending
+    return state.arrays(VARIATE)
 
 
 def _personal_layers(

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.serverapp import Grid
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.records import to_record
@@ -21,6 +22,9 @@ VARIATE = "variate"
 
 CHANGE = "variate-change"
 """Record of what a hospital's control variate changed by, in its answer."""
+
+ACCEPTED = "accepted-round"
+"""Key of a training message's config: the last round in which this hospital's answer counted."""
 
 
 class Scaffold(Screened):
@@ -33,6 +37,9 @@ class Scaffold(Screened):
 
     so that ``c`` stays ``sum_i p_i c_i`` over all members, as long as none joins later. With
     ``uniform`` every ``p_i`` is ``1 / N``, and both lines are those of the paper.
+
+    A hospital cannot know whether its answer counted. So each message tells it the last round in
+    which one did, and only then does the hospital take ``c_i'`` for its own.
 
     Parameters
     ----------
@@ -55,6 +62,7 @@ class Scaffold(Screened):
             raise FederationError("Scaffold", f"server_rate is {server_rate}", "Pass 1, or less")
         self.server_rate, self.uniform = server_rate, uniform
         self.variate: dict[str, np.ndarray] = {}
+        self.accepted: dict[int, int] = {}
 
     def begin(self, trained: Iterable[str], arrays: ArrayRecord) -> None:
         """Set the control variate to zero.
@@ -67,6 +75,18 @@ class Scaffold(Screened):
             The model's arrays.
         """
         self.variate = {name: np.zeros_like(arrays[name].numpy()) for name in trained}
+        self.accepted = {}
+
+    def configure_train(
+        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
+    ) -> Iterable[Message]:
+        """Tell each hospital the last round in which its answer counted, 0 if none did."""
+        messages = list(super().configure_train(server_round, arrays, config, grid))
+        for message in messages:
+            partition = self.roster.members[message.metadata.dst_node_id].partition
+            own = ConfigRecord({**config, ACCEPTED: self.accepted.get(partition, 0)})
+            message.content = RecordDict({**message.content, "config": own})
+        return messages
 
     def content(self, arrays: ArrayRecord, config: ConfigRecord) -> RecordDict:
         """Send the control variate beside the model."""
@@ -97,6 +117,8 @@ class Scaffold(Screened):
             name: value + sum(w * c[name].numpy() for w, c in zip(weights, changes, strict=True))
             for name, value in self.variate.items()
         }
+        for reply in valid:
+            self.accepted[members[reply.metadata.src_node_id].partition] = server_round
         if self.server_rate == 1:
             return average, metrics
         stepped = {
@@ -106,9 +128,27 @@ class Scaffold(Screened):
         return to_record(stepped), metrics
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return the control variate."""
-        return dict(self.variate)
+        """Return the control variate, and whose answers counted when last, by partition."""
+        # Partitions, not nodes: a resumed run gives hospitals other nodes.
+        rounds = np.array(sorted(self.accepted.items()), np.int64).reshape(-1, 2)
+        return {ACCEPTED: rounds} | {f"{VARIATE}/{n}": v for n, v in self.variate.items()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take up the control variate."""
-        self.variate = dict(state)
+        """Take up what :meth:`state` gave.
+
+        Raises
+        ------
+        FederationError
+            If it is not that of this model.
+        """
+        due = {f"{VARIATE}/{name}": value.shape for name, value in self.variate.items()}
+        found = {name: value.shape for name, value in state.items() if name != ACCEPTED}
+        if found != due or ACCEPTED not in state:
+            wrong = sorted(n for n in due.keys() | found.keys() if due.get(n) != found.get(n))
+            raise FederationError(
+                "Scaffold",
+                f"what it remembers does not fit the model: {(wrong or [ACCEPTED])[0]}",
+                "Start the run again in a new folder",
+            )
+        self.variate = {name: state[f"{VARIATE}/{name}"] for name in self.variate}
+        self.accepted = {int(partition): int(last) for partition, last in state[ACCEPTED]}

@@ -11,10 +11,11 @@ import torch
 
 from fedlab_utils.federated import FederationSettings, federate
 from fedlab_utils.federated.client import make_client_app
-from fedlab_utils.federated.engine_inprocess import InProcessGrid, running
+from fedlab_utils.federated.engine_inprocess import InProcessGrid, run_in_process, running
 from fedlab_utils.federated.records import Array
-from fedlab_utils.federated.server import Server, make_strategy
-from tests.federated.toys import BowlTask
+from fedlab_utils.federated.server import Server, make_server_app, make_strategy
+from tests.federated.test_strategies import mean_variate
+from tests.federated.toys import BowlTask, optimum
 
 SETTINGS = FederationSettings(
     optimiser="sgd", learning_rate=0.1, weight_decay=0.0, local_steps=3, rounds=3
@@ -50,6 +51,70 @@ def test_a_hospital_that_answers_late_is_left_out() -> None:
     found = federate(BowlTask(), replace(SETTINGS, timeout=1.0), mods=[sleep])
     assert found.history[0].left_out["H2"] == "it did not answer in time"
     assert torch.equal(found.last["at"], without_the_bad())
+
+
+def raise_error(content) -> None:  # noqa: ARG001
+    raise RuntimeError("the disk is full")
+
+
+def sleep(content) -> None:  # noqa: ARG001
+    time.sleep(1.2)
+
+
+def ruin_all(content) -> None:
+    """Finite, but not their sum: the server undoes the round."""
+    for record in content.array_records.values():
+        record["at"] = Array(np.full(3, np.finfo(np.float64).max))
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+@pytest.mark.parametrize(
+    ("change", "who", "resumed"),
+    [
+        (put(np.full(3, np.nan)), {BAD}, False),
+        (put(np.full(3, np.nan)), {BAD}, True),
+        (raise_error, {BAD}, False),
+        (sleep, {BAD}, False),
+        (ruin_all, {0, 1, 2, 3}, False),
+    ],
+    ids=["NaN", "NaN, resumed", "raises", "late", "undone"],
+)
+def test_scaffold_reaches_the_optimum_after_answers_that_did_not_count(
+    change, who: set[int], resumed: bool, tmp_path
+) -> None:
+    """Server and hospitals go on agreeing: the control variate stays the hospitals' mean."""
+
+    class Even(BowlTask):
+        def patients(self, hospital: int) -> int:  # noqa: ARG002
+            return 3
+
+    def mod(message, context, call_next):
+        reply = call_next(message, context)
+        if (
+            message.content["config"]["server-round"] == 5
+            and context.node_config["partition-id"] in who
+        ):
+            change(reply.content)
+        return reply
+
+    task, ended, kept = Even(), [], []
+    more = {"strategy": "scaffold", "server_rate": 1.1, "timeout": 1.0, "evaluate_every": 1000}
+
+    def strategy_of(settings):
+        kept.append(make_strategy(settings))
+        return kept[-1]
+
+    server = make_server_app(lambda _: task, strategy_of, None, ended.append)
+    client = make_client_app(lambda _: task, [mod])
+    for rounds in [5, 90] if resumed else [90]:
+        config = replace(SETTINGS, rounds=rounds, local_steps=8, **more).to_config()
+        config |= {"out": str(tmp_path), "resume": True} if resumed else {}
+        grid = run_in_process(client, server, config, 4)
+    assert ended[-1].history[4].left_out
+    equal = np.full(4, 0.25)
+    assert (ended[-1].last["at"] - optimum(task.bowls, equal)).abs().max() < 1e-6
+    mean = mean_variate(grid.contexts.values(), kept[-1].accepted, equal)
+    np.testing.assert_allclose(kept[-1].variate["at"], mean, atol=1e-12)
 
 
 @pytest.mark.parametrize("strategy", ["fedavg", "fedavgm", "fedadam", "scaffold", "fedprox"])

@@ -55,6 +55,17 @@ def test_scaffold_with_half_of_the_hospitals_in_a_round(uniform: bool) -> None:
     assert (found - due).abs().max() < 1e-6
 
 
+def mean_variate(contexts, accepted: dict[int, int], weights) -> torch.Tensor:
+    """Weighted mean of what hospitals hold, or will once they hear that their answer counted."""
+    own = []
+    for number, context in enumerate(contexts):
+        made = context.state.get("variate-pending-round", {"round": -1})["round"]
+        name = "variate-pending" if made == accepted.get(number, 0) else "variate"
+        held = context.state.get(name)
+        own.append(to_tensors(held)["at"] if held else torch.zeros(3))
+    return sum(w * v for w, v in zip(weights, own, strict=True))
+
+
 @pytest.mark.parametrize("fraction", [0.5, 1.0])
 @pytest.mark.parametrize("uniform", [True, False])
 def test_the_servers_variate_is_the_mean_of_the_hospitals(uniform: bool, fraction: float) -> None:
@@ -73,12 +84,8 @@ def test_the_servers_variate_is_the_mean_of_the_hospitals(uniform: bool, fractio
     server = make_server_app(lambda _: task, strategy_of, None, ended.append)
     config = settings.to_config()
     grid = run_in_process(make_client_app(lambda _: task), server, config, len(task.hospitals))
-    own = [
-        to_tensors(c.state["variate"])["at"] if "variate" in c.state else torch.zeros(3)
-        for c in grid.contexts.values()
-    ]
     weights = np.full(4, 0.25) if uniform else task.shares
-    mean = sum(w * v for w, v in zip(weights, own, strict=True))
+    mean = mean_variate(grid.contexts.values(), kept["strategy"].accepted, weights)
     np.testing.assert_allclose(kept["strategy"].variate["at"], mean, atol=1e-12)
 
 
@@ -102,7 +109,7 @@ def test_control_variates_held_at_zero_give_fedavgs_bits() -> None:
         """Forget what is known of others, and of oneself."""
         zeros = {n: torch.zeros_like(v) for n, v in to_tensors(message.content["variate"]).items()}
         message.content["variate"] = to_record(zeros)
-        context.state.pop("variate", None)
+        context.state.pop("variate-pending", None)
         return call_next(message, context)
 
     task = BowlTask(noise=0.5)
