@@ -482,7 +482,7 @@ hospital_scores(lab, "one seed, six rounds, units 1, 8 and 3", "Dice of the whol
 # ## Over all seeds
 #
 # What one seed cannot say, a study can. It deals phantoms to hospitals in several ways, alike or apart, and trains every method with several settings on several seeds. For each method and way of dealing the setting is chosen **on validation patients**, and the figure shows the test patients. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
-# worst hospital's Dice to FedAvg's. An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones.)
+# worst hospital's Dice to FedAvg's. An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones. In a difference most of this cancels, but a method that makes hospitals more alike is pulled down more. Some of dozens of comparisons will leave out 0 by luck.)
 
 # %%
 from fedlab_utils.federated.comparison import trials_of
