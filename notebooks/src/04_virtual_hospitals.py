@@ -60,7 +60,7 @@ if len(own.patients) < 20:
 # **Federated learning** turns the way round: patients stay, the network travels. Each hospital trains it for a while on its own patients and sends back weights, not scans (McMahan et al., 2017).
 # In practice it has joined 71 sites on six continents to find the borders of glioblastoma (Pati et al., 2022). Weights are not harmless either: lessons 07 and 08 read patients out of them. And federation answers none of the questions of consent by itself.
 #
-# *For physicians.* Textbooks of machine learning assume that all patients are drawn from one pot, each independently of the others: **IID**, *independent and identically distributed*. Hospitals break that. A referral centre sees the large tumours, a
+# *For physicians.* Textbooks of machine learning assume that all patients are drawn from one pot, each independently of the others: **IID**, *independent and identically distributed*. Hospitals break that. A referral centre may see the large tumours, a
 # regional one the early ones; scanners, protocols, ages and referral habits differ. Such data are **non-IID**, and you know the effect by another name: case mix. A network that was trained at one hospital may fail at the next (Zech et al., 2018, for pneumonia in chest X-rays).
 # Kairouz et al. (2021) sort the ways in which this happens; in our field they are: other *patients* (larger tumours, older people), other *pictures* of the same patients (scanner, protocol, a sequence not taken), other *readings* of the same pictures
 # (one reader counts a faint rim as enhancing, another does not), and other *numbers* of patients. Virtual hospitals can play all but the readings.

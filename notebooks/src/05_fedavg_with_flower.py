@@ -88,7 +88,7 @@ for number, member in enumerate(members):
 #
 # With $K = 1$ and plain SGD on all of a hospital's patients at once, this is a step of ordinary training on everybody, if the loss is a mean over patients. With larger $K$ it is not: fewer messages, and hospitals that walk apart in between. Lesson 06 is about that.
 #
-# What leaves a hospital: weights, the number of its training patients, its training loss, its scores on its own validation and test patients. What does not leave: images, segmentations, names. But weights were *made from* patients, and how much of a patient can be read out of them is a later lesson's subject.
+# What leaves a hospital: weights, the number of its training patients, its training loss, its scores on its own validation patients and, in this course, a Dice of each of its test patients, which the intervals need. A real federation would send sums: a number per patient is data about a patient. What does not leave: images, segmentations, names. But weights were *made from* patients, and how much of a patient can be read out of them is a later lesson's subject.
 #
 # Below, the round's first half: the model goes out, and each hospital takes its steps.
 

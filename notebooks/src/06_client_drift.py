@@ -170,7 +170,7 @@ for name, hospitals in (("IID", alike), ("each lacks a sequence", lacking)):
 loss_between(shares, losses, ("H1", "H2"))
 
 # %% [markdown]
-# Read each panel from both ends. Where a hospital's curve is lower at its own end than at the other, its model has gone its own way: better at home, worse next door. Where the black line sags in the middle, the average is better for both together than either model: that is why federated averaging works at all, and why it pays even for hospitals that differ.
+# Read each panel from both ends. Where a hospital's curve is lower at its own end than at the other, its model has gone its own way: better at home, worse next door. Where the black line sags in the middle, the average is better for both together than either model: that is one reason why federated averaging can work, and why it pays even for hospitals that differ.
 # The sag is no law. The further the models part, the less the middle is a place that anybody has trained for.
 
 # %% [markdown] quiz="cosines"
@@ -392,7 +392,7 @@ show_source(ControlVariates)
 # - [x] Twice the traffic: a control variate travels beside the model, both ways
 #   > Right. It is as large as the trained weights.
 # - [ ] Twice the computing: each step needs a second gradient
-#   > Not with option II, which reads the gradients off the way walked. Option I takes one more gradient per round.
+#   > Not with option II, which reads the gradients off the way walked. Option I takes gradients at the server's weights: here as many more as there are steps.
 # - [x] A hospital must remember something from round to round
 #   > Right, its own $c_i$. A hospital that joins rarely corrects with an old one, which is why SCAFFOLD suits a few steady hospitals better than millions of phones.
 
@@ -429,7 +429,7 @@ hospital_scores(scores, "one seed, four rounds")
 # ## Layers that remember patients
 #
 # Many networks use **batch normalisation** (Ioffe and Szegedy, 2015): in training each channel is brought to mean 0 and deviation 1 over the *batch*; on the side, running averages of mean and variance are kept, and used when the network is applied. Those averages are no weights. They are statistics of a hospital's images.
-# What should a federation do with them? Average them like weights? Keep them at home? **FedBN** (Li et al., 2021) keeps the whole normalisation layer at home, averages with its scale and shift. **Instance normalisation** takes mean and deviation of each image by itself, so that there is nothing to keep.
+# What should a federation do with them? Average them like weights? Keep them at home? **FedBN** (Li et al., 2021) keeps the whole layer at home: running averages, scale and shift. **Instance normalisation** takes mean and deviation of each image by itself, so that there is nothing to keep.
 #
 # The lab: two hospitals with different scanners, and nobody did the homework of lesson 02: the intensities of the second are 8 times as large, since a scanner's units are arbitrary. A third hospital, with units of its own, did not take part; it just gets the model.
 
@@ -482,7 +482,7 @@ hospital_scores(lab, "one seed, six rounds, units 1, 8 and 3", "Dice of the whol
 # ## Over all seeds
 #
 # What one seed cannot say, a study can. It deals phantoms to hospitals in several ways, alike or apart, and trains every method with several settings on several seeds. For each method and way of dealing the setting is chosen **on validation patients**, and the figure shows the test patients. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
-# worst hospital's Dice to FedAvg's. An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones.)
+# worst hospital's Dice to FedAvg's. An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones. In a difference most of this cancels, but a method that makes hospitals more alike is pulled down more. Some of dozens of comparisons will leave out 0 by luck.)
 
 # %%
 from fedlab_utils.federated.comparison import trials_of
