@@ -179,7 +179,9 @@ def transformed(case: Case, scanner: Scanner) -> Case:
     image = np.zeros_like(case.image)
     rows = zip(case.image, scanner.sequences, reference.sequences, exponents(scanner), strict=True)
     for out, (volume, sequence, before, gamma) in zip(image, rows, strict=True):
-        signal = np.where(inside, np.maximum(volume[box], 0), 0).astype(np.float32)
+        # A scan may come with mean 0: its darkest tissue then stands for no signal.
+        floor = np.float32(min(0.0, np.percentile(volume[box][inside], 1)))
+        signal = np.where(inside, np.maximum(volume[box] - floor, 0), 0).astype(np.float32)
         if not (level := float(np.median(signal[inside]))):
             continue
         signal = (signal / level) ** np.float32(gamma)
@@ -187,7 +189,7 @@ def transformed(case: Case, scanner: Scanner) -> Case:
         signal = level * acquire(rng, signal, axes, sequence, noise)
         # 0 means outside the brain: what was measured stays above it.
         measured = inside & (volume[box] != 0)
-        out[box] = np.where(measured, np.maximum(signal, 1e-3 * level), 0)
+        out[box] = np.where(measured, np.maximum(signal, 1e-3 * level) + floor, 0)
     return replace(case, image=image)
 
 

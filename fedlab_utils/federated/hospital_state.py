@@ -42,18 +42,21 @@ class HospitalState:
         Raises
         ------
         FederationError
-            If a file cannot be read.
+            If a file cannot be read; again at each message, so that the hospital stays left out.
         """
         if MARK in self.records or self.folder is None:
             return
-        self.records[MARK] = ConfigRecord({"round": 0})
+        known = RecordDict()
         for number, path in reversed(self._files()):
-            if number >= server_round:
-                path.unlink()
-                continue
-            for name, record in _read(path).items():
-                self.records[name] = record
-            return
+            if number < server_round:
+                known = _read(path)
+                break
+            path.unlink()
+        # Last: after a file that cannot be read, the next message must not find a hospital that
+        # seems to know all it ever did.
+        self.records[MARK] = ConfigRecord({"round": 0})
+        for name, record in known.items():
+            self.records[name] = record
 
     def keep(self, server_round: int) -> None:
         """Note the round, and write everything to the hospital's folder."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fedlab_utils.data import SEQUENCES, brain_mask, load_case, load_cohort, preprocess
+from fedlab_utils.data.brain import robust_zscore
 from fedlab_utils.data.equipment import (
     GAMMA,
     REFERENCE,
@@ -137,6 +138,16 @@ def test_a_real_scan_keeps_its_brain_its_labels_and_its_look_at_the_reference() 
     assert transformed(case, SCANNERS[REFERENCE]) is case
     other = replace(case, files=replace(case.files, case_id="Brats18_Tiny_2_1"))
     assert (transformed(other, THICK).image != there.image).any(), "noise of its own"
+
+
+def test_a_scan_with_mean_0_keeps_its_brain() -> None:
+    inside = brain_mask(tiny.image())
+    image = robust_zscore(tiny.image(), inside)
+    there = transformed(tiny.case(image=image), noiseless(THICK)).image
+    for before, after in zip(image, there, strict=True):
+        assert after[inside].std() > 0.3
+        assert np.corrcoef(before[inside], after[inside])[0, 1] > 0.8
+        assert not after[~inside].any()
 
 
 def test_what_a_sequence_did_not_measure_stays_so() -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from flwr.app import Context, RecordDict
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import Federation, FederationSettings, federate
 from fedlab_utils.federated.checkpoint import NAME, read_checkpoint
+from fedlab_utils.federated.hospital_state import HospitalState
 from fedlab_utils.federated.settings import STRATEGIES
 from tests.federated.toys import BowlTask, Point
 
@@ -174,6 +176,24 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: bytes) -> None:
         federate(TwoPartTask(), settings_of("fedavg"), tmp_path, resume=True)
     with pytest.raises(FederationError, match="no such file"):
         read_checkpoint(tmp_path / "nowhere")
+
+
+def test_a_hospital_whose_file_is_damaged_stays_left_out(tmp_path: Path) -> None:
+    """It must not go on as if it had never remembered anything."""
+    settings = settings_of("scaffold")
+    federate(TwoPartTask(), replace(settings, rounds=2), tmp_path)
+    for path in (tmp_path / "hospitals" / "001").iterdir():
+        path.write_bytes(b"nonsense")
+    found = federate(TwoPartTask(), settings, tmp_path, resume=True)
+    for report in found.history[2:]:
+        assert list(report.left_out) == ["H1"] == list(report.unjudged)
+        assert "cannot be read" in report.left_out["H1"]
+    assert list(found.unjudged) == ["H1"]
+    assert "H1" not in found.test
+    state = HospitalState(Context(1, 2, {}, RecordDict(), {}), tmp_path / "hospitals" / "001")
+    for _ in range(2):
+        with pytest.raises(FederationError, match=r"round-\d+.safetensors: .* in a new folder"):
+            state.rewind(9)
 
 
 def test_the_best_round_is_chosen_on_validation_and_judged_with_its_own_layers(
