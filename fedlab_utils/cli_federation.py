@@ -121,30 +121,32 @@ def simulate(
 
 def _exclusions(result: dict) -> list[str]:
     """Return a line for each hospital and round that does not count, with the reason."""
-    from fedlab_utils.federated.screening import NO_PATIENT
-
     lines = []
     for report in result["rounds"]:
         label = f"Round {report['round']}"
         lines += [f"{label}: {n} was left out: {why}" for n, why in report["left_out"].items()]
         if not report["counted"]:
             lines.append(f"{label} did not count: too few valid answers, or no sound average")
-        judged = {n: why for n, why in report["unjudged"].items() if why != NO_PATIENT}
-        lines += [f"{label}: {n} did not validate: {why}" for n, why in judged.items()]
-    judged = {n: why for n, why in result["unjudged"].items() if why != NO_PATIENT}
-    return lines + [f"Test: {n} did not judge: {why}" for n, why in judged.items()]
+        missed = _missed(report).items()
+        lines += [f"{label}: {n} did not validate: {why}" for n, why in missed]
+    return lines + [f"Test: {n} did not judge: {why}" for n, why in _missed(result).items()]
+
+
+def _missed(report: dict) -> dict[str, str]:
+    """Return why hospitals that have patients to judge the model on did not."""
+    from fedlab_utils.federated.screening import NO_PATIENT
+
+    return {name: why for name, why in report["unjudged"].items() if why != NO_PATIENT}
 
 
 def _told(result: dict) -> str:
     """Return how it ended, in one line."""
-    from fedlab_utils.federated.screening import NO_PATIENT
-
     told = "no test patients"
     if score := result["summary"].get("score"):
         told = (
             f"mean Dice of test patients {score['patients']:.3f}, worst hospital "
             f"{score['worst_hospital']} {score['worst']:.3f}"
         )
-    elif any(why != NO_PATIENT for why in result["unjudged"].values()):
+    elif _missed(result):
         told = "unjudged on test patients"
     return f"{len(result['rounds'])} rounds, best {result['best_round']}; {told}"

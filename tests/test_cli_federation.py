@@ -54,4 +54,5 @@ def test_a_run_of_which_no_round_counted_is_an_error(monkeypatch, more: list[str
 
 def test_a_learning_rate_of_zero_is_not_replaced(monkeypatch) -> None:
     ran, seen = simulate(monkeypatch, [{}], {}, "--learning-rate", "0")
-    assert ran.exit_code == 2 or seen[0].learning_rate == 0
+    assert (ran.exit_code, seen) == (2, [])
+    assert "learning_rate: it is 0" in ran.stderr

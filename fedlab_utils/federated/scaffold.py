@@ -59,7 +59,9 @@ class Scaffold(Screened):
     def __init__(self, server_rate: float = 1.0, uniform: bool = False, **settings: object) -> None:
         super().__init__(**settings)
         if not 0 < server_rate < float("inf"):
-            raise FederationError("Scaffold", f"server_rate is {server_rate}", "Pass 1, or less")
+            raise FederationError(
+                "Scaffold", f"server_rate is {server_rate}", "Pass a number above 0"
+            )
         self.server_rate, self.uniform = server_rate, uniform
         self.variate: dict[str, np.ndarray] = {}
         self.accepted: dict[int, int] = {}

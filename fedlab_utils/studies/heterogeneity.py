@@ -81,24 +81,15 @@ def setting_of(settings: dict, rows: Sequence[dict]) -> dict[str, float]:
     StudyError
         If nothing was tried on that seed.
     """
-    same = ("kind", "skew", "method")
-
-    def told(cell: dict) -> dict[str, float]:
-        return {name: value for name, value in cell.items() if name not in (*same, "seed")}
-
-    if own := told(settings):
-        fedavg = settings | {"method": "fedavg", "seed": SEEDS[0]}
-        fedavg = {name: fedavg[name] for name in (*same, "seed")}
-        return own if "learning_rate" in own else setting_of(fedavg, rows) | own
-    tried = [
-        row
-        for row in rows
-        if row["settings"]["seed"] == TUNING
-        and all(row["settings"][name] == settings[name] for name in same)
-    ]
+    condition = {name: settings[name] for name in ("kind", "skew")}
+    own = {n: v for n, v in settings.items() if n not in (*condition, "method", "seed")}
+    if "learning_rate" in own:
+        return own
+    of = condition | {"method": "fedavg" if own else settings["method"], "seed": TUNING}
+    tried = [row["result"] for row in rows if of.items() <= row["settings"].items()]
     if not tried:
-        raise StudyError(settings, "its settings were not tried", "Do that first")
-    return max(tried, key=lambda row: row["result"]["validation"])["result"]["setting"]
+        raise StudyError(of, "its settings were not tried", "Do that first")
+    return max(tried, key=lambda result: result["validation"])["setting"] | own
 
 
 def measure(settings: dict, place: Workplace) -> dict:
@@ -134,7 +125,7 @@ def late_gain(curve: Sequence[Sequence[float]]) -> float:
         [score for number, score in curve if low * last < number <= high * last]
         for low, high in ((0.6, 0.8), (0.8, 1.0))
     ]
-    return round(float(np.mean(parts[1]) - np.mean(parts[0])), 4) if all(parts) else float("nan")
+    return round(float(np.mean(parts[1]) - np.mean(parts[0])), 4)
 
 
 def _federated(task: ProxyTask, how: FederationSettings) -> dict:

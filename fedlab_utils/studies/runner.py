@@ -146,17 +146,15 @@ def run_study(
     until = None if hours is None else time.monotonic() + 3600 * hours
     place = Workplace((work or data_folder() / "studies") / study.name, say, until)
     place.folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(place.folder / "lock", timeout=0)
     try:
-        lock.acquire()
+        with FileLock(place.folder / "lock", timeout=0):
+            return _go_on(study, file, place, code, again)
     except Timeout:
         raise StudyError(
             study.name,
             "another process works on it and writes the same file",
-            "Wait for it, or end it with ctrl-C; the cell it is at must be at a point to stop",
+            "Wait for it, or end it with ctrl-C, which it heeds after the step it is at",
         ) from None
-    with lock:
-        return _go_on(study, file, place, code, again)
 
 
 def _go_on(study: Study, file: Path, place: Workplace, code: dict, again: bool) -> list[dict]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from flwr.app import Context, RecordDict
 
@@ -57,8 +59,6 @@ def test_a_hospital_is_back_under_another_node_id() -> None:
     ],
 )
 def test_a_node_that_is_not_that_hospital_is_refused(claim: dict, why: str) -> None:
-    import re
-
     roster, old = enrolled(**claim)
     assert NEW not in roster.members
     assert old in roster.members
