@@ -112,7 +112,7 @@ class FederationCurve(LiveBox):
         left.plot(*lines[_ALL], color=_ALL_COLOUR, linewidth=3, label=_ALL)
         right.plot(*lines[_SENT], ":", color=_SENT_COLOUR, label=_SENT)
         left.set(xlabel="round", ylabel="Dice on validation patients", ylim=(0, 1))
-        right.set_ylabel("MB sent, both ways, in total")
+        right.set_ylabel("MB sent for training so far, both ways")
         right.set_ylim(bottom=0)
         fig.legend(loc="outside upper center", ncols=4, fontsize=9)
         return figure(fig, self.describe())
@@ -127,7 +127,7 @@ def _layout() -> dict:
         "xaxis": {"title": {"text": "round"}},
         "yaxis": {"title": {"text": "Dice on validation patients"}, "range": [0, 1]},
         "yaxis2": {
-            "title": {"text": "MB sent, both ways, in total"},
+            "title": {"text": "MB sent for training so far, both ways"},
             "overlaying": "y",
             "side": "right",
             "rangemode": "tozero",

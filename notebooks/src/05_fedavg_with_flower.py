@@ -446,7 +446,7 @@ show_source(train_hospital)
 # %% [markdown]
 # ## Round by round, live
 #
-# The thick black line is the mean Dice of all validation patients (of the three regions, on the network's grid as in lesson 04); the thin lines are the hospitals'. The dotted grey line counts what was sent, both ways, in total. *Before you run it: which hospital will be the worst, and will it stay the worst?*
+# The thick black line is the mean Dice of all validation patients (of the three regions, on the network's grid as in lesson 04); the thin lines are the hospitals'. The dotted grey line adds up what was sent for training, both ways. *Before you run it: which hospital will be the worst, and will it stay the worst?*
 
 # %%
 from fedlab_utils.ui import FederationCurve
@@ -462,11 +462,11 @@ print(f"{weights * 4 * len(members) * ROUNDS * 2 / 1e6:.1f} MB; counted were {se
 print(f"The best round on validation patients was round {federation.best_round}.")
 
 # %% [markdown]
-# The bill of a federation is simple: weights, times bytes, times hospitals, times rounds, times two. More steps per round cost no traffic; that is FedAvg's bargain, and its danger.
+# The bill of a federation is simple: weights, times bytes, times hospitals, times rounds, times two. Whoever sends each round's model once more to be validated, as we do here, pays times three; the grey line leaves that out. More steps per round cost no traffic; that is FedAvg's bargain, and its danger.
 #
 # ## Did it help?
 #
-# Three ways, with the same network, the same start, the same optimiser, and the **same number of sample visits** in all: rounds x hospitals x steps x slices per batch.
+# Three ways, with the same network, the same start, the same optimiser, and **about the same number of sample visits** in all: rounds x hospitals x steps x slices per batch, less where a last batch is smaller. Alone and pooled, nothing interrupts the optimiser: it keeps its moments from round to round, as it would without a federation.
 #
 # - **each alone**: every hospital trains by itself, with as many steps as it took in the federation.
 # - **FedAvg**: the federation above.
@@ -489,14 +489,17 @@ def at_test(weights_of):
 
 
 pool = UNetTask([PooledHospital(tuple(members))], network_settings, tier, augment=False, seed=0)
-pooled = federate(pool, replace(settings, local_steps=STEPS * len(members)))
+whole = replace(settings, keep_optimiser=True)
+pooled = federate(pool, replace(whole, local_steps=STEPS * len(members)))
 alone = {}
 for member in members:
     single = UNetTask([member], network_settings, tier, augment=False, seed=0)
-    alone[member.name] = federate(single, settings)
+    alone[member.name] = federate(single, whole)
 
-visits = ROUNDS * STEPS * len(members) * task.batch
-print(f"sample visits of each way: {visits}")
+trainings = {"each alone": [*alone.values()], "FedAvg": [federation], "pooled": [pooled]}
+for way, found in trainings.items():
+    rounds = [report.trained for training in found for report in training.history]
+    print(f"{way}: {sum(row['samples'] for rows in rounds for row in rows.values())} sample visits")
 ways = {
     "each alone": at_test(lambda name: alone[name].weights),
     "FedAvg": at_test(dict.fromkeys(task.hospitals, federation.weights).get),
@@ -525,7 +528,7 @@ for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
 # How to read it. The intervals come from drawing the same test patients again, in pairs: they say how much *other patients* would change the difference. An interval that holds 0 shows neither gain nor harm.
 #
 # What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooled training sees all patients in every step and is what a federation is measured against; a federation is worth having if it comes close.
-# And the three ways had the same visits, which is one fair comparison of several: with the same number of *rounds of messages*, or the same time at each hospital, one compares something else.
+# And the three ways had about the same visits, which is one fair comparison of several: with the same number of *rounds of messages*, or the same time at each hospital, one compares something else.
 #
 # A mean over patients hides a hospital that loses. Compare the worst hospital, too: whoever does worse in the federation than alone has little reason to stay.
 
