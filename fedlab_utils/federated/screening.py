@@ -27,8 +27,11 @@ LARGEST = 1e100
 METRICS = "metrics"
 """Name of an answer's record of figures."""
 
-TRAINING = frozenset({"num-examples", "loss", "steps", "samples"})
-"""Figures of a training: these and no others, since Flower averages only what all have sent."""
+DUE = frozenset({"num-examples", "loss"})
+"""Figures that an answer to a training message must hold."""
+
+WELCOME = DUE | {"steps", "samples"}
+"""Figures that it may hold."""
 
 NO_PATIENT = "it has no patient to judge the model on"
 """Why a hospital that is honest and well did not judge."""
@@ -74,8 +77,10 @@ def train_problem(
     metrics = reply.content[METRICS]
     if metrics["num-examples"] != patients:
         return f"it says that it has {metrics['num-examples']:g} patients, and enrolled {patients}"
-    if other := sorted(set(metrics) ^ TRAINING):
-        return f"its {other[0]} is {'missing' if other[0] in TRAINING else 'not asked for'}"
+    if missing := sorted(DUE - set(metrics)):
+        return f"its {missing[0]} is missing"
+    if other := sorted(set(metrics) - WELCOME):
+        return f"its {other[0]} is not asked for"
     for name, value in metrics.items():
         if isinstance(value, list):
             return f"its {name} is a list, and one number was due"

@@ -14,7 +14,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricReco
 from flwr.serverapp import Grid, strategy
 
 from fedlab_utils.federated.roster import Roster
-from fedlab_utils.federated.screening import judgement_problem, train_problem
+from fedlab_utils.federated.screening import METRICS, judgement_problem, train_problem
 
 ARRAYS = "arrays"
 """Name of the record that holds the model, in messages both ways."""
@@ -93,6 +93,9 @@ class Screened(strategy.FedAvg):
         )
         if len(valid) < max(1, self.fewest):
             return None, None
+        for reply in valid:  # Flower averages only figures that all have sent
+            patients = reply.content[METRICS]["num-examples"]
+            reply.content[METRICS] = MetricRecord({"num-examples": patients})
         return self.combine(server_round, valid)
 
     def combine(

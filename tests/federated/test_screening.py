@@ -105,7 +105,6 @@ ANSWERS = {
     "silent": (forget("metrics", "num-examples"), "its number of patients is None"),
     "loss": (say("loss", float("nan")), "its loss is not finite"),
     "no loss": (forget("metrics", "loss"), "its loss is missing"),
-    "no steps": (forget("metrics", "steps"), "its steps is missing"),
     "another figure": (say("colour", 1.0), "its colour is not asked for"),
     "list": (say("loss", [1.0, 2.0]), "its loss is a list"),
     "list of patients": (say("num-examples", [3]), r"its number of patients is \[3\]"),
@@ -135,6 +134,15 @@ def test_a_bad_answer_is_left_out_with_its_reason(change, why: str) -> None:
 
     assert re.search(why, found.history[0].left_out["H2"])
     assert torch.equal(found.last["at"], without_the_bad())
+
+
+def test_a_hospital_need_not_count_its_steps() -> None:
+    def only_what_is_due(content) -> None:
+        del content["metrics"]["steps"], content["metrics"]["samples"]
+
+    found = federate(BowlTask(), SETTINGS, mods=[misbehave(only_what_is_due)])
+    assert not any(report.left_out for report in found.history)
+    assert torch.equal(found.last["at"], federate(BowlTask(), SETTINGS).last["at"])
 
 
 def test_a_bad_judgement_is_left_out_of_the_choice() -> None:
