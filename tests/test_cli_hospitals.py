@@ -38,14 +38,15 @@ def test_the_table_names_hospitals_and_their_scanners(phantom_dir: Path) -> None
     how = ["--hospitals", "2", "--partition", "scanner", "--skew", "1", "--intensities"]
     ran = runner.invoke(app, ["hospitals", "--data", str(phantom_dir), *how])
     assert ran.exit_code == 0, ran.output
-    head, first, second, last = ran.stdout.splitlines()
+    head, first, second, *last = ran.stdout.splitlines()
     assert head.split()[:2] == ["hospital", "patients"]
     assert first.startswith("H1")
     assert first.endswith("3T research")
     assert second.endswith("1.5T thick")
     assert first.split()[1] == "3"
     assert float(first.split("3T")[0].split()[-1]) > 0
-    assert last.startswith("size imbalance 0.00")
+    assert last[0].startswith("size imbalance 0.00")
+    assert "19 of 20 random deals" in last[1]
 
 
 def test_a_table_of_institutions_and_joined_small_ones(phantom_dir: Path, tmp_path: Path) -> None:

@@ -36,8 +36,9 @@ def jensen_shannon(groups: Sequence[np.ndarray], bins: int = BINS) -> np.ndarray
     """Return how far each hospital's values lie from those of all hospitals together.
 
     The Jensen-Shannon distance (Endres and Schindelin, IEEE Trans. Inf. Theory 49:1858, 2003) with
-    logarithms to base 2: the root of the divergence, from 0 for equal distributions to 1 for
-    distributions that share nothing. Histograms have as many values in each bin of the pooled
+    logarithms to base 2: the root of the divergence, 0 for equal distributions. The hospital is a
+    part of the whole, so the distance stays below 1: sorted hospitals of equal size reach 0.56,
+    0.65 and 0.74 if there are two, three or four. Histograms have as many values in each bin of the pooled
     data, so that the figure does not depend on the unit, nor on taking logarithms.
 
     Parameters
@@ -54,8 +55,8 @@ def jensen_shannon(groups: Sequence[np.ndarray], bins: int = BINS) -> np.ndarray
 
     Notes
     -----
-    A hospital with few patients lies away from the whole by chance alone: compare with the figure
-    of an IID partition of the same sizes.
+    A hospital with few patients lies away from the whole by chance alone: compare with
+    :func:`jensen_shannon_by_chance`.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def jensen_shannon(groups: Sequence[np.ndarray], bins: int = BINS) -> np.ndarray
         If no value is known at all.
     """
     binned, owner, count = _binned(groups, bins)
-    return _distances(binned, owner, len(groups), count)
+    return _distances(binned[None], owner, len(groups), count)[0]
 
 
 def _binned(groups: Sequence[np.ndarray], bins: int) -> tuple[np.ndarray, np.ndarray, int]:
@@ -81,29 +82,40 @@ def _binned(groups: Sequence[np.ndarray], bins: int) -> tuple[np.ndarray, np.nda
 
 
 def _distances(binned: np.ndarray, owner: np.ndarray, hospitals: int, count: int) -> np.ndarray:
-    """Return the distance of each hospital's histogram from that of all, ``(hospitals,)``."""
-    counts = np.bincount(owner * count + binned, minlength=hospitals * count)
-    counts = counts.reshape(hospitals, count).astype(float)
-    sizes = counts.sum(1)
-    own = counts / np.maximum(sizes, 1)[:, None]
-    whole = np.broadcast_to(counts.sum(0) / counts.sum(), own.shape)
+    """Return the distance of each hospital's histogram from that of all, for each deal.
+
+    ``binned`` is ``(deals, values)``, ``owner`` ``(values,)``; the answer ``(deals, hospitals)``.
+    """
+    deals = len(binned)
+    place = (np.arange(deals)[:, None] * hospitals + owner) * count + binned
+    counts = np.bincount(place.ravel(), minlength=deals * hospitals * count)
+    counts = counts.reshape(deals, hospitals, count).astype(float)
+    sizes = counts.sum(2)
+    own = counts / np.maximum(sizes, 1)[..., None]
+    whole = np.broadcast_to(counts.sum(1, keepdims=True) / len(owner), own.shape)
     middle = (own + whole) / 2
 
     def relative(p: np.ndarray) -> np.ndarray:
         ratio = np.divide(p, middle, out=np.ones_like(middle), where=p > 0)
-        return (p * np.log2(ratio)).sum(1)
+        return (p * np.log2(ratio)).sum(2)
 
     divergence = np.maximum(0.0, (relative(own) + relative(whole)) / 2)
     return np.where(sizes > 0, np.sqrt(divergence), np.nan)
 
 
 def jensen_shannon_by_chance(
-    groups: Sequence[np.ndarray], draws: int = 20, seed: int = 0
+    groups: Sequence[np.ndarray], draws: int = 200, seed: int = 0
 ) -> np.ndarray:
-    """Return the :func:`jensen_shannon` distance that hospitals of these sizes have by chance.
+    """Return the :func:`jensen_shannon` distance that hospitals of these sizes reach by chance.
 
-    The mean over ``draws`` random deals of the known values to hospitals with as many of them each:
-    what a distance is compared with, since that of a small hospital is large by chance alone.
+    19 of 20 random deals leave a hospital below it: the 95 % quantile over ``draws`` deals of the
+    known values to hospitals with as many of them each. A distance above it is unlikely to be
+    chance, though of many hospitals some will be: of twenty alike, one on average.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(hospitals,)``; NaN for a hospital of which no value is known.
 
     Raises
     ------
@@ -112,8 +124,8 @@ def jensen_shannon_by_chance(
     """
     rng = np.random.default_rng(seed)
     binned, owner, count = _binned(groups, BINS)
-    deals = (rng.permutation(binned) for _ in range(draws))
-    return np.mean([_distances(deal, owner, len(groups), count) for deal in deals], axis=0)
+    deals = rng.permuted(np.tile(binned, (draws, 1)), axis=1)
+    return np.quantile(_distances(deals, owner, len(groups), count), 0.95, axis=0)
 
 
 def _mean_of_known(values: np.ndarray) -> np.ndarray:

@@ -156,7 +156,8 @@ def gradient_at(
     Parameters
     ----------
     model
-        Holding the weights that came from the server. It is not changed.
+        Holding the weights that came from the server. Its weights are not changed; running
+        averages of a batch normalisation move, as in any forward pass while training.
     batches, loss
         As :func:`fedlab_utils.segmentation.local_update`. Batches count equally.
 

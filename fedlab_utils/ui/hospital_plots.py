@@ -132,7 +132,11 @@ def figures_table(report: pd.DataFrame) -> str:
     """Return the figures of heterogeneity as a table in HTML."""
     looks = report[[f"intensity_{s.lower()}" for s in SEQUENCES]]
     told = {"scanner": report["scanner"].notna().any(), "missing": report["missing"].notna().any()}
-    heads = ["hospital", "patients", *(f"{r} volumes: distance (by chance)" for r in REGIONS)]
+    heads = [
+        "hospital",
+        "patients",
+        *(f"{r} volumes: distance (19 of 20 by chance below)" for r in REGIONS),
+    ]
     heads += ["look of scans: distance"] * bool(looks.notna().any(axis=None))
     heads += [name for name, there in told.items() if there]
     lines = []

@@ -223,9 +223,9 @@ class HospitalExplorer(TwinBox):
         if report["jsd_wt"].notna().any():
             text += (
                 f" Whole tumour volumes: medians {report['median_wt_ml'].min():.0f} to "
-                f"{report['median_wt_ml'].max():.0f} ml, mean distance "
-                f"{report['jsd_wt'].mean():.2f} where chance alone gives "
-                f"{report['jsd_wt_by_chance'].mean():.2f}."
+                f"{report['median_wt_ml'].max():.0f} ml; {(report['jsd_wt'] > report['jsd_wt_by_chance']).sum()} of "
+                f"{report['jsd_wt'].notna().sum()} hospitals lie further from all together than "
+                "19 of 20 random deals would leave them."
             )
         if kind == "scanner":
             text += f" The slices show one patient, {self._example_id}, on every scanner."

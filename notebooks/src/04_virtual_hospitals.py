@@ -61,7 +61,7 @@ if len(own.patients) < 20:
 # In practice it has joined 71 sites on six continents to find the borders of glioblastoma (Pati et al., 2022). Weights are not harmless either: lessons 07 and 08 read patients out of them. And federation answers none of the questions of consent by itself.
 #
 # *For physicians.* Textbooks of machine learning assume that all patients are drawn from one pot, each independently of the others: **IID**, *independent and identically distributed*. Hospitals break that. A referral centre may see the large tumours, a
-# regional one the early ones; scanners, protocols, ages and referral habits differ. Such data are **non-IID**, and you know the effect by another name: case mix. A network that was trained at one hospital may fail at the next (Zech et al., 2018, for pneumonia in chest X-rays).
+# regional one the early ones; scanners, protocols, ages and referral habits differ. Such data are **non-IID**. One part of it you know by another name: case mix, who comes to a hospital. A network that was trained at one hospital may fail at the next (Zech et al., 2018, for pneumonia in chest X-rays).
 # Kairouz et al. (2021) sort the ways in which this happens; in our field they are: other *patients* (larger tumours, older people), other *pictures* of the same patients (scanner, protocol, a sequence not taken), other *readings* of the same pictures
 # (one reader counts a faint rim as enhancing, another does not), and other *numbers* of patients. Virtual hospitals can play all but the readings.
 #
@@ -266,7 +266,7 @@ def my_jensen_shannon_distance(first, second):
 
 
 # %% [markdown]
-# The package compares each hospital with all hospitals *together*, in eight bins that hold equally many of all patients. What chance gives it finds by dealing the same patients again at random, twenty times, to hospitals of the same sizes.
+# The package compares each hospital with all hospitals *together*, in eight bins that hold equally many of all patients. A hospital is part of the whole, so it cannot share nothing with it: 1 is out of reach, and sorted hospitals of equal size get to 0.56, 0.65 and 0.74 if there are two, three or four of them. What chance does it finds by dealing the same patients again at random, two hundred times, to hospitals of the same sizes: 19 of 20 deals leave a hospital below the figure that this function returns.
 
 # %%
 from fedlab_utils.data.heterogeneity import jensen_shannon_by_chance
@@ -277,8 +277,8 @@ show_source(jensen_shannon_by_chance)
 # ## Turn the skew
 #
 # Everything together. Choose *how* patients are dealt, then pull the **skew**. Above are each hospital's patients (to train on, to validate, to test) and their tumour volumes, below the figures and one slice per hospital.
-# Each hospital keeps its colour through the course. The table gives each hospital's distance from all hospitals together, and in brackets **what chance alone gives** hospitals of that size: with 15 patients a histogram is mostly noise, and a distance that is not above
-# the bracket has shown nothing.
+# Each hospital keeps its colour through the course. The table gives each hospital's distance from all hospitals together, and in brackets **what it stays below by chance**, in 19 of 20 random deals to hospitals of that size: with 15 patients a histogram is mostly noise, and a distance that is not above
+# the bracket has shown nothing. (With many hospitals, one or the other is above it by chance.)
 #
 # *Try:* by tumour volume, from 0 to 1. At which skew does the distance rise above chance? Then "each its own scanner": one patient, scanned at each hospital. The phantom's anatomy is rendered again with the hospital's field strength, TR, TE, slice thickness and noise;
 # a real scan gets a change of contrast, resolution and noise instead, since nobody can scan it again. (The first look at the scanners takes a few seconds.) Last, "some lack a sequence": such a channel reaches the network as zeros.
@@ -315,14 +315,14 @@ figures[
 # - [ ] The hospitals are non-IID, since IID hospitals have distance 0
 #   > Only hospitals with infinitely many patients do. Fifteen patients in eight bins are two per bin.
 # - [x] Nothing yet: compare with what chance gives hospitals of this size
-#   > Right. That is the number in brackets. Only a distance well above it says that the hospitals differ in kind.
+#   > Right. Deal 60 patients to four hospitals at random, again and again: the largest of their four distances is 0.37 on average. The number in brackets, which a hospital stays below in 19 of 20 deals, is 0.42.
 # - [ ] The dealing went wrong
 #   > Random is not even. Random draws of 15 out of 60 differ.
 
 # %% [markdown]
 # ## One network per hospital
 #
-# Now an extreme case, though not an unreal one. A clinic for low-grade glioma hardly ever sees enhancing tumour; a neuro-oncology centre sees little else. Three hospitals, patients sorted by whether they have any enhancing tumour (skew 1; by tumour volume, should all or none of your patients have any). Each trains a
+# Now an extreme case, though not an unreal one. A clinic that follows low-grade gliomas sees little enhancing tumour; a neuro-oncology centre sees little else. (Enhancement is not grade: of gliomas that do not enhance about one in three is malignant all the same; Scott et al., 2002.) Three hospitals, patients sorted by whether they have any enhancing tumour (skew 1; by tumour volume, should all or none of your patients have any). Each trains a
 # network of its own: the same architecture, the same start, the same number of steps. A fourth network, `all`, gets all training patients, as if pooling were allowed. No step looks at validation patients: the last weights count, so nothing is chosen, and 40 % of the patients are left to test on.
 
 # %% tags=["check-output"]
@@ -476,4 +476,5 @@ progress_board()
 # - S. Pati et al., Federated learning enables big data for rare cancer boundary detection. Nature Communications 13:7346, 2022. doi:10.1038/s41467-022-33407-5
 # - Regulation (EU) 2016/679 (General Data Protection Regulation), Article 9
 # - C. G. Schwarz et al., Identification of anonymous MRI research participants with face-recognition software. New England Journal of Medicine 381:1684-1686, 2019. doi:10.1056/NEJMc1908881
+# - J. N. Scott et al., How often are nonenhancing supratentorial gliomas malignant? A population study. Neurology 59:947-949, 2002. doi:10.1212/WNL.59.6.947
 # - J. R. Zech et al., Variable generalization performance of a deep learning model to detect pneumonia in chest radiographs. PLoS Medicine 15:e1002683, 2018. doi:10.1371/journal.pmed.1002683

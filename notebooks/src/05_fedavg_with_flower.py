@@ -88,6 +88,8 @@ for number, member in enumerate(members):
 #
 # With $K = 1$ and plain SGD on all of a hospital's patients at once, this is a step of ordinary training on everybody, if the loss is a mean over patients. With larger $K$ it is not: fewer messages, and hospitals that walk apart in between. Lesson 06 is about that.
 #
+# Many papers count *epochs*, passes over a hospital's own patients. A large hospital then takes more steps than a small one and walks further, and the plain average minimises another sum than the one above (Wang et al., 2020, who put it right in FedNova). Here every hospital takes the same $K$ steps.
+#
 # What leaves a hospital: weights, the number of its training patients, its training loss, its scores on its own validation patients and, in this course, a Dice of each of its test patients, which the intervals need. A real federation would send sums: a number per patient is data about a patient. What does not leave: images, segmentations, names. But weights were *made from* patients, and how much of a patient can be read out of them is a later lesson's subject.
 #
 # Below, the round's first half: the model goes out, and each hospital takes its steps.
@@ -440,6 +442,8 @@ show_source(train_hospital)
 #   > Not in FedAvg: it sends where the steps ended. The difference to where they began is known to the server all the same, and it acts much like a gradient, from which a later lesson reconstructs a scan.
 # - [x] How many patients it trained on
 #   > Yes, as `num-examples`. Small, but it does tell something about the hospital.
+# - [x] The mean Dice of its validation patients
+#   > Yes, in rounds that are validated. A mean seems harmless, but a hospital with one validation patient sends that patient's Dice.
 # - [ ] The optimiser's moments
 #   > Not here: they are made anew in each round.
 
@@ -527,7 +531,7 @@ for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
 # %% [markdown]
 # How to read it. The intervals come from drawing the same test patients again, in pairs: they say how much *other patients* would change the difference. An interval that holds 0 shows neither gain nor harm.
 #
-# What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooled training sees all patients in every step and is what a federation is measured against; a federation is worth having if it comes close.
+# What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooled training sees all patients in every step and is what a federation is measured against; a federation is worth having if it comes close. In the first such comparison on brain tumours, with BraTS patients of ten institutions, it reached 99 % of pooled quality (Sheller et al., 2020), after trainings that were finished.
 # And the three ways had about the same visits, which is one fair comparison of several: with the same number of *rounds of messages*, or the same time at each hospital, one compares something else.
 #
 # A mean over patients hides a hospital that loses. Compare the worst hospital, too: whoever does worse in the federation than alone has little reason to stay.
@@ -705,3 +709,5 @@ progress_board()
 # - H. B. McMahan et al., Communication-efficient learning of deep networks from decentralized data. AISTATS 2017. arXiv:1602.05629
 # - S. Pati et al., Federated learning enables big data for rare cancer boundary detection. Nature Communications 13:7346, 2022. doi:10.1038/s41467-022-33407-5
 # - H. R. Roth et al., NVIDIA FLARE: federated learning from simulation to real-world. 2022. arXiv:2210.13291
+# - M. J. Sheller et al., Federated learning in medicine: facilitating multi-institutional collaborations without sharing patient data. Scientific Reports 10:12598, 2020. doi:10.1038/s41598-020-69250-1
+# - J. Wang et al., Tackling the objective inconsistency problem in heterogeneous federated optimization. NeurIPS 2020. arXiv:2007.07481

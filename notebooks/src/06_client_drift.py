@@ -48,7 +48,7 @@ from fedlab_utils.data.cohort import open_phantom
 #
 # $$\sum_i p_i\, S_i A_i\, (x-b_i) = 0$$
 #
-# For $K=1$, $S_i = 1$, and this is the condition of the true optimum. For large $K$, $\eta S_i A_i$ comes close to 1, so that the curvatures fall out and $x$ becomes the plain mean of the $b_i$: a hospital that hardly minds has as much to say as one that minds very much. That is the bias.
+# For $K=1$, $S_i = 1$, and this is the condition of the true optimum. For large $K$, $\eta S_i A_i$ comes close to 1, so that the curvatures fall out and $x$ becomes the plain mean of the $b_i$: a hospital that hardly minds has as much to say as one that minds very much. That is the bias. Pathak and Wainwright (2020) show it for convex losses beyond bowls: where FedAvg and FedProx come to rest need not be the optimum.
 
 # %%
 from fedlab_utils.federated.quadratics import fixed_point
@@ -170,7 +170,7 @@ for name, hospitals in (("IID", alike), ("each lacks a sequence", lacking)):
 loss_between(shares, losses, ("H1", "H2"))
 
 # %% [markdown]
-# Read each panel from both ends. Where a hospital's curve is lower at its own end than at the other, its model has gone its own way: better at home, worse next door. Where the black line sags in the middle, the average is better for both together than either model: that is one reason why federated averaging can work, and why it pays even for hospitals that differ.
+# Read each panel from both ends. Where a hospital's curve is lower at its own end than at the other, its model has gone its own way: better at home, worse next door. Where the black line sags in the middle, the average is better for both together than either model: that is one reason why federated averaging can work, and why it pays even for hospitals that differ. It takes a common start: McMahan et al. (2017, figure 1) found the middle of two networks better than both when they began with the same weights, and far worse when each began with its own.
 # The sag is no law. The further the models part, the less the middle is a place that anybody has trained for.
 
 # %% [markdown] quiz="cosines"
@@ -190,7 +190,7 @@ loss_between(shares, losses, ("H1", "H2"))
 #
 # $$f_i(y) + \frac{\mu}{2} \lVert y - x^{(t)} \rVert^2$$
 #
-# The norm runs over all trained weights together, so its square is the sum of all squared differences. A network also carries *buffers*, such as running averages; they are no weights, and no gradient moves them. Write the term. (A version that circulates adds up the norms of the tensors, without squaring. It runs, and is another method.)
+# The norm runs over all trained weights together, so its square is the sum of all squared differences. A network also carries *buffers*, such as running averages; they are no weights, and no gradient moves them. The pull serves another end, too: hospitals need not all take the same number of steps, so a slow one may stop early and still be averaged. Write the term. (A version that circulates adds up the norms of the tensors, without squaring. It runs, and is another method.)
 
 
 # %% exercise="proximal_term"
@@ -526,4 +526,5 @@ progress_board()
 # - T. Li et al., Federated optimization in heterogeneous networks. MLSys 2020. arXiv:1812.06127
 # - X. Li et al., FedBN: federated learning on non-IID features via local batch normalization. ICLR 2021. arXiv:2102.07623
 # - B. McMahan et al., Communication-efficient learning of deep networks from decentralized data. AISTATS 2017. arXiv:1602.05629
+# - R. Pathak, M. J. Wainwright, FedSplit: an algorithmic framework for fast federated optimization. NeurIPS 2020. arXiv:2005.05238
 # - Y. Zhao et al., Federated learning with non-IID data. 2018. arXiv:1806.00582

@@ -79,13 +79,13 @@ def histograms(groups: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_chance(groups: list[np.ndarray]) -> np.ndarray:
-    """Mean distance of hospitals of these sizes over a few hundred random deals."""
+    """The distance that hospitals of these sizes stay below in 19 of 20 random deals."""
     rng, pooled = np.random.default_rng(1), np.concatenate(groups)
     cuts, found = np.cumsum([len(g) for g in groups])[:-1], []
     for _ in range(300):
         own, whole = histograms(np.split(rng.permutation(pooled), cuts))
         found.append([jensenshannon(counts, whole, base=2) for counts in own])
-    return np.mean(found, axis=0)
+    return np.quantile(found, 0.95, axis=0)
 
 
 def check_figures(now: SimpleNamespace, volumes: dict[str, np.ndarray]) -> None:

@@ -115,17 +115,24 @@ def test_a_constant_sequence_has_no_look() -> None:
     assert np.isfinite(profile[[0, 2, 3]]).all()
 
 
-def test_by_chance_is_what_random_hospitals_have() -> None:
-    """The mean over many deals made here, independently, of the same sizes."""
+def test_by_chance_is_what_few_random_hospitals_exceed() -> None:
+    """The 95 % quantile of many deals made here, independently, of the same sizes."""
     rng = np.random.default_rng(3)
     values = rng.lognormal(size=60)
     groups = [values[:5], values[5:20], values[20:]]
     deals = [rng.permutation(values) for _ in range(300)]
-    due = np.mean([jensen_shannon([d[:5], d[5:20], d[20:]]) for d in deals], axis=0)
+    due = np.quantile([jensen_shannon([d[:5], d[5:20], d[20:]]) for d in deals], 0.95, axis=0)
     found = jensen_shannon_by_chance(groups, draws=300)
     np.testing.assert_allclose(found, due, rtol=0.06)
     assert found[0] > found[1] > found[2], "small hospitals lie further off by chance alone"
     np.testing.assert_array_equal(found, jensen_shannon_by_chance(groups[:], draws=300))
+
+
+def test_the_distance_of_sorted_hospitals_is_as_large_as_documented() -> None:
+    values = np.sort(np.random.default_rng(5).random(2400))
+    for hospitals, due in ((2, 0.56), (3, 0.65), (4, 0.74)):
+        largest = jensen_shannon(np.split(values, hospitals)).max()
+        assert largest == pytest.approx(due, abs=0.006)
 
 
 def test_a_hospital_without_a_sequence_is_left_out_of_its_mean() -> None:
