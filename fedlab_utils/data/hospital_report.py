@@ -50,8 +50,9 @@ def describe(
         ``test`` (patients); ``scanner`` and ``missing``, where the partition changes them; for each
         region the median volume ``median_et_ml``, the Jensen-Shannon distance ``jsd_et`` of its
         volumes from all hospitals' together, and what 19 of 20 random deals leave a hospital of
-        this size below, ``jsd_et_by_chance``; the distance of its intensities per sequence, ``intensity_t1`` and so
-        on. Empty (NaN) where nothing is known. Of several visits the first one counts.
+        this size below, ``jsd_et_by_chance``; the distance of its intensities per sequence,
+        ``intensity_t1`` and so on. Empty (NaN) where nothing is known. Of several visits the first
+        one counts.
         ``attrs["size_imbalance"]`` is one number for all.
     """
     import pandas as pd

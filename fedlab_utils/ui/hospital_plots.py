@@ -135,7 +135,7 @@ def figures_table(report: pd.DataFrame) -> str:
     heads = [
         "hospital",
         "patients",
-        *(f"{r} volumes: distance (19 of 20 by chance below)" for r in REGIONS),
+        *(f"{r} volumes: distance (by chance below)" for r in REGIONS),
     ]
     heads += ["look of scans: distance"] * bool(looks.notna().any(axis=None))
     heads += [name for name, there in told.items() if there]

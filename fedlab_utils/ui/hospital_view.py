@@ -221,9 +221,10 @@ class HospitalExplorer(TwinBox):
             f"{report.attrs['size_imbalance']:.2f}."
         )
         if report["jsd_wt"].notna().any():
+            apart = (report["jsd_wt"] > report["jsd_wt_by_chance"]).sum()
             text += (
                 f" Whole tumour volumes: medians {report['median_wt_ml'].min():.0f} to "
-                f"{report['median_wt_ml'].max():.0f} ml; {(report['jsd_wt'] > report['jsd_wt_by_chance']).sum()} of "
+                f"{report['median_wt_ml'].max():.0f} ml; {apart} of "
                 f"{report['jsd_wt'].notna().sum()} hospitals lie further from all together than "
                 "19 of 20 random deals would leave them."
             )
