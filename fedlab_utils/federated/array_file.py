@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,8 +11,8 @@ import numpy as np
 
 from fedlab_utils.errors import FederationError
 
-ABOUT = "fedlab"
-"""Key of the file's metadata."""
+ABOUT, DIGEST = "fedlab", "sha256"
+"""Keys of the file's metadata: what belongs to the arrays, and a digest of both."""
 
 
 def write_arrays(path: Path, groups: Mapping[str, Mapping[str, np.ndarray]], about: object) -> None:
@@ -31,12 +32,12 @@ def write_arrays(path: Path, groups: Mapping[str, Mapping[str, np.ndarray]], abo
     from fedlab_utils.data.atomic import write_bytes
 
     arrays = {
-        f"{group}/{name}": np.ascontiguousarray(value)
+        f"{group}/{name}": np.asarray(value, order="C")  # a lone number stays one
         for group, part in groups.items()
         for name, value in part.items()
     }
     told = json.dumps({"groups": list(groups), "about": about})
-    write_bytes(path, save(arrays, {ABOUT: told}))
+    write_bytes(path, save(arrays, {ABOUT: told, DIGEST: _digest(arrays, told)}))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], object]:
@@ -45,14 +46,17 @@ def read_arrays(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], object]:
     Raises
     ------
     FederationError
-        If it cannot be read.
+        If it cannot be read, or was changed since it was written.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="numpy") as file:
-            told = json.loads((file.metadata() or {})[ABOUT])
+            metadata = file.metadata() or {}
             values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if metadata[DIGEST] != _digest(values, metadata[ABOUT]):
+            raise ValueError("its contents are not those that were written")
+        told = json.loads(metadata[ABOUT])
         groups: dict[str, dict[str, np.ndarray]] = {name: {} for name in told["groups"]}
         for name, value in values.items():
             group, _, rest = name.partition("/")
@@ -60,6 +64,14 @@ def read_arrays(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], object]:
         return groups, told["about"]
     except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
         raise unreadable(path, error) from None
+
+
+def _digest(arrays: Mapping[str, np.ndarray], told: str) -> str:
+    found = hashlib.sha256(told.encode())
+    for name, value in sorted(arrays.items()):
+        found.update(f"{name} {value.dtype} {value.shape}".encode())
+        found.update(value.tobytes())
+    return found.hexdigest()
 
 
 def unreadable(path: Path, error: Exception) -> FederationError:

@@ -12,11 +12,15 @@ import numpy as np
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.array_file import read_arrays, unreadable, write_arrays
 from fedlab_utils.federated.history import RoundReport
+from fedlab_utils.federated.settings import FederationSettings
 
 NAME = "checkpoint.safetensors"
 
 _FREE = {"out", "resume", "rounds"}
-"""Keys of a ``run_config`` in which a resumed run may differ from how it began."""
+"""Keys of a ``run_config`` in which a resumed run may differ from how it began.
+
+With a schedule, a round's learning rate depends on how many there will be; then it may not.
+"""
 
 
 @dataclass
@@ -37,6 +41,10 @@ class Checkpoint:
         What the strategy remembers.
     test, unjudged
         Judgement on the test patients, once the last round is over.
+    members
+        ``[partition, name, patients]`` of every hospital that ever enrolled.
+    judging
+        ``[partition, part, patients]``: on how many each hospital judged a part.
     """
 
     config: dict[str, object]
@@ -48,6 +56,8 @@ class Checkpoint:
     strategy: dict[str, np.ndarray] = field(default_factory=dict)
     test: dict[str, dict] = field(default_factory=dict)
     unjudged: dict[str, str] = field(default_factory=dict)
+    members: list[list] = field(default_factory=list)
+    judging: list[list] = field(default_factory=list)
 
     def write(self, folder: Path | None) -> None:
         """Write it; nothing happens without a folder."""
@@ -60,6 +70,8 @@ class Checkpoint:
             "best": [self.best_round, self.best_score],
             "test": self.test,
             "unjudged": self.unjudged,
+            "members": self.members,
+            "judging": self.judging,
         }
         write_arrays(folder / NAME, groups, about)
 
@@ -78,17 +90,29 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     groups, about = read_arrays(path)
     try:
         best_round, best_score = about["best"]
-        return Checkpoint(
+        found = Checkpoint(
             config=dict(about["config"]),
             history=[RoundReport(**row) for row in about["history"]],
             best_round=int(best_round),
             best_score=float(best_score),
             test=dict(about["test"]),
             unjudged=dict(about["unjudged"]),
+            members=[[int(number), str(name), int(n)] for number, name, n in about["members"]],
+            judging=[[int(number), str(part), int(n)] for number, part, n in about["judging"]],
             **groups,
         )
+        _check_rounds(found)
+        return found
     except (KeyError, ValueError, TypeError) as error:
         raise unreadable(path, error) from None
+
+
+def _check_rounds(found: Checkpoint) -> None:
+    rounds, best = [report.round for report in found.history], found.best_round
+    if rounds != list(range(1, len(rounds) + 1)):
+        raise ValueError(f"its rounds are {rounds}")
+    if not 0 <= best <= len(rounds):
+        raise ValueError(f"its best round is {best} of {len(rounds)}")
 
 
 def take_up(folder: Path | None, config: Mapping[str, object], resume: bool) -> Checkpoint | None:
@@ -97,20 +121,29 @@ def take_up(folder: Path | None, config: Mapping[str, object], resume: bool) -> 
     Raises
     ------
     FederationError
-        If the folder holds a run and resuming was not asked for, or one with other settings.
+        If the folder holds a run and resuming was not asked for, or one with other settings or
+        with more rounds than are asked for now.
     """
     if folder is None or not (folder / NAME).is_file():
         return None
     if not resume:
         raise FederationError(folder, "it holds a federation", "Pass resume, or name a new folder")
     found = read_checkpoint(folder)
-    before = {k: v for k, v in found.config.items() if k not in _FREE}
-    now = {k: v for k, v in json.loads(json.dumps(dict(config))).items() if k not in _FREE}
+    free = _FREE if config.get("schedule", "constant") == "constant" else _FREE - {"rounds"}
+    before = {k: v for k, v in found.config.items() if k not in free}
+    now = {k: v for k, v in json.loads(json.dumps(dict(config))).items() if k not in free}
     if other := sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k)):
         raise FederationError(
             folder,
             f"it holds a run with another {other[0]}: {before.get(other[0])!r}, and now "
             f"{now.get(other[0])!r}",
             "Resume with the same settings, or name a new folder",
+        )
+    done, asked = len(found.history), int(config.get("rounds", FederationSettings.rounds))
+    if done > asked:
+        raise FederationError(
+            folder,
+            f"it holds {done} rounds, and {asked} are asked for",
+            f"Ask for {done} or more, or name a new folder",
         )
     return found

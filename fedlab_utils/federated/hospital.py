@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flwr.app import ConfigRecord, MetricRecord, RecordDict
+from flwr.app import ConfigRecord, Context, MetricRecord, RecordDict
 
 from fedlab_utils.federated.corrections import (
     ControlVariates,
@@ -23,6 +23,8 @@ from fedlab_utils.federated.task import Task
 from fedlab_utils.segmentation.training import local_update, make_optimiser
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
     from flwr.app import ArrayRecord
     from torch import nn
@@ -144,6 +146,32 @@ def _personal_layers(
     state.records[EVALUATED], rounds["evaluated"] = now, server_round
     state.records[ROUNDS] = ConfigRecord(rounds)
     return now
+
+
+def layers_at_home(folder: Path, best_round: int) -> dict[str, torch.Tensor]:
+    """Return the layers with which a hospital judged the best round's model on test patients.
+
+    Parameters
+    ----------
+    folder
+        The hospital's own, after the last round.
+    best_round
+        As the server tells it.
+
+    Returns
+    -------
+    dict
+        Name -> tensor; empty for a hospital that never trained, or has no such layers.
+
+    Raises
+    ------
+    FederationError
+        If what it remembers cannot be read.
+    """
+    state = HospitalState(Context(0, 0, {}, RecordDict(), {}), folder)
+    state.latest()
+    found = _personal_layers(state, 0, "test", best_round)
+    return to_tensors(found) if found else {}
 
 
 def _load(

@@ -58,6 +58,18 @@ class HospitalState:
         for name, record in known.items():
             self.records[name] = record
 
+    def latest(self) -> None:
+        """In a new process, take up the last that is known.
+
+        Raises
+        ------
+        FederationError
+            If a file cannot be read.
+        """
+        files = self._files()
+        if files:
+            self.rewind(files[-1][0] + 1)
+
     def keep(self, server_round: int) -> None:
         """Note the round, and write everything to the hospital's folder."""
         self.records[MARK] = ConfigRecord({"round": server_round})

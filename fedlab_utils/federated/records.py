@@ -9,6 +9,8 @@ import flwr.app
 import numpy as np
 from flwr.app import ArrayRecord, RecordDict
 
+from fedlab_utils.errors import FederationError
+
 if TYPE_CHECKING:
     import torch
 
@@ -56,6 +58,31 @@ def to_tensors(record: ArrayRecord) -> dict[str, torch.Tensor]:
     import torch
 
     return {name: torch.from_numpy(np.array(array.numpy())) for name, array in record.items()}
+
+
+def to_arrays(record: ArrayRecord) -> dict[str, np.ndarray]:
+    """Return a record's arrays by name, not copied."""
+    return {name: array.numpy() for name, array in record.items()}
+
+
+def averaged(before: Mapping[str, np.ndarray], record: ArrayRecord) -> dict[str, np.ndarray]:
+    """Return a strategy's average in the model's types: averaged whole numbers are fractions.
+
+    Raises
+    ------
+    FederationError
+        If it has other names than the model.
+    """
+    found = to_arrays(record)
+    if found.keys() != before.keys():
+        raise FederationError(
+            "strategy", "its average has other names than the model", "Average what was sent"
+        )
+    # np.asarray: of a lone number, such as a count of batches, rint makes a scalar.
+    return {
+        name: np.asarray(np.rint(found[name]) if old.dtype.kind in "iu" else found[name], old.dtype)
+        for name, old in before.items()
+    }
 
 
 def payload_bytes(content: RecordDict) -> int:

@@ -35,10 +35,16 @@ class Roster:
 
     A hospital that starts anew may come back under another node id. It takes its membership over if
     the old node is gone and partition, name and patients are those that enrolled.
+
+    Parameters
+    ----------
+    known
+        Who enrolled before this process began. Nobody else may come in their place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, known: Iterable[Member] = ()) -> None:
         self.members: dict[int, Member] = {}
+        self.known = {member.partition: member for member in known}
         self.refused: dict[str, str] = {}
 
     def enrol(self, grid: Grid, timeout: float | None = None) -> None:
@@ -68,16 +74,15 @@ class Roster:
             return problem
         claimed = Member(partition, name, int(patients))
         for other, member in self.members.items():
-            if member.partition != partition and member.name != name:
-                continue
-            if other in present:
+            if other in present and (member.partition == partition or member.name == name):
                 told = f"hospital {partition}" if member.partition == partition else name
                 return f"it says that it is {told}, which another node is"
-            if member != claimed:
+        for member in self.known.values():
+            if member != claimed and (member.partition == partition or member.name == name):
                 return f"it says that it is {claimed}, and {member} enrolled before"
-            del self.members[other]  # the hospital is back under another node id
-            break
-        self.members[node] = claimed
+        # It may be back under another node id.
+        self.members = {n: m for n, m in self.members.items() if m != claimed} | {node: claimed}
+        self.known[partition] = claimed
         return None
 
     def present(self, grid: Grid) -> list[int]:
@@ -89,6 +94,8 @@ class Roster:
         """Return nodes by partition: sums of floating-point numbers depend on their order."""
         return sorted(nodes, key=lambda node: self.members[node].partition)
 
-    def share(self, node: int) -> float:
-        """Return a member's share of all members' patients."""
-        return self.members[node].patients / sum(m.patients for m in self.members.values())
+    def share(self, node: int, uniform: bool = False) -> float:
+        """Return a member's share of the patients of all who ever enrolled, or of the hospitals."""
+        if uniform:
+            return 1 / len(self.known)
+        return self.members[node].patients / sum(m.patients for m in self.known.values())

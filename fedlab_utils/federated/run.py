@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 from fedlab_utils.data.tiers import TIERS
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.checkpoint import Checkpoint, read_checkpoint, take_up
-from fedlab_utils.federated.client import OUT, make_client_app
+from fedlab_utils.federated.array_file import unreadable
+from fedlab_utils.federated.checkpoint import NAME, Checkpoint, read_checkpoint, take_up
+from fedlab_utils.federated.client import OUT, hospital_folder, make_client_app
 from fedlab_utils.federated.history import RoundReport, summarise
+from fedlab_utils.federated.hospital import layers_at_home
+from fedlab_utils.federated.layers import personal_names
 from fedlab_utils.federated.server import RESUME, make_server_app
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.unet_settings import UNetFederation, members_of
@@ -21,10 +24,12 @@ from fedlab_utils.federated.unet_settings import UNetFederation, members_of
 if TYPE_CHECKING:
     from fedlab_utils.data.case_files import CaseFiles
     from fedlab_utils.data.equipment import Equipment
+    from fedlab_utils.data.hospitals import Partition
+    from fedlab_utils.federated.unet_task import UNetTask
 
 ENGINES = ("inprocess", "ray", "deployment")
 
-MODEL, RESULT = "model.safetensors", "result.json"
+MODEL, RESULT, PATIENTS = "model.safetensors", "result.json", "patients.json"
 
 
 def simulate(
@@ -38,8 +43,10 @@ def simulate(
 ) -> dict[str, object]:
     """Train over virtual hospitals of a cohort, and keep everything about it in a folder.
 
-    The folder holds ``checkpoint.safetensors`` (each round's) and ``hospitals/NNN`` (what each
-    hospital remembers), at the end ``model.safetensors`` (the best round's) and ``result.json``.
+    The folder holds ``patients.json`` (who is where), ``checkpoint.safetensors`` (each round's) and
+    ``hospitals/NNN`` (what each hospital remembers), at the end ``result.json`` and the best
+    round's ``model.safetensors``; where layers stay at home there is no such model for all, and
+    each hospital's own lies in ``hospitals/NNN``.
 
     Parameters
     ----------
@@ -61,12 +68,13 @@ def simulate(
     -------
     dict
         ``rounds`` (reports), ``best_round``, ``test`` (per hospital), ``unjudged``, ``summary``
-        (per figure: mean over patients, over hospitals, worst hospital) and ``provenance``.
+        (per figure: mean over patients, over hospitals, worst hospital), ``models`` (files in the
+        folder, one under ``all`` or one per hospital) and ``provenance``.
 
     Raises
     ------
     FederationError
-        If the folder holds another run, or the engine fails.
+        If the folder holds another run, or one with other patients, or the engine fails.
     DataError
         If hospitals cannot be made, or a case cannot be read.
     """
@@ -80,6 +88,7 @@ def simulate(
     config = federation.to_config() | settings.to_config() | {OUT: str(out), RESUME: resume}
     take_up(out, config, resume)  # refuses before the work
     cohort, partition = federation.open()
+    _note_patients(out, partition)
     preprocessing = PreprocessSettings(spacing=TIERS[federation.tier].spacing)
     by_equipment: dict[Equipment | None, list[CaseFiles]] = {}
     for member in members_of(cohort, partition, preprocessing.spacing):
@@ -91,7 +100,31 @@ def simulate(
     found = read_checkpoint(out)
     about = record_provenance(started, command=command, engine=engine, seed=settings.seed)
     about["hospitals"] = {h.name: len(h.patients) for h in partition.hospitals}
-    return _write_result(out, found, federation, about)
+    return _write_result(out, found, federation, settings, about)
+
+
+def _note_patients(out: Path, partition: Partition) -> None:
+    """Write who is where, in a resumed run only compare: a folder of scans may change meanwhile."""
+    from fedlab_utils.data.atomic import write_text
+
+    now = {hospital.name: asdict(hospital.split) for hospital in partition.hospitals}
+    now = json.loads(json.dumps(now))
+    path = out / PATIENTS
+    if not (out / NAME).is_file():
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(now, indent=1) + "\n")
+        return
+    try:
+        before = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    other = sorted(n for n in {*before, *now} if before.get(n) != now.get(n))
+    if other:
+        raise FederationError(
+            out,
+            f"{other[0]} had other patients when it began",
+            "Restore the data as it was, or name a new folder",
+        )
 
 
 def _run(engine: str, config: dict, hospitals: int, on_round: Callable[[int], None] | None) -> None:
@@ -125,12 +158,13 @@ def _with(test: dict[str, dict], figure: str) -> dict[str, dict]:
 
 
 def _write_result(
-    out: Path, found: Checkpoint, federation: UNetFederation, about: dict[str, object]
+    out: Path,
+    found: Checkpoint,
+    federation: UNetFederation,
+    settings: FederationSettings,
+    about: dict[str, object],
 ) -> dict[str, object]:
-    import torch
-
     from fedlab_utils.data.atomic import write_text
-    from fedlab_utils.segmentation.weights import save_model
 
     figures = ("score", "dice-et", "dice-tc", "dice-wt")
     result = {
@@ -139,9 +173,36 @@ def _write_result(
         "test": found.test,
         "unjudged": found.unjudged,
         "summary": {f: summarise(rows, f) for f in figures if (rows := _with(found.test, f))},
+        "models": _write_models(out, found, federation.task([]), settings, about),
         "provenance": about,
     }
-    weights = {name: torch.from_numpy(value) for name, value in found.best.items()}
-    save_model(federation.task([]).model(weights, **about), out / MODEL)
     write_text(out / RESULT, json.dumps(result, indent=1))
     return result
+
+
+def _write_models(
+    out: Path,
+    found: Checkpoint,
+    task: UNetTask,
+    settings: FederationSettings,
+    about: dict[str, object],
+) -> dict[str, str]:
+    """Write the model of all, or each hospital's own; return whose lies where in the folder."""
+    import torch
+
+    from fedlab_utils.segmentation.weights import save_model
+
+    shared = {name: torch.from_numpy(value) for name, value in found.best.items()}
+    if not personal_names(task.network(), settings):
+        save_model(task.model(shared, **about), out / MODEL)
+        return {"all": MODEL}
+    written = {}
+    for number, name, _ in found.members:
+        folder = hospital_folder(out, number)
+        try:
+            own = layers_at_home(folder, found.best_round)
+        except FederationError:
+            continue  # it could not judge its patients either, and is among the unjudged
+        save_model(task.model(shared | own, hospital=name, **about), folder / MODEL)
+        written[name] = (folder / MODEL).relative_to(out).as_posix()
+    return written

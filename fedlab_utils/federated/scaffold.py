@@ -104,9 +104,7 @@ class Scaffold(Screened):
     ) -> tuple[ArrayRecord, MetricRecord | None]:
         """Average the models, step, and move the control variate."""
         members = self.roster.members
-        shares = {
-            node: 1 / len(members) if self.uniform else self.roster.share(node) for node in members
-        }
+        shares = {node: self.roster.share(node, self.uniform) for node in members}
         changes = []
         for reply in valid:  # Flower's average expects one record of arrays, and its weight
             changes.append(reply.content.array_records[CHANGE])

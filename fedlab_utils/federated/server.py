@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +17,10 @@ from fedlab_utils.federated.client import OUT
 from fedlab_utils.federated.corrections import trained
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.layers import personal_names
-from fedlab_utils.federated.records import payload_bytes, to_record, to_tensors
-from fedlab_utils.federated.roster import Roster
+from fedlab_utils.federated.records import averaged, payload_bytes, to_arrays, to_record, to_tensors
+from fedlab_utils.federated.roster import Member, Roster
 from fedlab_utils.federated.scaffold import Scaffold
+from fedlab_utils.federated.screening import arrays_problem
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import (
     FedAdam,
@@ -118,19 +119,40 @@ class Server:
         config = dict(context.run_config)
         self.folder = Path(str(config[OUT])) if config.get(OUT) else None
         self.timeout = settings.timeout or None
-        self.roster = Roster()
-        strategy.join(self.roster, settings.seed, settings.fewest)
         network = task.network()
         home = personal_names(network, settings)
         shared = to_record({n: v for n, v in task.initial().items() if n not in home})
+        found = take_up(self.folder, config, bool(config.get(RESUME)))
+        if found is not None:
+            self._check_model(found, shared)
+        self.roster = Roster(Member(*row) for row in (found.members if found else ()))
+        strategy.join(self.roster, settings.seed, settings.fewest)
         if isinstance(strategy, Scaffold):
             strategy.begin([name for name in trained(network) if name not in home], shared)
-        found = take_up(self.folder, config, bool(config.get(RESUME)))
         if found is None:
-            found = Checkpoint(config, _arrays(shared), strategy=strategy.state())
+            found = Checkpoint(config, to_arrays(shared), strategy=strategy.state())
         found.config = config
         self.state = found
         strategy.load_state(found.strategy)
+        strategy.judging = {(number, part): count for number, part, count in found.judging}
+
+    def _check_model(self, found: Checkpoint, shared: ArrayRecord) -> None:
+        for arrays in (found.weights, found.best) if found.best_round else (found.weights,):
+            if problem := arrays_problem(to_record(arrays), shared):
+                raise FederationError(
+                    self.folder,
+                    f"its model does not fit: {problem}",
+                    "Resume with the network it began with, or name a new folder",
+                )
+        # A file sorts by name, and FedAvgM's momentum is a list in the model's own order.
+        found.weights = {name: found.weights[name] for name in shared}
+
+    def _write(self) -> None:
+        state, roster = self.state, self.roster
+        members = (roster.known[number] for number in sorted(roster.known))
+        state.members = [list(astuple(member)) for member in members]
+        state.judging = [[*whose, count] for whose, count in sorted(self.strategy.judging.items())]
+        state.write(self.folder)
 
     def run(self, on_round: Callable[[RoundReport], None] | None = None) -> Federation:
         """Run the rounds that are left, then judge the best round's model on test patients."""
@@ -140,7 +162,7 @@ class Server:
             state.history.append(report)
             state.test, state.unjudged = {}, {}
             state.strategy = self.strategy.state()
-            state.write(self.folder)
+            self._write()
             if on_round is not None:
                 on_round(report)
         if not state.best_round:
@@ -149,7 +171,7 @@ class Server:
             self.roster.enrol(self.grid, self.timeout)
             judged = self._judge(state.best, self.settings.rounds + 1, "test")
             state.test, state.unjudged = judged.metrics, judged.left_out
-            state.write(self.folder)
+            self._write()
         return Federation(
             tuple(state.history),
             state.best_round,
@@ -190,7 +212,7 @@ class Server:
         # Only valid answers are weighed, and they are as expected: a bad one may be labelled anyhow
         weight = payload_bytes(RecordDict(self.strategy.expected())) if messages else 0
         received = weight * len(self.strategy.trained.metrics)
-        arrays = before if record is None else _like(before, record)
+        arrays = before if record is None else averaged(before, record)
         remembered = self.strategy.state().values()  # Adam's spread may overflow, and never move
         if not all(np.isfinite(value).all() for value in (*arrays.values(), *remembered)):
             self.strategy.load_state(memory)
@@ -229,21 +251,3 @@ class Server:
         if not messages:
             return []
         return list(self.grid.send_and_receive(messages, timeout=self.timeout))
-
-
-def _arrays(record: ArrayRecord) -> dict[str, np.ndarray]:
-    return {name: array.numpy() for name, array in record.items()}
-
-
-def _like(before: dict[str, np.ndarray], record: ArrayRecord) -> dict[str, np.ndarray]:
-    """Return arrays in the types that they are sent in: averaging whole numbers gives fractions."""
-    found = _arrays(record)
-    if found.keys() != before.keys():
-        raise FederationError(
-            "strategy", "its average has other names than the model", "Average what was sent"
-        )
-    # np.asarray: of a lone number, such as a count of batches, rint makes a scalar.
-    return {
-        name: np.asarray(np.rint(found[name]) if old.dtype.kind in "iu" else found[name], old.dtype)
-        for name, old in before.items()
-    }

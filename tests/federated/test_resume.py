@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -15,15 +16,25 @@ import torch
 from flwr.app import Context, RecordDict
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated import Federation, FederationSettings, federate
+from fedlab_utils.federated import (
+    Federation,
+    FederationSettings,
+    federate,
+    make_client_app,
+    make_server_app,
+    run_in_process,
+)
 from fedlab_utils.federated.checkpoint import NAME, read_checkpoint
+from fedlab_utils.federated.client import OUT
 from fedlab_utils.federated.hospital_state import HospitalState
+from fedlab_utils.federated.scaffold import Scaffold
+from fedlab_utils.federated.server import RESUME
 from fedlab_utils.federated.settings import STRATEGIES
 from tests.federated.toys import BowlTask, Point
 
 SGD = {"optimiser": "sgd", "learning_rate": 0.05, "weight_decay": 0.0}
 EVERY = {
-    **{name: {"strategy": name, **SGD} for name in STRATEGIES if name != "fedbn"},
+    **{name: {"strategy": name, **SGD} for name in STRATEGIES},
     "adamw kept": {"keep_optimiser": True},
     "momentum kept": {**SGD, "momentum": 0.9, "keep_optimiser": True},
     "half of them": {"strategy": "scaffold", **SGD, "fraction": 0.5},
@@ -33,29 +44,29 @@ EVERY = {
 
 
 class TwoPart(Point):
-    """A point, and a second one that may stay at home."""
+    """A point, a second one that may stay at home, and a batch normalisation of both."""
 
     def __init__(self) -> None:
         super().__init__(torch.zeros(3, dtype=torch.float64))
         self.head = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
+        self.norm = torch.nn.BatchNorm1d(3, dtype=torch.float64)
 
     def forward(self, _: torch.Tensor) -> torch.Tensor:
-        return self.at + self.head
+        return self.at + self.head + 0.1 * self.norm(torch.stack([self.at, self.head])).sum(0)
 
 
 class TwoPartTask(BowlTask):
-    """Bowls around the sum of both parts; noisy, so that a round done otherwise would show."""
+    """Bowls around the sum of the parts; noisy, so that a round done otherwise would show."""
 
     def __post_init__(self) -> None:
         self._network, self.noise = TwoPart(), 0.4
 
     def initial(self) -> dict[str, torch.Tensor]:
-        zeros = torch.zeros(3, dtype=torch.float64)
-        return {"at": zeros, "head": zeros.clone()}
+        return {name: value.clone() for name, value in TwoPart().state_dict().items()}
 
     def evaluate(self, network, hospital, part) -> dict:  # noqa: ARG002
         with torch.no_grad():
-            loss = float(self.bowls[hospital].loss(network(None)))
+            loss = float(self.bowls[hospital].loss(network.eval()(None)))
         return {"num-examples": self.counts[hospital], "score": -loss}
 
 
@@ -79,17 +90,8 @@ def test_a_run_cut_off_after_any_round_ends_with_the_same_bits(name: str, tmp_pa
     settings = settings_of(name)
     whole = federate(TwoPartTask(), settings)
     for cut in range(1, 5):
-
-        class CutError(Exception):
-            pass
-
-        def stop(report, cut=cut, cut_off=CutError) -> None:
-            if report.round == cut:
-                raise cut_off
-
         out = tmp_path / str(cut)
-        with pytest.raises(CutError):
-            federate(TwoPartTask(), settings, out, on_round=stop)
+        cut_off(TwoPartTask(), settings, out, after=cut)
         assert same(federate(TwoPartTask(), settings, out, resume=True), whole)
 
 
@@ -166,6 +168,124 @@ def test_a_folder_in_use_is_not_written_over(tmp_path: Path) -> None:
         federate(TwoPartTask(), settings, tmp_path)
     with pytest.raises(FederationError, match="another local-steps: 2, and now 3"):
         federate(TwoPartTask(), replace(settings, local_steps=3), tmp_path, resume=True)
+
+
+def test_fewer_rounds_than_are_done_and_another_end_of_a_schedule(tmp_path: Path) -> None:
+    settings = settings_of("fedavg")
+    federate(TwoPartTask(), settings, tmp_path / "a")
+    with pytest.raises(FederationError, match="it holds 5 rounds, and 3 are asked for"):
+        federate(TwoPartTask(), replace(settings, rounds=3), tmp_path / "a", resume=True)
+    falling = replace(settings, schedule="cosine")
+    federate(TwoPartTask(), falling, tmp_path / "b")
+    with pytest.raises(FederationError, match="another rounds: 5, and now 8"):
+        federate(TwoPartTask(), replace(falling, rounds=8), tmp_path / "b", resume=True)
+
+
+def cut_off(task: TwoPartTask, settings: FederationSettings, out: Path, after: int, **how) -> None:
+    """Run some rounds and end without the last judgement."""
+
+    class CutError(Exception):
+        pass
+
+    def stop(report) -> None:
+        if report.round == after:
+            raise CutError
+
+    with pytest.raises(CutError):
+        federate(task, settings, out, on_round=stop, **how)
+
+
+def test_a_resumed_run_knows_who_took_part_and_on_whom_they_judged(tmp_path: Path) -> None:
+    """Hospital 1 has other training patients after the pause, hospital 2 other validation ones."""
+
+    class Validated(TwoPartTask):
+        judged = (5, 5, 5, 5)
+
+        def evaluate(self, network, hospital, part) -> dict:
+            row = super().evaluate(network, hospital, part)
+            return row | {"num-examples": self.judged[hospital]}
+
+    settings = settings_of("scaffold")
+    cut_off(Validated(), settings, tmp_path, after=2)
+    other = Validated()
+    other.counts, other.judged = (1, 9, 3, 4), (5, 5, 9000, 5)
+    found = federate(other, settings, tmp_path, resume=True)
+    for report in found.history[2:]:
+        (node,) = report.left_out
+        assert re.search("patients=9.*patients=2.* enrolled before", report.left_out[node])
+        assert report.unjudged["H2"] == "it judged on 9000 patients, and before on 5"
+
+
+@pytest.mark.parametrize("uniform", [False, True])
+def test_a_hospital_that_is_away_at_the_restart_still_has_its_share(
+    tmp_path: Path, uniform: bool
+) -> None:
+    """SCAFFOLD's shares are of all who ever enrolled, and not of those that came back."""
+    settings = replace(settings_of("scaffold"), uniform=uniform)
+
+    def run(folder: Path | None, resume: bool, absent_from: int) -> Federation:
+        return federate_without(TwoPartTask(), settings, folder, resume, absent_from)
+
+    whole = run(None, False, 3)
+    cut_off(TwoPartTask(), settings, tmp_path, after=2)
+    assert same(run(tmp_path, True, 3), whole)
+
+
+def federate_without(
+    task: TwoPartTask,
+    settings: FederationSettings,
+    out: Path | None,
+    resume: bool,
+    absent_from: int,
+) -> Federation:
+    """Run where the last hospital has gone from a round on."""
+    ended: list[Federation] = []
+    begun = 2 if resume else 0
+
+    class Strategy(Scaffold):
+        def join(self, roster, *more) -> Scaffold:
+            enrol = roster.enrol
+
+            def without(grid, timeout=None) -> None:
+                nonlocal begun
+                begun += 1
+                if begun >= absent_from:
+                    grid.absent = {list(grid.contexts)[-1]}
+                enrol(grid, timeout)
+
+            roster.enrol = without
+            return super().join(roster, *more)
+
+    def strategy_of(settings: FederationSettings) -> Scaffold:
+        return Strategy(settings.server_rate, settings.uniform)
+
+    server = make_server_app(lambda _: task, strategy_of, on_end=ended.append)
+    config = settings.to_config() | {OUT: str(out) if out else "", RESUME: resume}
+    run_in_process(make_client_app(lambda _: task), server, config, 4)
+    return ended[0]
+
+
+def test_a_checkpoint_that_was_changed_is_refused(tmp_path: Path) -> None:
+    """One bit of a weight, which no format can notice; then contents that cannot be."""
+    settings = settings_of("fedavg")
+    federate(TwoPartTask(), settings, tmp_path)
+    path, whole = tmp_path / NAME, read_checkpoint(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(FederationError, match="its contents are not those that were written"):
+        federate(TwoPartTask(), settings, tmp_path, resume=True)
+    nan = whole.weights | {"at": np.array([0.0, np.nan, 0.0])}
+    for wrong, why in (
+        ({"weights": nan}, "its model does not fit: at is not finite"),
+        ({"best": {}}, "its model does not fit: at is missing"),
+        ({"weights": whole.weights | {"at": np.zeros(4)}}, r"at is float64 \(4,\)"),
+        ({"best_round": 9}, "its best round is 9 of 5"),
+        ({"history": whole.history[1:]}, r"its rounds are \[2, 3, 4, 5\]"),
+    ):
+        replace(whole, **wrong).write(tmp_path)
+        with pytest.raises(FederationError, match=why):
+            federate(TwoPartTask(), settings, tmp_path, resume=True)
 
 
 @pytest.mark.parametrize("damage", [b"", b"nonsense", b"\x08\0\0\0\0\0\0\0{}      "])

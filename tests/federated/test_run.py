@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,13 @@ import pytest
 from typer.testing import CliRunner
 
 from fedlab_utils.cli import app
+from fedlab_utils.data.cohort import load_cohort
+from fedlab_utils.data.phantom import write_cohort
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import FederationSettings, UNetFederation, simulate
 from fedlab_utils.federated.checkpoint import read_checkpoint
+from fedlab_utils.federated.layers import norm_names
+from fedlab_utils.federated.unet_settings import open_task
 from fedlab_utils.segmentation import load_model
 
 pytestmark = pytest.mark.xdist_group("federation_run")  # one run for all tests
@@ -87,3 +92,44 @@ def test_engines_agree(
     for name, row in due.test.items():
         assert found.test[name] == pytest.approx(row, abs=1e-3)
     assert found.best_round == due.best_round
+
+
+def test_the_patients_are_noted_and_a_resumed_run_must_have_the_same(
+    finished: Path, phantom_dir: Path, tmp_path: Path
+) -> None:
+    noted = json.loads((finished / "patients.json").read_text("utf-8"))
+    assert set(noted) == {"H1", "H2"}
+    cases = [case for split in noted.values() for part in split.values() for case in part]
+    assert sorted(cases) == sorted(case.case_id for case in load_cohort(phantom_dir))
+    data, out = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(phantom_dir, data)
+    assert command(data, out, "--rounds", "1").exit_code == 0
+    shutil.rmtree(data)
+    write_cohort(data, cases=6, seed=5, spacing=4.0)
+    again = command(data, out, "--rounds", "2", "--resume")
+    assert again.exit_code == 2
+    assert "had other patients when it began" in again.output.replace("\n", " ")
+    (out / "patients.json").write_text("nonsense")
+    assert "cannot be read" in command(data, out, "--rounds", "2", "--resume").output
+
+
+def test_layers_that_stay_at_home_are_in_each_hospitals_own_model(
+    phantom_dir: Path, tmp_path: Path
+) -> None:
+    ran = command(phantom_dir, tmp_path / "a", "--rounds", "2", "--strategy", "fedbn", "--json")
+    assert ran.exit_code == 0, ran.output
+    result = json.loads(ran.stdout)
+    assert list(result["models"]) == ["H1", "H2"]
+    assert not (tmp_path / "a" / "model.safetensors").exists()
+    federation = UNetFederation(data=str(phantom_dir), hospitals=2)
+    task = open_task(federation)
+    for number, (name, path) in enumerate(result["models"].items()):
+        model = load_model(tmp_path / "a" / path)
+        row = task.evaluate(model.network, number, "test")
+        assert row["score"] == pytest.approx(result["test"][name]["score"], abs=1e-6)
+        assert model.provenance["hospital"] == name
+    first, second = (load_model(tmp_path / "a" / p).network for p in result["models"].values())
+    norm, rest = norm_names(first), set(first.state_dict()) - norm_names(first)
+    states = [network.state_dict() for network in (first, second)]
+    assert all(states[0][name].equal(states[1][name]) for name in rest)
+    assert not all(states[0][name].equal(states[1][name]) for name in norm)
