@@ -25,11 +25,11 @@ from fedlab_utils.studies.runner import Workplace, read_rows
 
 def test_every_method_tries_as_many_settings_on_a_seed_of_its_own_and_none_after_it() -> None:
     assert len({len(settings) for settings in METHODS.values()}) == 1
-    counted = Counter((c["kind"], c["method"], c["seed"]) for c in STUDY.cells)
-    assert {(seed, n) for (_, _, seed), n in counted.items()} == {(99, 3)} | {
+    counted = Counter((c["kind"], c["skew"], c["method"], c["seed"]) for c in STUDY.cells)
+    assert {(seed, n) for (*_, seed), n in counted.items()} == {(99, 4)} | {
         (seed, 1) for seed in range(5)
     }
-    assert len(counted) == 4 * 8 * 6
+    assert len(counted) == 5 * 8 * 6
     assert len({json.dumps(c, sort_keys=True) for c in STUDY.cells}) == len(STUDY.cells)
 
 
@@ -44,17 +44,17 @@ def _cells(method: str, seed: int) -> list[dict]:
 
 
 def test_reported_seeds_take_what_validated_best_where_settings_were_tried() -> None:
-    three, [later] = _cells("fedprox", 99), _cells("fedprox", 3)
-    rows = [_tried(cell, score) for cell, score in zip(three, (0.3, 0.5, 0.4), strict=True)]
-    elsewhere = [_tried(three[0] | {"kind": "volume"}, 0.9), _tried(three[0] | {"seed": 1}, 0.9)]
-    other = [_tried(three[0] | {"method": "fedadam"}, 0.9)]
+    tried, [later] = _cells("fedprox", 99), _cells("fedprox", 3)
+    rows = [_tried(cell, score) for cell, score in zip(tried, (0.2, 0.3, 0.5, 0.4), strict=True)]
+    elsewhere = [_tried(tried[0] | {"kind": "volume"}, 0.9), _tried(tried[0] | {"seed": 1}, 0.9)]
+    other = [_tried(tried[0] | {"method": "fedadam"}, 0.9)]
     assert setting_of(later, rows + elsewhere + other) == {"learning_rate": 0.01, "mu": 0.1}
     with pytest.raises(StudyError, match="not tried"):
         setting_of(later, elsewhere)
 
 
 def test_a_method_without_a_rate_of_its_own_tries_its_settings_at_fedavgs() -> None:
-    scores = (0.3, 0.4, 0.5)
+    scores = (0.3, 0.4, 0.5, 0.2)
     rows = [_tried(c, s) for c, s in zip(_cells("fedavg", 99), scores, strict=True)]
     assert setting_of(_cells("fedadam", 99)[0], rows) == {
         "learning_rate": 0.03,
@@ -70,7 +70,7 @@ def test_the_late_gain_is_that_of_the_last_fifth_of_the_rounds() -> None:
 
 def test_all_trainings_see_as_many_slices() -> None:
     """Pooled training takes the steps of four hospitals; each alone takes its own."""
-    for cell in STUDY.cells[:24]:
+    for cell in STUDY.cells[:32]:
         how = federation_settings({"learning_rate": 0.01} | cell)
         times = heterogeneity.HOSPITALS if cell["method"] == "pooled" else 1
         assert how.rounds * how.local_steps == 120 * 8 * times
