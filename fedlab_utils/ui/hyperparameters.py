@@ -31,6 +31,9 @@ from fedlab_utils.ui.twin import Picture, TwinBox, figure
 class HyperparameterExplorer(TwinBox):
     """What each learning rate and mu gave, on validation and on test patients.
 
+    Settings are compared on the same patients: on the seed that they were tried on, where there is
+    such a seed. The chosen one's other seeds are the comparison's, not shown here.
+
     Parameters
     ----------
     trials
@@ -54,8 +57,8 @@ class HyperparameterExplorer(TwinBox):
 
     def __init__(self, trials: Sequence[Trial], note: str = "recorded") -> None:
         refuse_none(trials)
-        self._trials, self._note = list(trials), note
-        methods = [(METHOD_NAMES.get(m, m), m) for m in methods_of(trials)]
+        self._trials, self._note = tried(trials), note
+        methods = [(METHOD_NAMES.get(m, m), m) for m in methods_of(self._trials)]
         self.method = widgets.Dropdown(options=methods, description="Trained by")
         self.condition = widgets.Dropdown(options=self._conditions(), description="Differ by")
         self.measure = widgets.ToggleButtons(
@@ -163,6 +166,11 @@ class HyperparameterExplorer(TwinBox):
     def twin(self) -> Picture:
         """Picture of the settings as they stand."""
         return self._draw()
+
+
+def tried(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials on seeds for trying settings; all, where there are none."""
+    return [trial for trial in trials if trial.get("tried")] or list(trials)
 
 
 def _named(row: dict, joint: str = "\n") -> str:

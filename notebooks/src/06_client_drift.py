@@ -500,7 +500,7 @@ missing = (
 method_comparison(trials, note) if ready else print(missing)
 
 # %% [markdown]
-# And behind the figure: what each setting gave. Choose a method and how hospitals differ. Grey marks what validation chose. *Try:* would you have chosen another one, had you looked at the test patients? By how much would you have fooled yourself?
+# And behind the figure: what each setting gave, on the seed that settings were tried on. Choose a method and how hospitals differ. Grey marks what validation chose. *Try:* would you have chosen another one, had you looked at the test patients? By how much would you have fooled yourself?
 
 # %%
 HyperparameterExplorer(trials, note) if ready else print(missing)

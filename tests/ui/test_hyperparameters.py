@@ -29,6 +29,17 @@ def test_the_explorer_shows_every_setting_and_marks_the_chosen() -> None:
     assert NOTE in alt
 
 
+def test_settings_are_compared_on_the_seed_that_all_were_tried_on() -> None:
+    """The chosen setting's reported seeds have other patients, who would move its figure alone."""
+    of = [t | {"tried": t["seed"] == 2} for t in trials()]
+    kept = [t for t in of if t["tried"] or (t["learning_rate"] == 0.3 and t["mu"] in (0.0, 0.01))]
+    explorer = HyperparameterExplorer(kept, NOTE)
+    assert [row["seeds"] for row in explorer.shown["rows"]] == [1, 1]
+    alone = HyperparameterExplorer([t for t in trials() if t["seed"] == 2], NOTE)
+    due, found = ([row["test"] for row in e.shown["rows"]] for e in (alone, explorer))
+    assert found == due
+
+
 def test_a_method_offers_the_conditions_that_it_was_tried_in() -> None:
     few = [t for t in trials() if t["method"] != "fedbn" or t["condition"] == "volume"]
     explorer = HyperparameterExplorer(few, NOTE)
