@@ -24,54 +24,11 @@ from fedlab_utils.federated import (
     make_server_app,
     run_in_process,
 )
-from fedlab_utils.federated.checkpoint import NAME, read_checkpoint
 from fedlab_utils.federated.client import OUT
 from fedlab_utils.federated.hospital_state import HospitalState
 from fedlab_utils.federated.scaffold import Scaffold
 from fedlab_utils.federated.server import RESUME
-from fedlab_utils.federated.settings import STRATEGIES
-from tests.federated.toys import BowlTask, Point
-
-SGD = {"optimiser": "sgd", "learning_rate": 0.05, "weight_decay": 0.0}
-EVERY = {
-    **{name: {"strategy": name, **SGD} for name in STRATEGIES},
-    "adamw kept": {"keep_optimiser": True},
-    "momentum kept": {**SGD, "momentum": 0.9, "keep_optimiser": True},
-    "half of them": {"strategy": "scaffold", **SGD, "fraction": 0.5},
-    "personal": {"personal": "head", **SGD, "fraction": 0.5},
-    "tuned": {**SGD, "tune_steps": 2},
-}
-
-
-class TwoPart(Point):
-    """A point, a second one that may stay at home, and a batch normalisation of both."""
-
-    def __init__(self) -> None:
-        super().__init__(torch.zeros(3, dtype=torch.float64))
-        self.head = torch.nn.Parameter(torch.zeros(3, dtype=torch.float64))
-        self.norm = torch.nn.BatchNorm1d(3, dtype=torch.float64)
-
-    def forward(self, _: torch.Tensor) -> torch.Tensor:
-        return self.at + self.head + 0.1 * self.norm(torch.stack([self.at, self.head])).sum(0)
-
-
-class TwoPartTask(BowlTask):
-    """Bowls around the sum of the parts; noisy, so that a round done otherwise would show."""
-
-    def __post_init__(self) -> None:
-        self._network, self.noise = TwoPart(), 0.4
-
-    def initial(self) -> dict[str, torch.Tensor]:
-        return {name: value.clone() for name, value in TwoPart().state_dict().items()}
-
-    def evaluate(self, network, hospital, part) -> dict:  # noqa: ARG002
-        with torch.no_grad():
-            loss = float(self.bowls[hospital].loss(network.eval()(None)))
-        return {"num-examples": self.counts[hospital], "score": -loss}
-
-
-def settings_of(name: str) -> FederationSettings:
-    return replace(FederationSettings(rounds=5, local_steps=2, seed=4), **EVERY[name])
+from tests.federated.two_part import EVERY, TwoPartTask, cut_off, settings_of
 
 
 def same(one: Federation, other: Federation) -> bool:
@@ -161,40 +118,6 @@ def test_a_finished_run_is_read_again_and_may_be_made_longer(tmp_path: Path) -> 
     assert same(resumed, federate(TwoPartTask(), longer))
 
 
-def test_a_folder_in_use_is_not_written_over(tmp_path: Path) -> None:
-    settings = settings_of("fedavg")
-    federate(TwoPartTask(), settings, tmp_path)
-    with pytest.raises(FederationError, match="it holds a federation"):
-        federate(TwoPartTask(), settings, tmp_path)
-    with pytest.raises(FederationError, match="another local-steps: 2, and now 3"):
-        federate(TwoPartTask(), replace(settings, local_steps=3), tmp_path, resume=True)
-
-
-def test_fewer_rounds_than_are_done_and_another_end_of_a_schedule(tmp_path: Path) -> None:
-    settings = settings_of("fedavg")
-    federate(TwoPartTask(), settings, tmp_path / "a")
-    with pytest.raises(FederationError, match="it holds 5 rounds, and 3 are asked for"):
-        federate(TwoPartTask(), replace(settings, rounds=3), tmp_path / "a", resume=True)
-    falling = replace(settings, schedule="cosine")
-    federate(TwoPartTask(), falling, tmp_path / "b")
-    with pytest.raises(FederationError, match="another rounds: 5, and now 8"):
-        federate(TwoPartTask(), replace(falling, rounds=8), tmp_path / "b", resume=True)
-
-
-def cut_off(task: TwoPartTask, settings: FederationSettings, out: Path, after: int, **how) -> None:
-    """Run some rounds and end without the last judgement."""
-
-    class CutError(Exception):
-        pass
-
-    def stop(report) -> None:
-        if report.round == after:
-            raise CutError
-
-    with pytest.raises(CutError):
-        federate(task, settings, out, on_round=stop, **how)
-
-
 def test_a_resumed_run_knows_who_took_part_and_on_whom_they_judged(tmp_path: Path) -> None:
     """Hospital 1 has other training patients after the pause, hospital 2 other validation ones."""
 
@@ -263,39 +186,6 @@ def federate_without(
     config = settings.to_config() | {OUT: str(out) if out else "", RESUME: resume}
     run_in_process(make_client_app(lambda _: task), server, config, 4)
     return ended[0]
-
-
-def test_a_checkpoint_that_was_changed_is_refused(tmp_path: Path) -> None:
-    """One bit of a weight, which no format can notice; then contents that cannot be."""
-    settings = settings_of("fedavg")
-    federate(TwoPartTask(), settings, tmp_path)
-    path, whole = tmp_path / NAME, read_checkpoint(tmp_path)
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(FederationError, match="its contents are not those that were written"):
-        federate(TwoPartTask(), settings, tmp_path, resume=True)
-    nan = whole.weights | {"at": np.array([0.0, np.nan, 0.0])}
-    for wrong, why in (
-        ({"weights": nan}, "its model does not fit: at is not finite"),
-        ({"best": {}}, "its model does not fit: at is missing"),
-        ({"weights": whole.weights | {"at": np.zeros(4)}}, r"at is float64 \(4,\)"),
-        ({"best_round": 9}, "its best round is 9 of 5"),
-        ({"history": whole.history[1:]}, r"its rounds are \[2, 3, 4, 5\]"),
-    ):
-        replace(whole, **wrong).write(tmp_path)
-        with pytest.raises(FederationError, match=why):
-            federate(TwoPartTask(), settings, tmp_path, resume=True)
-
-
-@pytest.mark.parametrize("damage", [b"", b"nonsense", b"\x08\0\0\0\0\0\0\0{}      "])
-def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: bytes) -> None:
-    federate(TwoPartTask(), settings_of("fedavg"), tmp_path)
-    (tmp_path / NAME).write_bytes(damage)
-    with pytest.raises(FederationError, match="cannot be read"):
-        federate(TwoPartTask(), settings_of("fedavg"), tmp_path, resume=True)
-    with pytest.raises(FederationError, match="no such file"):
-        read_checkpoint(tmp_path / "nowhere")
 
 
 def test_a_hospital_whose_file_is_damaged_stays_left_out(tmp_path: Path) -> None:
