@@ -88,8 +88,10 @@ def alive(pid: int) -> bool:
     return False
 
 
+# A test that runs in the background of a shell inherits that ctrl-C is ignored; a user's does not.
 _CALLER = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from fedlab_utils.federated.{module} import {engine}
 config = {{"seed": 3, "rounds": 2, "out": sys.argv[1], "sleeps": 600.0}}
 {engine}(config, 1, **{apps!r}, on_line=lambda line: print(line, flush=True))
