@@ -23,6 +23,7 @@ STUDIES = {
     "gallery": "fedlab_utils.studies.gallery",
     "pooled_training": "fedlab_utils.studies.pooled_training",
     "heterogeneity": "fedlab_utils.studies.heterogeneity",
+    "federation_gap": "fedlab_utils.studies.federation_gap",
 }
 """Name of a study -> module with its ``STUDY``."""
 

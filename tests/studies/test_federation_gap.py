@@ -1,0 +1,56 @@
+"""The study of one difference: seeds of its own, settings that another study chose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fedlab_utils.errors import StudyError
+from fedlab_utils.studies import federation_gap, heterogeneity
+from fedlab_utils.studies.federation_gap import SEEDS, STUDY
+from fedlab_utils.studies.runner import Workplace, read_rows
+
+
+def test_both_methods_have_every_seed_and_none_of_the_comparisons() -> None:
+    assert len(STUDY.cells) == 2 * 2 * 20
+    seeds = {
+        (method, kind): [
+            c["seed"] for c in STUDY.cells if (c["method"], c["kind"]) == (method, kind)
+        ]
+        for method in ("pooled", "fedavg")
+        for kind in ("iid", "institution")
+    }
+    assert all(found == list(SEEDS) for found in seeds.values())
+    assert not set(SEEDS) & {heterogeneity.TUNING, *heterogeneity.SEEDS}
+
+
+def test_a_cell_takes_the_setting_that_the_comparison_chose_and_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    cell = next(c for c in STUDY.cells if c["method"] == "fedavg")
+    tried = [c for c in heterogeneity.STUDY.cells if (cell | {"seed": 99}).items() <= c.items()]
+    recorded = [
+        {
+            "settings": c,
+            "result": {"validation": v, "setting": {"learning_rate": c["learning_rate"]}},
+        }
+        for c, v in zip(tried, (0.4, 0.6, 0.5, 0.3), strict=True)
+    ]
+    monkeypatch.setattr(federation_gap, "read_rows", lambda _: recorded)
+    monkeypatch.setattr(
+        heterogeneity, "measure", lambda settings, at: heterogeneity.setting_of(settings, at.rows)
+    )
+    place = Workplace(tmp_path)
+    assert STUDY.measure(cell, place) == {"learning_rate": 0.01}
+    del recorded[1]
+    with pytest.raises(StudyError, match="has not tried it yet"):
+        STUDY.measure(cell, place)
+
+
+def test_what_is_recorded_belongs_to_the_study() -> None:
+    for row in read_rows(
+        "federation_gap", Path(heterogeneity.__file__).parents[2] / "data/results"
+    ):
+        assert row["settings"] in STUDY.cells
+        assert row["provenance"]["commit"]
