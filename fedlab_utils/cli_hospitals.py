@@ -94,8 +94,6 @@ def _text(report: pd.DataFrame) -> str:
         line += f"  {sum(known) / len(known):9.3f}" if known else f"  {'-':>9}"
         told = [row.scanner, f"no {row.missing}" if row.missing else None]
         lines.append("  ".join([line, *filter(None, told)]))
-    lines.append(
-        f"size imbalance {report.attrs['size_imbalance']:.2f}; volumes are medians; chance"
-    )
-    lines.append("leaves a hospital's JSD below the one in brackets in 19 of 20 random deals")
+    lines.append(f"size imbalance {report.attrs['size_imbalance']:.2f}; volumes are medians")
+    lines.append("in brackets: what 19 of 20 random deals leave a hospital's JSD below")
     return "\n".join(lines)

@@ -36,12 +36,14 @@ def write_arrays(path: Path, groups: Mapping[str, Mapping[str, np.ndarray]], abo
         for group, part in groups.items()
         for name, value in part.items()
     }
-    told = json.dumps({"groups": list(groups), "about": about})
+    told = json.dumps(
+        {"groups": {name: list(part) for name, part in groups.items()}, "about": about}
+    )
     write_bytes(path, save(arrays, {ABOUT: told, DIGEST: _digest(arrays, told)}))
 
 
 def read_arrays(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], object]:
-    """Read what :func:`write_arrays` wrote: groups, also empty ones, and what belongs to them.
+    """Read what :func:`write_arrays` wrote: groups in its order, and what belongs to them.
 
     Raises
     ------
@@ -57,12 +59,12 @@ def read_arrays(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], object]:
         if metadata[DIGEST] != _digest(values, metadata[ABOUT]):
             raise ValueError("its contents are not those that were written")
         told = json.loads(metadata[ABOUT])
-        groups: dict[str, dict[str, np.ndarray]] = {name: {} for name in told["groups"]}
-        for name, value in values.items():
-            group, _, rest = name.partition("/")
-            groups[group][rest] = value
+        groups = {
+            group: {name: values[f"{group}/{name}"] for name in names}
+            for group, names in told["groups"].items()
+        }
         return groups, told["about"]
-    except (SafetensorError, OSError, KeyError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise unreadable(path, error) from None
 
 

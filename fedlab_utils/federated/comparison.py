@@ -117,6 +117,11 @@ def reported(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for trial in trials if not trial.get("tried")]
 
 
+def tried(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials on seeds for trying settings; all, where there are none."""
+    return [trial for trial in trials if trial.get("tried")] or list(trials)
+
+
 def figure_of(trial: Trial, figure: str) -> float:
     """Return one of :data:`FIGURES` of a trial."""
     means = [float(np.mean(values)) for values in trial["scores"].values()]

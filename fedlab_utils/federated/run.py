@@ -100,7 +100,8 @@ def simulate(
     found = read_checkpoint(out)
     about = record_provenance(started, command=command, engine=engine, seed=settings.seed)
     about["hospitals"] = {h.name: len(h.patients) for h in partition.hospitals}
-    return _write_result(out, found, federation, settings, about)
+    models = _write_models(out, found, federation.task([]), settings, about)
+    return _write_result(out, found, models, about)
 
 
 def _note_patients(out: Path, partition: Partition) -> None:
@@ -115,8 +116,8 @@ def _note_patients(out: Path, partition: Partition) -> None:
         write_text(path, json.dumps(now, indent=1) + "\n")
         return
     try:
-        before = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        before = dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise unreadable(path, error) from None
     other = sorted(n for n in {*before, *now} if before.get(n) != now.get(n))
     if other:
@@ -158,11 +159,7 @@ def _with(test: dict[str, dict], figure: str) -> dict[str, dict]:
 
 
 def _write_result(
-    out: Path,
-    found: Checkpoint,
-    federation: UNetFederation,
-    settings: FederationSettings,
-    about: dict[str, object],
+    out: Path, found: Checkpoint, models: dict[str, str], about: dict[str, object]
 ) -> dict[str, object]:
     from fedlab_utils.data.atomic import write_text
 
@@ -173,7 +170,7 @@ def _write_result(
         "test": found.test,
         "unjudged": found.unjudged,
         "summary": {f: summarise(rows, f) for f in figures if (rows := _with(found.test, f))},
-        "models": _write_models(out, found, federation.task([]), settings, about),
+        "models": models,
         "provenance": about,
     }
     write_text(out / RESULT, json.dumps(result, indent=1))

@@ -123,17 +123,18 @@ class Server:
         home = personal_names(network, settings)
         shared = to_record({n: v for n, v in task.initial().items() if n not in home})
         found = take_up(self.folder, config, bool(config.get(RESUME)))
-        if found is not None:
+        if found is None:
+            found = Checkpoint(config, to_arrays(shared))
+        else:
             self._check_model(found, shared)
-        self.roster = Roster(Member(*row) for row in (found.members if found else ()))
+        self.roster = Roster(Member(*row) for row in found.members)
         strategy.join(self.roster, settings.seed, settings.fewest)
         if isinstance(strategy, Scaffold):
             strategy.begin([name for name in trained(network) if name not in home], shared)
-        if found is None:
-            found = Checkpoint(config, to_arrays(shared), strategy=strategy.state())
         found.config = config
         self.state = found
-        strategy.load_state(found.strategy)
+        if found.history:
+            strategy.load_state(found.strategy)
         strategy.judging = {(number, part): count for number, part, count in found.judging}
 
     def _check_model(self, found: Checkpoint, shared: ArrayRecord) -> None:
@@ -144,8 +145,6 @@ class Server:
                     f"its model does not fit: {problem}",
                     "Resume with the network it began with, or name a new folder",
                 )
-        # A file sorts by name, and FedAvgM's momentum is a list in the model's own order.
-        found.weights = {name: found.weights[name] for name in shared}
 
     def _write(self) -> None:
         state, roster = self.state, self.roster

@@ -172,9 +172,8 @@ class FedProx(strategy.FedProx, Screened):
 class FedAdam(strategy.FedAdam, Screened):
     """FedAdam (Reddi et al. 2021, arXiv:2003.00295): the server steps as Adam along the average.
 
-    Flower corrects the step for moments that begin at zero, as Adam does and the paper does not:
-    a step is 0.74 times the paper's
-    in round 1, 0.47 times in round 10, and the paper's in the end.
+    Flower corrects the step for moments that begin at zero, as Adam does and the paper does not: a
+    step is 0.74 times the paper's in round 1, 0.47 times in round 10, and the paper's in the end.
     """
 
     def state(self) -> dict[str, np.ndarray]:

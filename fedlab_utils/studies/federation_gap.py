@@ -16,7 +16,7 @@ from fedlab_utils.studies.runner import Study, Workplace, read_rows
 SEEDS = range(5, 25)
 """None that the comparison reports, or tries settings on."""
 
-CONDITIONS = heterogeneity.CONDITIONS[:2]
+CONDITIONS = (("iid", 0.0), ("institution", 0.0))
 """Hospitals that are alike; the phantom's own institutions."""
 
 

@@ -14,6 +14,7 @@ from fedlab_utils.federated.comparison import (
     estimate,
     matching,
     settings_of,
+    tried,
     validated,
 )
 from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES
@@ -166,11 +167,6 @@ class HyperparameterExplorer(TwinBox):
     def twin(self) -> Picture:
         """Picture of the settings as they stand."""
         return self._draw()
-
-
-def tried(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials on seeds for trying settings; all, where there are none."""
-    return [trial for trial in trials if trial.get("tried")] or list(trials)
 
 
 def _named(row: dict, joint: str = "\n") -> str:

@@ -128,6 +128,15 @@ def test_by_chance_is_what_few_random_hospitals_exceed() -> None:
     np.testing.assert_array_equal(found, jensen_shannon_by_chance(groups[:], draws=300))
 
 
+def test_four_random_hospitals_of_fifteen_lie_as_far_apart_as_lesson_04_says() -> None:
+    rng = np.random.default_rng(7)
+    values = rng.random(60)
+    largest = [jensen_shannon(np.split(rng.permutation(values), 4)).max() for _ in range(500)]
+    assert np.mean(largest) == pytest.approx(0.37, abs=0.01)
+    limit = jensen_shannon_by_chance(np.split(values, 4))
+    np.testing.assert_allclose(limit, 0.42, atol=0.015)
+
+
 def test_the_distance_of_sorted_hospitals_is_as_large_as_documented() -> None:
     values = np.sort(np.random.default_rng(5).random(2400))
     for hospitals, due in ((2, 0.56), (3, 0.65), (4, 0.74)):

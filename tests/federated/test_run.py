@@ -109,8 +109,9 @@ def test_the_patients_are_noted_and_a_resumed_run_must_have_the_same(
     again = command(data, out, "--rounds", "2", "--resume")
     assert again.exit_code == 2
     assert "had other patients when it began" in again.output.replace("\n", " ")
-    (out / "patients.json").write_text("nonsense")
-    assert "cannot be read" in command(data, out, "--rounds", "2", "--resume").output
+    for damage in ("nonsense", "3"):
+        (out / "patients.json").write_text(damage)
+        assert "cannot be read" in command(data, out, "--rounds", "2", "--resume").output
 
 
 def test_layers_that_stay_at_home_are_in_each_hospitals_own_model(
