@@ -531,7 +531,7 @@ for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
 # %% [markdown]
 # How to read it. The intervals come from drawing the same test patients again, in pairs: they say how much *other patients* would change the difference. An interval that holds 0 shows neither gain nor harm.
 #
-# What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooled training sees all patients in every step and is what a federation is measured against; a federation is worth having if it comes close. In the first such comparison on brain tumours, with BraTS patients of ten institutions, it reached 99 % of pooled quality (Sheller et al., 2020), after trainings that were finished.
+# What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooled training sees all patients in every step and is what a federation is measured against; a federation is worth having if it comes close. In a comparison on BraTS patients of ten institutions it reached 99 % of pooled quality (Sheller et al., 2020).
 # And the three ways had about the same visits, which is one fair comparison of several: with the same number of *rounds of messages*, or the same time at each hospital, one compares something else.
 #
 # A mean over patients hides a hospital that loses. Compare the worst hospital, too: whoever does worse in the federation than alone has little reason to stay.
