@@ -13,7 +13,7 @@ from pathlib import Path
 from flwr.app import ArrayRecord, ConfigRecord, Context, RecordDict
 
 from fedlab_utils.federated.array_file import read_arrays, unreadable, write_arrays
-from fedlab_utils.federated.records import to_record
+from fedlab_utils.federated.records import of_kind, to_record
 
 MARK = "fedlab"
 """Record of the context's state that holds the round it belongs to."""
@@ -77,9 +77,11 @@ class HospitalState:
             return
         groups = {
             group: {name: array.numpy() for name, array in record.items()}
-            for group, record in self.records.array_records.items()
+            for group, record in of_kind(self.records, ArrayRecord).items()
         }
-        configs = {name: dict(record) for name, record in self.records.config_records.items()}
+        configs = {
+            name: dict(record) for name, record in of_kind(self.records, ConfigRecord).items()
+        }
         write_arrays(self.folder / f"round-{server_round:06d}.safetensors", groups, configs)
         for _, path in self._files()[:-KEPT]:
             path.unlink()

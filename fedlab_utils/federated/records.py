@@ -85,10 +85,19 @@ def averaged(before: Mapping[str, np.ndarray], record: ArrayRecord) -> dict[str,
     }
 
 
+def of_kind(content: RecordDict, kind: type) -> dict[str, Mapping]:
+    """Return a message's records of one kind, by name.
+
+    Flower's own views of them (``array_records`` and so on) refer to themselves, and keep a model
+    in memory until Python happens to look for such circles.
+    """
+    return {name: record for name, record in content.items() if isinstance(record, kind)}
+
+
 def payload_bytes(content: RecordDict) -> int:
     """Return how many bytes of numbers a message's arrays hold, names and headers not counted."""
     return sum(
         int(np.prod(array.shape, dtype=np.int64)) * np.dtype(array.dtype).itemsize
-        for record in content.array_records.values()
+        for record in of_kind(content, ArrayRecord).values()
         for array in record.values()
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from fedlab_utils.errors import FederationError
@@ -99,33 +99,36 @@ class Scaffold(Screened):
         """Two records: the hospital's model, and its control variate's change."""
         return {ARRAYS: self.sent, CHANGE: self._record}
 
-    def combine(
-        self, server_round: int, valid: list[Message]
-    ) -> tuple[ArrayRecord, MetricRecord | None]:
+    def weight(self, node: int) -> int:
+        """Return how much a hospital's model counts in the average."""
+        return 1 if self.uniform else super().weight(node)
+
+    def begin_sum(self) -> None:
+        """Get ready for a round's answers."""
+        super().begin_sum()
+        self._moved = {name: np.zeros_like(value) for name, value in self.variate.items()}
+
+    def add(self, node: int, content: RecordDict) -> None:
+        """Add a hospital's model, and what its control variate changed by."""
+        super().add(node, content)
+        share = self.roster.share(node, self.uniform)
+        for name, moved in self._moved.items():
+            moved += share * content[CHANGE][name].numpy()
+
+    def combine(self, server_round: int, counted: list[int]) -> ArrayRecord:
         """Average the models, step, and move the control variate."""
-        members = self.roster.members
-        shares = {node: self.roster.share(node, self.uniform) for node in members}
-        changes = []
-        for reply in valid:  # Flower's average expects one record of arrays, and its weight
-            changes.append(reply.content.array_records[CHANGE])
-            del reply.content[CHANGE]
-            if self.uniform:
-                next(iter(reply.content.metric_records.values()))["num-examples"] = 1
-        average, metrics = super().combine(server_round, valid)
-        weights = [shares[reply.metadata.src_node_id] for reply in valid]
-        self.variate = {
-            name: value + sum(w * c[name].numpy() for w, c in zip(weights, changes, strict=True))
-            for name, value in self.variate.items()
-        }
-        for reply in valid:
-            self.accepted[members[reply.metadata.src_node_id].partition] = server_round
+        average = super().combine(server_round, counted)
+        self.variate = {name: value + self._moved[name] for name, value in self.variate.items()}
+        for node in counted:
+            self.accepted[self.roster.members[node].partition] = server_round
         if self.server_rate == 1:
-            return average, metrics
-        stepped = {
-            name: start.numpy() + self.server_rate * (average[name].numpy() - start.numpy())
-            for name, start in self.sent.items()
-        }
-        return to_record(stepped), metrics
+            return average
+        return to_record(
+            {
+                name: start.numpy() + self.server_rate * (average[name].numpy() - start.numpy())
+                for name, start in self.sent.items()
+            }
+        )
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the control variate, and whose answers counted when last, by partition."""

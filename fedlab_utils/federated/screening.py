@@ -13,10 +13,10 @@ from numbers import Real
 
 import flwr.app
 import numpy as np
-from flwr.app import ArrayRecord, Message, RecordDict
+from flwr.app import ArrayRecord, Message, MetricRecord, RecordDict
 from numpy.lib import format as npy
 
-from fedlab_utils.federated.records import Array
+from fedlab_utils.federated.records import Array, of_kind
 
 MOST_PATIENTS = 10_000
 """No hospital has more patients with a glioma: BraTS 2021, the largest collection, has 2,040."""
@@ -84,7 +84,7 @@ def train_problem(
     for name, value in metrics.items():
         if isinstance(value, list):
             return f"its {name} is a list, and one number was due"
-    found = reply.content.array_records
+    found = of_kind(reply.content, ArrayRecord)
     if set(found) != set(expected):
         return f"it sent the records {sorted(found)}, and {sorted(expected)} were due"
     for name, record in expected.items():
@@ -105,7 +105,7 @@ def judgement_problem(reply: Message | None, patients: int | None = None) -> str
     """
     if problem := reply_problem(reply):
         return problem
-    records = list(reply.content.metric_records.values())
+    records = list(of_kind(reply.content, MetricRecord).values())
     if len(records) == 1 and not records[0]:
         return NO_PATIENT
     if problem := metrics_problem(reply.content):
@@ -125,9 +125,10 @@ def judgement_problem(reply: Message | None, patients: int | None = None) -> str
 
 def metrics_problem(content: RecordDict) -> str | None:
     """Return what is wrong with a reply's figures, or None."""
-    if len(content.metric_records) != 1:
-        return f"it sent {len(content.metric_records)} records of figures, and one was due"
-    ((record, metrics),) = content.metric_records.items()
+    found = of_kind(content, MetricRecord)
+    if len(found) != 1:
+        return f"it sent {len(found)} records of figures, and one was due"
+    ((record, metrics),) = found.items()
     if record != METRICS:
         return f"it sent its figures as {record}, and {METRICS} was due"
     if problem := patients_problem(metrics.get("num-examples")):

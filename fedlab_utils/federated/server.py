@@ -245,8 +245,6 @@ class Server:
         self.strategy.aggregate_evaluate(number, self._send(messages))
         return self.strategy.evaluated
 
-    def _send(self, messages: Iterable[Message]) -> list[Message]:
+    def _send(self, messages: Iterable[Message]) -> Iterable[Message]:
         messages = list(messages)
-        if not messages:
-            return []
-        return list(self.grid.send_and_receive(messages, timeout=self.timeout))
+        return self.grid.send_and_receive(messages, timeout=self.timeout) if messages else ()

@@ -1,18 +1,21 @@
 """Flower's strategies, with answers screened before they count and hospitals in a fixed order.
 
-What a strategy adds up stays Flower's own. :class:`Screened` stands between Flower's FedAvg and the
-strategies that build on it, so that each of them averages only what may be averaged.
+:class:`Screened` stands between Flower's FedAvg and the strategies that build on it, so that each
+of them averages only what may be averaged. The average has Flower's bits, but is added up while the
+answers come: Flower keeps all of them until the last one is there, a hundred models where there are
+a hundred hospitals.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.serverapp import Grid, strategy
 
+from fedlab_utils.federated.records import to_record
 from fedlab_utils.federated.roster import Roster
 from fedlab_utils.federated.screening import METRICS, judgement_problem, train_problem
 
@@ -86,23 +89,69 @@ class Screened(strategy.FedAvg):
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
     ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """Average the valid answers; None if there are too few."""
-        expected = self.expected()
-        valid, self.trained = self._screen(
-            replies, lambda reply, member: train_problem(reply, expected, member.patients)
-        )
-        if len(valid) < max(1, self.fewest):
+        """Average the valid answers, each as it comes; None if there are too few."""
+        expected, self.trained = self.expected(), Answers(left_out=dict(self.roster.refused))
+        self.begin_sum()
+        counted = []
+        for node, reply in self._by_partition(replies):
+            member = self.roster.members[node]
+            if problem := train_problem(reply, expected, member.patients):
+                self.trained.left_out[member.name] = problem
+                continue
+            self.trained.metrics[member.name] = dict(reply.content[METRICS])
+            self.add(node, reply.content)
+            counted.append(node)
+        if len(counted) < max(1, self.fewest):
             return None, None
-        for reply in valid:  # Flower averages only figures that all have sent
-            patients = reply.content[METRICS]["num-examples"]
-            reply.content[METRICS] = MetricRecord({"num-examples": patients})
-        return self.combine(server_round, valid)
+        return self.combine(server_round, counted), MetricRecord()
 
-    def combine(
-        self, server_round: int, valid: list[Message]
-    ) -> tuple[ArrayRecord, MetricRecord | None]:
-        """Turn valid answers, by partition, into new arrays: Flower's weighted average."""
-        return super().aggregate_train(server_round, valid)
+    def weight(self, node: int) -> int:
+        """Return how much a hospital counts: by its patients."""
+        return self.roster.members[node].patients
+
+    def begin_sum(self) -> None:
+        """Get ready for a round's answers."""
+        self._sum: dict[str, np.ndarray] = {}
+        self._asked_weight = sum(self.weight(node) for node in self.asked)
+
+    def add(self, node: int, content: RecordDict) -> None:
+        """Add a valid answer, weighted as if all who were asked will answer."""
+        share = self.weight(node) / self._asked_weight
+        for name, array in content[ARRAYS].items():
+            if name in self._sum:
+                self._sum[name] += array.numpy() * share
+            else:
+                self._sum[name] = np.asarray(array.numpy() * share)
+
+    def combine(self, server_round: int, counted: list[int]) -> ArrayRecord:  # noqa: ARG002
+        """Turn what was added up into new arrays.
+
+        Parameters
+        ----------
+        server_round
+            The round's number, from 1.
+        counted
+            Nodes whose answers were added, by partition.
+        """
+        if len(counted) < len(self.asked):
+            scale = self._asked_weight / sum(self.weight(node) for node in counted)
+            self._sum = {name: value * scale for name, value in self._sum.items()}
+        return to_record(self._sum)
+
+    def _by_partition(self, replies: Iterable[Message]) -> Iterator[tuple[int, Message | None]]:
+        """Yield who was asked with the answer, or None, by partition and as early as possible.
+
+        Sums of floating-point numbers depend on their order. So an answer waits until those before
+        it are there, and where one stays away, until it is known that no more come.
+        """
+        waiting, due = {}, list(self.asked)
+        for reply in replies:
+            waiting[reply.metadata.src_node_id] = reply
+            del reply  # or it would last until the next one is there
+            while due and due[0] in waiting:
+                yield due[0], waiting.pop(due.pop(0))
+        for node in due:
+            yield node, waiting.pop(node, None)
 
     def aggregate_evaluate(
         self,
@@ -114,29 +163,18 @@ class Screened(strategy.FedAvg):
         How many patients a hospital judges on is its own word, but it may not change from one
         judgement of a part (``validation`` or ``test``) to the next.
         """
-        valid, self.evaluated = self._screen(
-            replies,
-            lambda reply, member: judgement_problem(
-                reply, self.judging.get((member.partition, self.part))
-            ),
-        )
-        for member in self.roster.members.values():
-            if row := self.evaluated.metrics.get(member.name):
-                self.judging[member.partition, self.part] = row["num-examples"]
-        return MetricRecord(weighted_means(self.evaluated.metrics)) if valid else None
-
-    def _screen(self, replies, problem) -> tuple[list[Message], Answers]:
-        by_node = {reply.metadata.src_node_id: reply for reply in replies}
-        valid, answers = [], Answers(left_out=dict(self.roster.refused))
-        for node in self.asked:
-            member, reply = self.roster.members[node], by_node.get(node)
-            if found := problem(reply, member):
-                answers.left_out[member.name] = found
+        self.evaluated = Answers(left_out=dict(self.roster.refused))
+        for node, reply in self._by_partition(replies):
+            member = self.roster.members[node]
+            before = self.judging.get((member.partition, self.part))
+            if problem := judgement_problem(reply, before):
+                self.evaluated.left_out[member.name] = problem
             else:
-                valid.append(reply)
-                metrics = next(iter(reply.content.metric_records.values()))
-                answers.metrics[member.name] = dict(metrics)
-        return valid, answers
+                figures = dict(reply.content[METRICS])
+                self.evaluated.metrics[member.name] = figures
+                self.judging[member.partition, self.part] = figures["num-examples"]
+        found = self.evaluated.metrics
+        return MetricRecord(weighted_means(found)) if found else None
 
     def state(self) -> dict[str, np.ndarray]:
         """Return what the strategy remembers from round to round, arrays by name."""

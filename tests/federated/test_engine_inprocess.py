@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from fedlab_utils.data.tiers import Tier
 from fedlab_utils.federated import FederationSettings, UNetTask, federate, make_client_app
 from fedlab_utils.federated.engine_inprocess import InProcessGrid, running
 from fedlab_utils.segmentation import UNetSettings, dice_ce_loss, make_unet
-from tests.federated.toys import BowlTask
+from tests.federated.toys import BowlTask, bowls
 
 SETTINGS = FederationSettings(rounds=2, local_steps=3, learning_rate=2e-3, seed=5)
 
@@ -132,3 +133,31 @@ def test_a_hundred_hospitals_take_one_network_and_no_more_messages_than_they_are
     found = federate(task, FederationSettings(rounds=1, optimiser="sgd", learning_rate=0.1))
     assert len(found.history[0].trained) == 100
     assert found.history[0].sent == found.history[0].received == pytest.approx(100 * 24 / 1e6)
+
+
+class Heavy(BowlTask):
+    """Bowls whose model drags a megabyte along."""
+
+    def __init__(self, hospitals: int) -> None:
+        super().__init__(bowls(1) * hospitals, [1] * hospitals)
+        self._network.register_buffer("ballast", torch.zeros(250_000))
+
+    def initial(self) -> dict[str, torch.Tensor]:
+        return super().initial() | {"ballast": torch.zeros(250_000)}
+
+
+def peak_megabytes(hospitals: int) -> float:
+    task, settings = Heavy(hospitals), FederationSettings(rounds=2, local_steps=1)
+    tracemalloc.start()
+    try:
+        federate(task, settings)
+        return tracemalloc.get_traced_memory()[1] / 1e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_hundred_hospitals_take_the_memory_of_four() -> None:
+    peak_megabytes(1)  # what is imported on the way counts as well
+    few, many = peak_megabytes(4), peak_megabytes(100)
+    assert few > 4  # it sees the models: sent, one hospital's own, their sum, the best
+    assert many < few + 1.5

@@ -24,11 +24,13 @@ BAD = 2
 """Partition of the hospital that misbehaves."""
 
 
-def without_the_bad() -> torch.Tensor:
+def same_without_the_bad(found: torch.Tensor) -> None:
+    """The others by themselves end there too, up to rounding: shares were of all who were asked."""
     task = BowlTask()
     keep = [n for n in range(4) if n != BAD]
     bowls, counts = [task.bowls[n] for n in keep], tuple(task.counts[n] for n in keep)
-    return federate(BowlTask(bowls, counts), SETTINGS).last["at"]
+    due = federate(BowlTask(bowls, counts), SETTINGS).last["at"]
+    torch.testing.assert_close(found, due, rtol=1e-14, atol=1e-14)
 
 
 def test_a_hospital_that_raises_is_left_out_and_its_words_are_kept() -> None:
@@ -39,7 +41,7 @@ def test_a_hospital_that_raises_is_left_out_and_its_words_are_kept() -> None:
 
     found = federate(BowlTask(), SETTINGS, mods=[stumble])
     assert found.history[0].left_out == {"H2": "it failed: RuntimeError: the disk is full"}
-    assert torch.equal(found.last["at"], without_the_bad())
+    same_without_the_bad(found.last["at"])
 
 
 def test_a_hospital_that_answers_late_is_left_out() -> None:
@@ -50,7 +52,7 @@ def test_a_hospital_that_answers_late_is_left_out() -> None:
 
     found = federate(BowlTask(), replace(SETTINGS, timeout=3.0), mods=[sleep])
     assert found.history[0].left_out["H2"] == "it did not answer in time"
-    assert torch.equal(found.last["at"], without_the_bad())
+    same_without_the_bad(found.last["at"])
 
 
 def raise_error(content) -> None:  # noqa: ARG001
@@ -218,7 +220,7 @@ def test_a_hospital_that_enrols_with_a_senseless_number_is_refused(patients: flo
     assert "H2" not in found.history[0].trained
     (why,) = found.history[0].left_out.values()
     assert f"it says that it has {patients:g} patients" in why
-    assert torch.equal(found.last["at"], without_the_bad())
+    same_without_the_bad(found.last["at"])
 
 
 def test_a_hospital_that_claims_to_be_another_is_refused() -> None:

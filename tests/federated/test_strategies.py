@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
 import torch
+from flwr.app import Message, MessageType, MetricRecord, RecordDict
+from flwr.serverapp.strategy.strategy_utils import aggregate_arrayrecords
+from hypothesis import given
+from hypothesis import settings as trying
+from hypothesis import strategies as st
 
 from fedlab_utils.federated import FederationSettings, federate
 from fedlab_utils.federated.client import make_client_app
-from fedlab_utils.federated.engine_inprocess import run_in_process
+from fedlab_utils.federated.engine_inprocess import run_in_process, running
 from fedlab_utils.federated.records import to_record, to_tensors
+from fedlab_utils.federated.roster import Member, Roster
 from fedlab_utils.federated.server import make_server_app
+from fedlab_utils.federated.strategies import FedAvg, Screened
 from tests.federated.toys import BowlTask, optimum
 
 SGD = {
@@ -149,6 +158,52 @@ def test_the_average_is_weighted_by_patients_in_the_order_of_partitions() -> Non
     alone = [last(BowlTask([bowl], (1,)), rounds=1) for bowl in task.bowls]
     due = sum(end * w for w, end in zip(task.shares.tolist(), alone, strict=True))
     assert torch.equal(last(task, rounds=1), due)
+
+
+def answers(models: list[np.ndarray], patients: list[int]) -> list[Message]:
+    """Return what hospitals at nodes 10, 11 and so on answer to a training message."""
+    found = []
+    for number, (model, count) in enumerate(zip(models, patients, strict=True)):
+        asked = Message(RecordDict(), 10 + number, MessageType.TRAIN)
+        metrics = MetricRecord({"num-examples": count, "loss": 0.1})
+        content = RecordDict({"arrays": to_record({"w": model}), "metrics": metrics})
+        found.append(Message(content, reply_to=asked))
+    return found
+
+
+def asking(strategy: Screened, model: np.ndarray, patients: list[int]) -> Screened:
+    """Return a strategy that has just written to hospitals at nodes 10, 11 and so on."""
+    roster = Roster()
+    roster.members = {10 + n: Member(n, f"H{n}", count) for n, count in enumerate(patients)}
+    roster.known = {member.partition: member for member in roster.members.values()}
+    strategy.join(roster)
+    strategy.asked, strategy.sent = list(roster.members), to_record({"w": model})
+    return strategy
+
+
+@trying(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 500), min_size=1, max_size=9), st.randoms(use_true_random=False))
+def test_the_running_average_has_the_bits_of_flowers_whatever_order_answers_come_in(
+    patients: list[int], shuffler: random.Random
+) -> None:
+    rng = np.random.default_rng(sum(patients))
+    models = [rng.normal(size=(5, 3)).astype(np.float32) for _ in patients]
+    with running():
+        due = aggregate_arrayrecords([m.content for m in answers(models, patients)], "num-examples")
+        came = answers(models, patients)
+        shuffler.shuffle(came)
+        found, _ = asking(FedAvg(), models[0], patients).aggregate_train(1, iter(came))
+    assert found["w"].numpy().tobytes() == due["w"].numpy().tobytes()
+
+
+def test_shares_are_of_those_who_answered_validly() -> None:
+    models = [np.full(2, value, np.float32) for value in (1.0, np.nan, 5.0, 9.0)]
+    with running():
+        came = answers(models, [1, 2, 3, 4])
+        strategy = asking(FedAvg(), models[0], [1, 2, 3, 4])
+        found, _ = strategy.aggregate_train(1, [came[2], came[0], came[1]])  # the last one never
+    np.testing.assert_allclose(found["w"].numpy(), (1 * 1 + 3 * 5) / 4, rtol=1e-6)
+    assert set(strategy.trained.left_out) == {"H1", "H3"}
 
 
 def test_a_part_of_the_hospitals_is_drawn_again_in_each_round_the_same_for_a_seed() -> None:
