@@ -1,11 +1,15 @@
 """Federated methods where hospitals are alike, and where they are not: the recorded comparison.
 
-On the small proxy: a network of 9,548 weights on slices of 4 mm, which a core trains in a minute or
-two. On a seed of its own, which is not reported, every method tries four settings; the reported
-seeds take the one that validated best there. Each seed has other patients, so test patients never
-have a say. All trainings of a seed see about as many slices: pooled training takes the steps of all
-hospitals together, a hospital alone its own. The learning rate falls to nothing over the rounds, so
-that all trainings come to an end.
+On the small proxy: a network of 9,548 weights on slices of 4 mm, which a core trains in a minute.
+On a seed of its own, which is not reported, every method tries four settings; the reported seeds
+take the one that validated best there. Each seed has other patients, so test patients never have a
+say.
+
+All trainings of a seed take as many steps one after the other and see about as many slices: where
+four hospitals take a step each, on eight slices, pooled training takes one on thirty-two. (Pooled
+training in four times as many steps on eight slices validated 0.005 higher, over two rates on two
+seeds of which nothing is reported; single trainings scatter by 0.02.) The learning rate falls to
+nothing over the rounds, so that all trainings come to an end.
 """
 
 from __future__ import annotations
@@ -33,6 +37,9 @@ FRACTIONS = (0.52, 0.16, 0.32)
 HOSPITALS, ROUNDS, LOCAL_STEPS, BATCH, LOOK = 4, 120, 8, 8, 12
 TUNING, SEEDS = 99, range(5)
 """The seed that settings are tried on; those reported."""
+
+TUNING_FRACTIONS = (0.52, 0.40, 0.08)
+"""On that seed nothing is reported, so that more patients may choose: 80."""
 
 CONDITIONS = (
     ("iid", 0.0),
@@ -157,12 +164,12 @@ def federation_settings(settings: dict) -> FederationSettings:
             method, method
         ),
         rounds=ROUNDS,
-        local_steps=LOCAL_STEPS * (HOSPITALS if method == "pooled" else 1),
+        local_steps=LOCAL_STEPS,
         optimiser="sgd" if plain else "adamw",
         weight_decay=0.0 if plain else 1e-2,
         learning_rate=settings["learning_rate"],
         schedule="cosine",
-        keep_optimiser=alone,
+        keep_optimiser=not plain,
         mu=settings.get("mu", 0.0),
         server_rate=settings.get("server_rate", 1.0),
         tune_steps=0 if alone else TUNE,
@@ -190,24 +197,26 @@ def _open(folder: str, kind: str, skew: float, seed: int) -> ProxyTask:
     from fedlab_utils.federated import members_of
 
     cohort = load_cohort(folder)
-    dealt = make_hospitals(cohort, HOSPITALS, kind, skew, seed, FRACTIONS, merge_small=True)
+    fractions = TUNING_FRACTIONS if seed == TUNING else FRACTIONS
+    dealt = make_hospitals(cohort, HOSPITALS, kind, skew, seed, fractions, merge_small=True)
     return task_of(members_of(cohort, dealt, SPACING), seed)
 
 
-def task_of(members: Sequence, seed: int) -> ProxyTask:
+def task_of(members: Sequence, seed: int, batch: int = BATCH) -> ProxyTask:
     """Return the proxy's task over some hospitals: its network with instance normalisation."""
     from fedlab_utils.data.tiers import Tier
     from fedlab_utils.federated.proxy import ProxyTask
 
     tier = Tier("proxy", spacing=SPACING, spatial_dims=2, size=(48, 48))
-    return ProxyTask(members, tier=tier, batch=BATCH, augment=False, seed=seed, device="cpu")
+    return ProxyTask(members, tier=tier, batch=batch, augment=False, seed=seed, device="cpu")
 
 
 def _pooled(task: ProxyTask, how: FederationSettings) -> dict:
     from fedlab_utils.federated import federate
     from fedlab_utils.federated.pooling import PooledHospital
 
-    found = federate(task_of([PooledHospital(tuple(task.members))], how.seed), how)
+    everyone = PooledHospital(tuple(task.members))
+    found = federate(task_of([everyone], how.seed, BATCH * len(task.members)), how)
     network = task.network()
     network.load_state_dict(found.weights)
     validation, test = (

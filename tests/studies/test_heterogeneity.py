@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import fedlab_utils.federated.hospital as hospital
 from fedlab_utils.errors import StudyError
 from fedlab_utils.federated.comparison import trials_of
 from fedlab_utils.studies import heterogeneity
@@ -68,13 +69,38 @@ def test_the_late_gain_is_that_of_the_last_fifth_of_the_rounds() -> None:
     assert late_gain(curve) == pytest.approx(0.03)
 
 
-def test_all_trainings_see_as_many_slices() -> None:
-    """Pooled training takes the steps of four hospitals; each alone takes its own."""
+def test_all_trainings_take_as_many_steps_with_the_same_memory() -> None:
     for cell in STUDY.cells[:32]:
         how = federation_settings({"learning_rate": 0.01} | cell)
-        times = heterogeneity.HOSPITALS if cell["method"] == "pooled" else 1
-        assert how.rounds * how.local_steps == 120 * 8 * times
-        assert how.optimiser == ("sgd" if cell["method"] in ("scaffold", "fedavg_sgd") else "adamw")
+        assert how.rounds * how.local_steps == 120 * 8
+        plain = cell["method"] in ("scaffold", "fedavg_sgd")
+        assert how.optimiser == ("sgd" if plain else "adamw")
+        assert how.keep_optimiser is not plain
+
+
+def test_pooled_training_sees_as_many_slices_as_all_hospitals(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = Counter()
+    steps = hospital.local_update
+
+    def counting(*told, **more):
+        update = steps(*told, **more)
+        seen[cell["method"]] += update.samples
+        return update
+
+    monkeypatch.setattr(hospital, "local_update", counting)
+    for cell in (_cells("pooled", 99)[0], _cells("fedavg", 99)[0], _cells("local", 99)[0]):
+        STUDY.measure(cell, place)
+    seen["fedavg"] -= 4 * 1 * 8  # each hospital's step alone, after the federation
+    assert seen["pooled"] == seen["fedavg"] == seen["local"] == 5 * 1 * 8 * 4
+
+
+def test_more_patients_choose_on_the_seed_of_which_nothing_is_reported(place: Workplace) -> None:
+    cell = _cells("pooled", 0)[0]
+    parts = [heterogeneity.open_hospitals(cell | {"seed": seed}, place).members for seed in (99, 0)]
+    chooses, reports = ([len(m.hospital.split.validation) for m in members] for members in parts)
+    assert sum(chooses) > sum(reports)
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +108,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """Room for a study of 24 phantoms at 8 mm and one short round."""
     folder = tmp_path_factory.mktemp("study")
     small = {"PATIENTS": 24, "SPACING": 8.0, "ROUNDS": 5, "LOCAL_STEPS": 1, "LOOK": 1, "TUNE": 1}
+    small["TUNING_FRACTIONS"] = (0.5, 0.3, 0.2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEDLAB_CACHE", str(folder / "cache"))
         for name, value in small.items():
