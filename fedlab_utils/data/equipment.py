@@ -17,7 +17,10 @@ from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.errors import DataError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from fedlab_utils.data.case import Case
+    from fedlab_utils.data.case_files import CaseFiles
     from fedlab_utils.data.cohort import Cohort
     from fedlab_utils.data.phantom.anatomy import Anatomy
     from fedlab_utils.data.phantom.scanner import Scanner
@@ -30,7 +33,7 @@ GAMMA = (0.5, 2.0)
 """Limits of the exponent by which the contrast of a real scan is changed."""
 
 _SEEDS = 1000
-"""Seeds that are tried to find out how a folder of phantoms was made."""
+"""Seeds that are tried where no file tells how a folder of phantoms was made."""
 
 
 @dataclass(frozen=True)
@@ -72,31 +75,60 @@ class Equipment:
 
 
 def phantom_seed(cohort: Cohort) -> int | None:
-    """Return the seed that a cohort of phantoms was made with, or None if it is none we know.
+    """Return the seed that a cohort of phantoms was made with, or None for real patients.
 
     A phantom's age and hospital follow from its number and the seed; no real patient has both of
-    them in common with a phantom of its name. Seeds from 0 to 999 are tried, the embedded one
-    first.
+    them in common with a phantom of its name. The seed is that of the ``phantom.json`` in the
+    cohort's folder, whatever it is; in a folder without one, such as a few patients copied from
+    another, seeds from 0 to 999 are tried, the embedded one first.
+
+    Raises
+    ------
+    UnreadableFileError
+        If there is a ``phantom.json`` that cannot be read or names no seed.
+    DataError
+        If its seed is not that of these patients.
     """
     from fedlab_utils.data.cohort import PHANTOM
+    from fedlab_utils.data.phantom.origin import find_origin, read_seed
+
+    ages = cohort.table["age"].dropna()
+    known = [(files, ages[files.case_id]) for files in cohort if files.case_id in ages.index][:3]
+    paths = [path for files in cohort.cases[:1] for path in files.paths]
+    origin = find_origin(cohort.root, paths[0]) if paths else None
+    if origin is not None:
+        seed = read_seed(origin)
+        _refuse_others(origin, seed, known)
+        return seed
+    candidates = (PHANTOM["seed"], *range(_SEEDS)) if known else ()
+    return next((s for s in candidates if all(_is_phantom(*one, s) for one in known)), None)
+
+
+def _refuse_others(origin: Path, seed: int, known: list[tuple[CaseFiles, float]]) -> None:
+    """Raise where patients are not those of the seed, or nothing is known to tell it by."""
+    odd = [files.case_id for files, age in known if not _is_phantom(files, age, seed)]
+    if odd or not known:
+        why = f"{odd[0]} has another age or name there" if odd else "no table tells a patient's age"
+        raise DataError(
+            origin,
+            f"it says that these are the phantoms of seed {seed}, and {why}",
+            "Make the cohort again with fedlab phantom; if these are real scans or patients of "
+            "several cohorts, take the file out of the folder",
+        )
+
+
+def _is_phantom(files: CaseFiles, age: float, seed: int) -> bool:
+    """Return whether age and id are those of the phantom of this number."""
     from fedlab_utils.data.phantom.plan import draw_plan
     from fedlab_utils.data.phantom.write import LAYOUTS, case_ids
 
-    ages = cohort.table["age"].dropna()
-    known = [files for files in cohort if files.case_id in ages.index][:3]
-    numbers = [_index(files.patient_id) for files in known]
-    if cohort.layout not in LAYOUTS or not known or min(numbers) < 0:
-        return None
-
-    def made_with(seed: int) -> bool:
-        return all(
-            draw_plan(number, seed).age == ages[files.case_id]
-            and files.case_id in case_ids(number, seed, cohort.layout)
-            for number, files in zip(numbers, known, strict=True)
-        )
-
-    candidates = (PHANTOM["seed"], *range(_SEEDS))
-    return next((seed for seed in candidates if made_with(seed)), None)
+    number = _index(files.patient_id)
+    return (
+        files.layout in LAYOUTS
+        and number >= 0
+        and draw_plan(number, seed).age == age
+        and files.case_id in case_ids(number, seed, files.layout)
+    )
 
 
 def _index(patient_id: str) -> int:

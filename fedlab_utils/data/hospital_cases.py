@@ -95,6 +95,11 @@ def hospital_patients(
     HospitalPatients
         With ``train``, ``validation`` and ``test``. Nothing is read yet; what is read is mapped
         from the cache, so that a hundred hospitals need no more memory than one.
+
+    Raises
+    ------
+    DataError
+        If the hospital has a scanner, and a ``phantom.json`` beside the patients is not theirs.
     """
     mine = set(hospital.patients)
     files = tuple(case for case in cohort if case.patient_id in mine)

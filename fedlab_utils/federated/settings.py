@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
+from fedlab_utils.data.plain_values import make_plain, plain
 from fedlab_utils.errors import FederationError
-from fedlab_utils.segmentation.training import OptimiserSettings
+from fedlab_utils.segmentation.training import OPTIMISERS, OptimiserSettings
 
 SCHEDULES = ("constant", "cosine")
 STRATEGIES = ("fedavg", "fedprox", "scaffold", "fedbn", "fedadam", "fedavgm")
@@ -15,7 +16,7 @@ STRATEGIES = ("fedavg", "fedprox", "scaffold", "fedbn", "fedadam", "fedavgm")
 
 @dataclass(frozen=True)
 class FederationSettings:
-    """What server and hospitals agree on.
+    """What server and hospitals agree on. Numpy's numbers become Python's.
 
     Attributes
     ----------
@@ -60,6 +61,11 @@ class FederationSettings:
         Rounds between two looks at the validation patients; the last one is always looked at.
     seed
         Decides weights, draws of hospitals, patients' slices and augmentation.
+
+    Raises
+    ------
+    FederationError
+        If a value is of another type, is out of range, or does not go with the strategy.
     """
 
     strategy: str = "fedavg"
@@ -86,19 +92,21 @@ class FederationSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        known = ", ".join(STRATEGIES)
+        make_plain(self, FederationError)
+        known, tuned = ", ".join(STRATEGIES), self.tune_rate * self.learning_rate
         positive = ("rounds", "local_steps", "fewest", "evaluate_every")
         checks = {
             "strategy": (self.strategy in STRATEGIES, f"Choose one of {known}"),
+            "optimiser": (self.optimiser in OPTIMISERS, f"Choose one of {', '.join(OPTIMISERS)}"),
             "schedule": (self.schedule in SCHEDULES, f"Choose one of {', '.join(SCHEDULES)}"),
             "option": (self.option in (1, 2), "Take SCAFFOLD's option 1 or 2"),
             "fraction": (0 < self.fraction <= 1, "Pass a share above 0, up to 1"),
-            "mu": (0 <= self.mu < float("inf"), "Pass a number of 0 or more"),
-            "learning_rate": (0 < self.learning_rate < float("inf"), "Pass a number above 0"),
-            "server_rate": (0 < self.server_rate < float("inf"), "Pass a number above 0"),
+            "mu": (self.mu >= 0, "Pass a number of 0 or more"),
+            "learning_rate": (self.learning_rate > 0, "Pass a number above 0"),
+            "server_rate": (self.server_rate > 0, "Pass a number above 0"),
             "server_momentum": (0 <= self.server_momentum < 1, "Pass a number from 0 to below 1"),
-            "timeout": (0 <= self.timeout < float("inf"), "Pass seconds, or 0 to wait"),
-            "tune_rate": (0 < self.tune_rate < float("inf"), "Pass a number above 0"),
+            "timeout": (self.timeout >= 0, "Pass seconds, or 0 to wait"),
+            "tune_rate": (0 < tuned < float("inf"), "Pass a number above 0, and no huge one"),
             "tune_steps": (self.tune_steps >= 0, "Pass 0 or more"),
             **{name: (getattr(self, name) >= 1, "Pass 1 or more") for name in positive},
         }
@@ -157,12 +165,6 @@ def read_config(cls: type, config: Mapping[str, object]) -> dict[str, object]:
     found = {}
     for field in fields(cls):
         name = field.name.replace("_", "-")
-        if name not in config:
-            continue
-        value, kind = config[name], type(field.default)
-        if kind is float and type(value) is int:
-            value = float(value)
-        if type(value) is not kind:
-            raise FederationError(name, f"it is {value!r}", f"Pass a value of type {kind.__name__}")
-        found[field.name] = value
+        if name in config:
+            found[field.name] = plain(name, config[name], type(field.default), FederationError)
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from fedlab_utils.data.hospital_cases import HospitalPatients, hospital_patients
 from fedlab_utils.data.hospitals import Partition, make_hospitals
+from fedlab_utils.data.plain_values import make_plain
 from fedlab_utils.data.preprocessing import PreprocessSettings
 from fedlab_utils.data.tiers import TIERS
 from fedlab_utils.errors import FederationError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class UNetFederation:
-    """A cohort dealt over hospitals that train a U-Net.
+    """A cohort dealt over hospitals that train a U-Net. Numpy's numbers become Python's.
 
     Attributes
     ----------
@@ -44,6 +45,11 @@ class UNetFederation:
         torch's threads in each process; 0 leaves them. Engines agree to the last bits at 1.
     seed
         Decides hospitals, weights and draws.
+
+    Raises
+    ------
+    FederationError
+        If a value is of another type, or out of range.
     """
 
     data: str = ""
@@ -63,6 +69,7 @@ class UNetFederation:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        make_plain(self, FederationError)
         if self.tier not in TIERS:
             raise FederationError("tier", f"it is {self.tier!r}", f"Take {' or '.join(TIERS)}")
         for name in ("per_patient", "batch"):

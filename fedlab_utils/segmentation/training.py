@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fedlab_utils.data.plain_values import make_plain
 from fedlab_utils.errors import FedLabError, TrainingError
 from fedlab_utils.segmentation.loss import dice_ce_loss
 
@@ -59,6 +60,11 @@ class OptimiserSettings:
         Pull of the weights towards 0, decoupled from the gradient in AdamW.
     momentum
         Of SGD; 0 is plain SGD, which SCAFFOLD's theory assumes.
+
+    Raises
+    ------
+    FedLabError
+        If there is no such optimiser, or a value is no number.
     """
 
     name: str = "adamw"
@@ -67,6 +73,7 @@ class OptimiserSettings:
     momentum: float = 0.0
 
     def __post_init__(self) -> None:
+        make_plain(self)
         if self.name not in OPTIMISERS:
             raise FedLabError(
                 "OptimiserSettings",

@@ -8,7 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedlab_utils.data import SEQUENCES, brain_mask, load_case, load_cohort, preprocess
+from fedlab_utils.data import (
+    SEQUENCES,
+    CaseFiles,
+    Cohort,
+    brain_mask,
+    load_case,
+    load_cohort,
+    preprocess,
+)
 from fedlab_utils.data.brain import robust_zscore
 from fedlab_utils.data.equipment import (
     GAMMA,
@@ -20,32 +28,77 @@ from fedlab_utils.data.equipment import (
     transformed,
 )
 from fedlab_utils.data.phantom import SCANNERS, make_patient, write_cohort
+from fedlab_utils.data.phantom.origin import MAX_SEED, ORIGIN
 from fedlab_utils.data.phantom.scanner import Scanner
-from fedlab_utils.errors import DataError
+from fedlab_utils.data.phantom.write import LAYOUTS
+from fedlab_utils.errors import DataError, UnreadableFileError
 from tests.data import tiny
 from tests.data.test_hospitals import cohort as toy_cohort
 
 THICK = SCANNERS["1.5T thick"]
 
 
-def test_the_seed_of_a_folder_of_phantoms(phantom_dir: Path, tmp_path: Path) -> None:
-    cohort = load_cohort(phantom_dir)
-    assert phantom_seed(cohort) == 7
-    assert phantom_seed(cohort.subset([cohort.cases[4].case_id])) == 7
-    for layout in ("brats2021", "brats2023"):
-        out = write_cohort(tmp_path / layout, 2, seed=3, spacing=8.0, layout=layout, workers=1)
-        assert phantom_seed(load_cohort(out)) == 3
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_phantoms_of_every_seed_are_told_by_the_file_beside_them(
+    tmp_path: Path, layout: str
+) -> None:
+    for seed in (3, 5000, MAX_SEED):
+        folder = tmp_path / str(seed) / "cohort"
+        write_cohort(folder, 2, seed=seed, spacing=8.0, layout=layout, workers=1)
+        cohort = load_cohort(folder)
+        assert phantom_seed(cohort) == seed
+        assert phantom_seed(cohort.subset([cohort.cases[1].case_id])) == seed
+        assert phantom_seed(load_cohort(folder.parent)) == seed, "found from one folder above"
 
 
-def test_patients_that_are_no_phantoms_have_no_seed(phantom_dir: Path) -> None:
+def test_without_the_file_seeds_up_to_999_are_tried(tmp_path: Path) -> None:
+    for seed, found in ((7, 7), (999, 999), (1000, None)):
+        out = write_cohort(tmp_path / str(seed), 2, seed=seed, spacing=8.0, workers=1)
+        cohort = load_cohort(out)
+        last = cohort.cases[1].paths[0].parent
+        for path in (*last.iterdir(), last, out / ORIGIN):  # some patients, copied elsewhere
+            path.rmdir() if path.is_dir() else path.unlink()
+        assert phantom_seed(load_cohort(out)) == found
+
+
+def test_patients_that_are_no_phantoms_have_no_seed(folder: Path) -> None:
     assert phantom_seed(toy_cohort(6)) is None
-    cohort = load_cohort(phantom_dir)
+    assert phantom_seed(toy_cohort(6).subset([])) is None
+    (folder / ORIGIN).unlink()
+    cohort = load_cohort(folder)
+    assert phantom_seed(cohort) == 7
     older = replace(cohort, table=cohort.table.assign(age=cohort.table["age"] + 1))
     assert phantom_seed(older) is None
     unknown = replace(cohort, table=cohort.table.assign(age=np.nan))
     assert phantom_seed(unknown) is None
     cases = tuple(replace(case, patient_id="BraTS2021_00000") for case in cohort)
     assert phantom_seed(replace(cohort, cases=cases)) is None
+
+
+def test_a_file_that_names_another_seed_is_not_believed(folder: Path) -> None:
+    cohort = load_cohort(folder)
+    older = replace(cohort, table=cohort.table.assign(age=cohort.table["age"] + 1))
+    unknown = replace(cohort, table=cohort.table.assign(age=np.nan))
+    real = tuple(replace(case, patient_id="BraTS2021_00000") for case in cohort)
+    first = cohort.cases[0].case_id
+    for wrong, cause in (
+        (older, f"{first} has another age"),
+        (replace(cohort, cases=real), f"{first} has another age"),
+        (replace(cohort, layout="upenn-gbm", cases=_as(cohort, "upenn-gbm")), "another age"),
+        (unknown, "no table tells a patient's age"),
+    ):
+        with pytest.raises(DataError, match=f"phantoms of seed 7, and .*{cause}"):
+            phantom_seed(wrong)
+    (folder / ORIGIN).write_text('{"seed": 8}')
+    with pytest.raises(DataError, match="phantoms of seed 8, and"):
+        phantom_seed(load_cohort(folder))
+    (folder / ORIGIN).write_text('{"seed": "8"}')
+    with pytest.raises(UnreadableFileError, match="its seed is '8'"):
+        phantom_seed(load_cohort(folder))
+
+
+def _as(cohort: Cohort, layout: str) -> tuple[CaseFiles, ...]:
+    return tuple(replace(case, layout=layout) for case in cohort)
 
 
 def test_a_phantom_on_its_own_scanner_is_what_its_files_hold(phantom_dir: Path) -> None:

@@ -20,6 +20,7 @@ from fedlab_utils.data import (
     preprocess,
 )
 from fedlab_utils.data.equipment import rendered_again
+from fedlab_utils.data.phantom import write_cohort
 
 SETTINGS = PreprocessSettings(spacing=8.0)
 
@@ -51,6 +52,17 @@ def test_each_hospital_sees_its_patients_on_its_own_scanner(cohort: Cohort) -> N
     np.testing.assert_array_equal(found.image, due.image.astype(np.float16))
     np.testing.assert_array_equal(found.labels, due.labels)
     assert (found.image != load_preprocessed(case.files, SETTINGS).image).any()
+
+
+def test_phantoms_of_any_seed_are_scanned_again_and_not_transformed(tmp_path: Path) -> None:
+    out = write_cohort(tmp_path / "c", cases=6, seed=5000, spacing=8.0, workers=1)
+    cohort = load_cohort(out)
+    hospital = make_hospitals(cohort, 2, "scanner", 1.0).hospitals[1]
+    patients = hospital_patients(cohort, hospital, SETTINGS)
+    case = load_case(patients.files[0])
+    due = preprocess(rendered_again(case, hospital.scanner, 5000), SETTINGS)
+    (found,) = patients.load([case.files.case_id])
+    np.testing.assert_array_equal(found.image, due.image.astype(np.float16))
 
 
 def test_a_missing_sequence_arrives_as_zeros(cohort: Cohort) -> None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
+import numpy as np
 import pytest
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import FederationSettings
+from fedlab_utils.federated.unet_settings import UNetFederation
+from tests.data.test_plain_values import WRONG
 
 SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
 
@@ -14,6 +19,7 @@ SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
     "wrong",
     [
         {"strategy": "fedsgd"},
+        {"optimiser": "adam"},
         {"rounds": 0},
         {"fraction": 0.0},
         {"mu": -1.0},
@@ -21,6 +27,7 @@ SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
         {"option": 3},
         {"schedule": "steps"},
         {"tune_rate": 0.0},
+        {"tune_rate": 1e200, "learning_rate": 1e200},
         {"server_momentum": 1.0},
         {"strategy": "scaffold"},
         {"strategy": "scaffold", "optimiser": "sgd", "personal": "norm"},
@@ -45,3 +52,37 @@ def test_settings_survive_the_way_through_a_run_config() -> None:
     assert FederationSettings.from_config(settings.to_config() | {"data": "x"}) == settings
     with pytest.raises(FederationError, match="local-steps"):
         FederationSettings.from_config({"local-steps": "8"})
+
+
+FIELDS = [(cls, field) for cls in (FederationSettings, UNetFederation) for field in fields(cls)]
+each_field = pytest.mark.parametrize(
+    ("cls", "field"), FIELDS, ids=[f"{cls.__name__}-{field.name}" for cls, field in FIELDS]
+)
+
+
+@each_field
+def test_a_value_of_another_type_is_refused(cls: type, field: object) -> None:
+    for value in WRONG[type(field.default)]:
+        with pytest.raises(FederationError) as raised:
+            cls(**{field.name: value})
+        assert raised.value.case == field.name
+        hyphened = field.name.replace("_", "-")
+        with pytest.raises(FederationError) as raised:
+            cls.from_config({hyphened: value})
+        assert raised.value.case == hyphened
+
+
+@each_field
+def test_numbers_of_numpy_become_those_of_python(cls: type, field: object) -> None:
+    kind = type(field.default)
+    scalar = {int: np.int64, float: np.float64, bool: np.bool_, str: np.str_}[kind]
+    made = cls(**{field.name: scalar(field.default)})
+    assert made == cls()
+    assert type(getattr(made, field.name)) is kind
+    assert cls.from_config(made.to_config()) == made
+
+
+def test_a_whole_number_does_where_a_number_is_due() -> None:
+    made = FederationSettings(learning_rate=1, timeout=30)
+    assert (type(made.learning_rate), type(made.timeout)) == (float, float)
+    assert made == FederationSettings(learning_rate=1.0, timeout=30.0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import Field, fields
+
+import numpy as np
 import pytest
 import torch
 
@@ -15,6 +18,7 @@ from fedlab_utils.segmentation.training import (
     make_optimiser,
 )
 from fedlab_utils.segmentation.unet import UNetSettings, make_unet
+from tests.data.test_plain_values import WRONG
 
 SMALL = UNetSettings(sequences=("T1ce", "FLAIR"), width=8)
 
@@ -135,3 +139,16 @@ def test_nothing_to_train_on_and_unknown_names() -> None:
         local_update(network, some_batches(), make_optimiser(network), precision="fp16")
     with pytest.raises(FedLabError, match="adam"):
         OptimiserSettings("adam")
+
+
+@pytest.mark.parametrize("field", fields(OptimiserSettings), ids=lambda field: field.name)
+def test_settings_of_another_type_are_refused_and_numpys_become_plain(field: Field) -> None:
+    kind = type(field.default)
+    for value in WRONG[kind]:
+        with pytest.raises(FedLabError) as raised:
+            OptimiserSettings(**{field.name: value})
+        assert raised.value.case == field.name
+    scalar = {float: np.float64, str: np.str_}[kind]
+    made = OptimiserSettings(**{field.name: scalar(field.default)})
+    assert made == OptimiserSettings()
+    assert type(getattr(made, field.name)) is kind

@@ -18,6 +18,7 @@ from fedlab_utils.data.labels import encode_labels
 from fedlab_utils.data.nifti import write_nifti
 from fedlab_utils.data.phantom.anatomy import make_anatomy
 from fedlab_utils.data.phantom.clinical import clinical_record
+from fedlab_utils.data.phantom.origin import MAX_SEED, write_origin
 from fedlab_utils.data.phantom.patient import ras_affine
 from fedlab_utils.data.phantom.plan import stream
 from fedlab_utils.data.phantom.rendering import render
@@ -57,6 +58,9 @@ def write_cohort(
 ) -> Path:
     """Make phantom patients and write them as NIfTI files and clinical tables.
 
+    How they were made stands in ``phantom.json`` beside them, see
+    :mod:`fedlab_utils.data.phantom.origin`.
+
     Parameters
     ----------
     out
@@ -65,7 +69,7 @@ def write_cohort(
         How many patients, at least 1. The first n of a larger cohort of the same seed are the same
         patients.
     seed
-        The cohort, at least 0.
+        The cohort, from 0 to 2**128 - 1.
     spacing
         Voxel edge, 0.5 to 8 mm.
     layout
@@ -102,6 +106,7 @@ def write_cohort(
                 for case_id in case_ids(index, seed, layout)
             ]
             write_tables(folder, records, layout)
+            write_origin(folder, seed, spacing, layout, cases)
     except OSError as error:
         raise DataError(
             out,
@@ -120,6 +125,10 @@ def _check_settings(cases: int, seed: int, spacing: float, layout: str) -> None:
             raise DataError(
                 "phantom", f"{name} is {value!r}", f"Pass a whole number of {least} or more"
             )
+    if seed > MAX_SEED:
+        raise DataError(
+            "phantom", f"seed has {int(seed).bit_length()} bits", "Pass a seed of at most 128"
+        )
     if not low <= spacing <= high:  # nor is NaN
         raise DataError(
             "phantom", f"spacing is {spacing} mm", f"Pass a voxel edge of {low:g} to {high:g} mm"

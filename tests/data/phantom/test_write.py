@@ -13,7 +13,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 
-from fedlab_utils.data import load_case, load_cohort
+from fedlab_utils.data import load_case, load_cohort, validate_folder
 from fedlab_utils.data.phantom import make_patient, write_cohort
 from fedlab_utils.data.phantom import write as module
 from fedlab_utils.errors import DataError
@@ -38,7 +38,10 @@ def test_the_loader_reads_back_what_was_made(tmp_path: Path, layout: str) -> Non
     )
     cohort = load_cohort(folder)
     assert cohort.layout == layout
-    assert cohort.problems == ()
+    assert cohort.problems == cohort.warnings == ()
+    for report in validate_folder(folder, workers=1):
+        assert report.is_case
+        assert report.problems == report.warnings == ()
     for index in range(3):
         case_id = module.case_ids(index, 2, layout)[0]
         patient = make_patient(index, seed=2, spacing=SPACING)
@@ -89,6 +92,12 @@ def test_some_patients_come_twice_where_the_layout_knows_visits(tmp_path: Path) 
     assert cohort.table.patient_id.nunique() == count
 
 
+def test_how_it_was_made_stands_beside_the_patients(tmp_path: Path) -> None:
+    folder = write_cohort(tmp_path / "c", 2, seed=5000, spacing=8, layout="msd", workers=1)
+    told = json.loads((folder / "phantom.json").read_text("utf-8"))
+    assert told == {"seed": 5000, "spacing": 8.0, "layout": "msd", "cases": 2}
+
+
 def test_the_decathlon_has_its_index(tmp_path: Path) -> None:
     folder = write_cohort(tmp_path / "c", 2, spacing=8.0, layout="msd", workers=1)
     index = json.loads((folder / "dataset.json").read_text())
@@ -126,6 +135,8 @@ def test_an_unknown_layout_is_refused_before_any_work(tmp_path: Path) -> None:
         ({"cases": -3}, "cases is -3"),
         ({"cases": 2.5}, "cases is 2.5"),
         ({"seed": -1}, "seed is -1"),
+        ({"seed": 2**128}, "seed has 129 bits"),
+        ({"seed": 10**5000}, "seed has 16610 bits"),
         ({"spacing": 0.4}, "spacing is 0.4 mm"),
         ({"spacing": 8.1}, "spacing is 8.1 mm"),
         ({"spacing": float("nan")}, "spacing is nan mm"),
