@@ -146,7 +146,10 @@ def bench_engine(
     ray: Annotated[bool, typer.Option(help="Also run engine (b).")] = True,
     as_json: Json = False,
 ) -> None:
-    """A federation's rounds in a plain loop, in process, and under flwr run with Ray."""
+    """A federation's rounds in a plain loop, in process, and under flwr run with Ray.
+
+    Beside a ratio stands its goal and whether it is met; a missed goal is no error.
+    """
     from fedlab_utils.studies.bench_engine import run
 
     _bench(partial(run, ray=ray), as_json)
@@ -159,5 +162,15 @@ def _bench(run: Callable[[], dict[str, dict]], as_json: bool) -> None:
         print_json(result, indent=1)
         return
     for name, row in result.items():
-        parts = (f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k, v in row.items())
+        goals = row.get("goals", {})
+        parts = (_figure(k, v, goals.get(k)) for k, v in row.items() if k != "goals")
         typer.echo(f"{name}: {', '.join(parts)}")
+
+
+def _figure(name: str, value: object, goal: dict | None) -> str:
+    """Return a figure in words, with its goal in brackets if it has one."""
+    if goal is None:
+        return f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}"
+    met = "met" if goal["met"] else "missed"
+    # One digit more, so that 1.052 does not read as 1.05.
+    return f"{name} {value:.4g} (goal: {goal['rule']} {goal['bound']:g}, {met})"

@@ -103,6 +103,11 @@ def simulate(
             " ".join(["fedlab", *sys.argv[1:]]),
             on_round=lambda number: progress(number, rounds),
         )
+    _tell(result, out, as_json)
+
+
+def _tell(result: dict, out: Path, as_json: bool) -> None:
+    """Say how it went; a federation of which no round counted is a failure."""
     if as_json:
         print_json(result)
     else:

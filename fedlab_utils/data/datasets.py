@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from fedlab_utils.data.labels import to_regions
 from fedlab_utils.data.preprocessing import Preprocessed
+from fedlab_utils.data.regions import to_regions
 from fedlab_utils.data.windows import centred, window
 from fedlab_utils.errors import DataError
 

@@ -10,8 +10,9 @@ import numpy as np
 from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.conventions import REGIONS
 from fedlab_utils.data.digests import fingerprint, settled
-from fedlab_utils.data.labels import decode_labels, to_regions
+from fedlab_utils.data.labels import decode_labels
 from fedlab_utils.data.nifti import read_stored
+from fedlab_utils.data.regions import to_regions
 from fedlab_utils.errors import DataError
 
 

@@ -58,11 +58,8 @@ def train_hospital(
     corrections = []
     if mu := content["config"].get("proximal-mu", 0.0):
         corrections.append(Proximal(float(mu)))
-    variates = None
-    if VARIATE in content:
-        own = _own_variate(state, int(content["config"][ACCEPTED]))
-        own = to_tensors(own) if own else zero_variates(network)
-        variates = ControlVariates(_on(network, to_tensors(content[VARIATE])), _on(network, own))
+    variates = _variates(network, content, state)
+    if variates is not None:
         corrections.append(variates)
     fresh = None
     if variates is not None and settings.option == 1:
@@ -79,11 +76,7 @@ def train_hospital(
         answer[CHANGE] = to_record({n: new[n] - variates.own[n] for n in new})
         state.records[PENDING] = to_record(new)
         state.records[PENDING_ROUND] = ConfigRecord({"round": server_round})
-    home = personal_names(network, settings)
-    weights = network.state_dict()
-    if home:
-        state.records[PERSONAL] = to_record({n: weights[n] for n in home})
-    answer[ARRAYS] = to_record({n: v for n, v in weights.items() if n not in home})
+    answer[ARRAYS] = _shared(network, settings, state)
     answer["metrics"] = MetricRecord(
         {
             "num-examples": task.patients(hospital),
@@ -94,6 +87,26 @@ def train_hospital(
     )
     state.keep(server_round)
     return answer
+
+
+def _variates(
+    network: nn.Module, content: RecordDict, state: HospitalState
+) -> ControlVariates | None:
+    """Return SCAFFOLD's correction if the server sent its control variate."""
+    if VARIATE not in content:
+        return None
+    own = _own_variate(state, int(content["config"][ACCEPTED]))
+    own = to_tensors(own) if own else zero_variates(network)
+    return ControlVariates(_on(network, to_tensors(content[VARIATE])), _on(network, own))
+
+
+def _shared(network: nn.Module, settings: FederationSettings, state: HospitalState) -> ArrayRecord:
+    """Remember the layers that stay at home; return the others."""
+    home = personal_names(network, settings)
+    weights = network.state_dict()
+    if home:
+        state.records[PERSONAL] = to_record({n: weights[n] for n in home})
+    return to_record({n: v for n, v in weights.items() if n not in home})
 
 
 def evaluate_hospital(

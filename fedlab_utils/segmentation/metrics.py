@@ -31,7 +31,7 @@ counts 374 for each lesion that is missed or invented (synapse.org/Synapse:syn51
 
 def masks(labels: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """Stack what is measured: canonical labels ``(X, Y, Z)`` -> bool ``(5, X, Y, Z)``."""
-    from fedlab_utils.data.labels import to_regions
+    from fedlab_utils.data.regions import to_regions
 
     labels = np.asarray(labels)
     return np.concatenate([to_regions(labels), [labels == OEDEMA], [labels == NECROSIS]])

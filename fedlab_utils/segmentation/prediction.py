@@ -148,7 +148,7 @@ def to_file_labels(probabilities: np.ndarray, patient: Preprocessed, case: Case)
     Pieces that are small beside the largest are left out, and a trace of enhancing tumour counts as
     core without enhancement, see :mod:`.components`.
     """
-    from fedlab_utils.data.labels import from_regions
+    from fedlab_utils.data.regions import from_regions
     from fedlab_utils.data.restore import restore_probabilities
     from fedlab_utils.segmentation.components import drop_little_enhancement, drop_small_pieces
 

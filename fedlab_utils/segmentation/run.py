@@ -118,11 +118,18 @@ def train_cohort(
     about = record_provenance(started, fit.device, command=command, seed=seed)
     about |= {"tier": tier.name, "patients": len({p.patient_id for p in train})}
     about |= {"epochs": len(fit.curve), "best_epoch": fit.best_epoch}
+    _keep(fit, about, out)
+    return fit
+
+
+def _keep(fit: Fit, about: dict, out: Path) -> None:
+    """Write what a finished run leaves; the model last, which says that it is finished."""
+    from fedlab_utils.data.atomic import write_text
+
     write_text(out / CURVE, _table(fit.curve))
     write_text(out / ENVIRONMENT, json.dumps(about, indent=1))
     save_model(replace(fit.model, provenance=about), out / MODEL)
     (out / CHECKPOINT).unlink(missing_ok=True)
-    return fit
 
 
 def _check_free(out: Path) -> None:

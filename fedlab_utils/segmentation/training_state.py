@@ -45,7 +45,7 @@ def region_dice(model: TrainedModel, patients: Sequence[Preprocessed], **how) ->
     For choosing an epoch; what is reported is measured at the file's resolution, see
     :mod:`fedlab_utils.segmentation.metrics`. Two empty masks count 1.
     """
-    from fedlab_utils.data.labels import to_regions
+    from fedlab_utils.data.regions import to_regions
     from fedlab_utils.segmentation.prediction import THRESHOLD, predict_probabilities
 
     rows = []

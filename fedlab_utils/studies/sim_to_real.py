@@ -16,10 +16,15 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fedlab_utils.errors import StudyError
 from fedlab_utils.studies.pieces import whole
 from fedlab_utils.studies.runner import Study, Workplace
+
+if TYPE_CHECKING:
+    from fedlab_utils.data.tiers import Tier
+    from fedlab_utils.segmentation import Fit
 
 SETTINGS = {
     "seed": 0,
@@ -77,12 +82,9 @@ def measure(settings: dict, place: Workplace) -> dict:
     """
     from fedlab_utils.data.conventions import REGIONS
     from fedlab_utils.data.tiers import TIERS
-    from fedlab_utils.segmentation import fit_unet, region_dice, save_model
-    from fedlab_utils.segmentation.devices import best_device, fast_precision
-    from fedlab_utils.segmentation.fit import FitSettings
+    from fedlab_utils.segmentation import region_dice, save_model
+    from fedlab_utils.segmentation.devices import best_device
     from fedlab_utils.segmentation.provenance import checkout_state, record_provenance
-    from fedlab_utils.segmentation.training import OptimiserSettings
-    from fedlab_utils.segmentation.unet import UNetSettings
 
     started, code = time.time(), checkout_state()
     tier = TIERS[settings.get("tier", "laptop")]
@@ -92,12 +94,40 @@ def measure(settings: dict, place: Workplace) -> dict:
         )
     train, validation, test = phantoms(settings, place)
     tier = replace(tier, size=tuple(settings["size"]))
+    fit = _train(train, validation, settings, tier, place)
+    about = record_provenance(
+        started,
+        fit.device,
+        command=f"python -m fedlab_utils study {place.folder.name}",
+        settings=settings,
+        data="phantoms only",
+        note=NOTE,
+        best_epoch=fit.best_epoch,
+        training_seconds=fit.curve[-1]["seconds"],
+        **code,
+    )
+    about = whole(about, list(place.earlier))
+    result = {"curve": fit.curve, "best_epoch": fit.best_epoch}
+    for name, patients in test.items():
+        dice = region_dice(fit.model, patients, flip=True).mean(0)
+        result[f"dice_{name}"] = dict(zip(REGIONS, dice.round(4).tolist(), strict=True))
+    _ship(replace(fit.model, provenance=about | {"phantom_test": result}), save_model)
+    (place.folder / "checkpoint.pt").unlink(missing_ok=True)
+    return result
+
+
+def _train(train: list, validation: list, settings: dict, tier: Tier, place: Workplace) -> Fit:
+    from fedlab_utils.segmentation import fit_unet
+    from fedlab_utils.segmentation.devices import fast_precision
+    from fedlab_utils.segmentation.fit import FitSettings
+    from fedlab_utils.segmentation.training import OptimiserSettings
+    from fedlab_utils.segmentation.unet import UNetSettings
 
     def on_epoch(row: dict, _: int) -> None:
         place.say(json.dumps(row))
         place.pause_if_late()
 
-    fit = fit_unet(
+    return fit_unet(
         train,
         validation,
         FitSettings(
@@ -118,25 +148,6 @@ def measure(settings: dict, place: Workplace) -> dict:
         keep_checkpoint=True,
         begin_with=_first_stage(settings["begin_with"], place.folder),
     )
-    about = record_provenance(
-        started,
-        fit.device,
-        command=f"python -m fedlab_utils study {place.folder.name}",
-        settings=settings,
-        data="phantoms only",
-        note=NOTE,
-        best_epoch=fit.best_epoch,
-        training_seconds=fit.curve[-1]["seconds"],
-        **code,
-    )
-    about = whole(about, list(place.earlier))
-    result = {"curve": fit.curve, "best_epoch": fit.best_epoch}
-    for name, patients in test.items():
-        dice = region_dice(fit.model, patients, flip=True).mean(0)
-        result[f"dice_{name}"] = dict(zip(REGIONS, dice.round(4).tolist(), strict=True))
-    _ship(replace(fit.model, provenance=about | {"phantom_test": result}), save_model)
-    (place.folder / "checkpoint.pt").unlink(missing_ok=True)
-    return result
 
 
 def phantoms(settings: dict, place: Workplace) -> tuple[list, list, dict[str, list]]:

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fedlab_utils.data.conventions import REGIONS, SEQUENCES
-from fedlab_utils.data.labels import to_regions
+from fedlab_utils.data.regions import to_regions
 from fedlab_utils.errors import DataError
 from fedlab_utils.ui import slices
 from fedlab_utils.ui.scan import Scan, starting_point

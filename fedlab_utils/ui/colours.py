@@ -145,7 +145,9 @@ METHOD_NAMES = {
 }
 """What people call it."""
 
-_HOSPITAL_COLOURS = (BLUE, ORANGE, GREEN, VERMILLION, PURPLE, SKY, BLACK, YELLOW)
+_HOSPITAL_COLOURS = (BLUE, ORANGE, GREEN, PURPLE, VERMILLION, SKY, BLACK, YELLOW)
+"""The regions' colours come late: pictures show regions and hospitals together, and four hospitals,
+as most lessons have, share no colour with a region."""
 
 
 def hospital_styles(names: Iterable[str]) -> dict[str, Style]:

@@ -6,6 +6,7 @@ Trials are those of :mod:`fedlab_utils.federated.comparison`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from fedlab_utils.federated.comparison import (
 from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES, hospital_styles
 from fedlab_utils.ui.study_plots import recorded_line
 from fedlab_utils.ui.twin import Picture, figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MEASURES = {"mean": "mean over patients", "worst": "worst hospital"}
 BASELINE = "fedavg"
@@ -80,21 +84,22 @@ def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Pictur
                 f"{METHOD_NAMES.get(method, method)} less FedAvg, same optimiser, worst hospital: "
                 + ", ".join(f"{e:.2f} ({s})" for s, e in against.items())
             )
-    for ax, title in zip(
-        axes,
-        (*MEASURES.values(), "worst hospital, less FedAvg\nwith the same optimiser"),
-        strict=True,
-    ):
-        ax.set(xlabel="hospitals differ by", title=title, xlim=(-0.5, len(every) - 0.5))
-        ax.set_xticks(range(len(every)), every)
-    axes[0].set_ylabel("test Dice")
-    axes[1].set_ylabel("test Dice")
-    axes[2].set_ylabel("difference of test Dice, paired")
-    axes[2].axhline(0, color="black", lw=0.8)
+    _name_axes(axes, every)
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside lower center", ncols=5)
     fig.suptitle(note, fontsize=9)
     return figure(fig, f"Means with 95 % intervals. {'; '.join(told)}. {note}.")
+
+
+def _name_axes(axes: Sequence[Axes], conditions: Sequence[str]) -> None:
+    titles = (*MEASURES.values(), "worst hospital, less FedAvg\nwith the same optimiser")
+    for ax, title in zip(axes, titles, strict=True):
+        ax.set(xlabel="hospitals differ by", title=title, xlim=(-0.5, len(conditions) - 0.5))
+        ax.set_xticks(range(len(conditions)), conditions)
+    axes[0].set_ylabel("test Dice")
+    axes[1].set_ylabel("test Dice")
+    axes[2].set_ylabel("difference of test Dice, paired")
+    axes[2].axhline(0, color="black", lw=0.8)
 
 
 def provenance_line(rows: Sequence[dict]) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fedlab_utils.data.labels import to_regions
+from fedlab_utils.data.regions import to_regions
 from fedlab_utils.ui import slices
 from fedlab_utils.ui.colours import Style
 

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from fedlab_utils.data.conventions import CAVITY, LABEL_NAMES, REGIONS
-from fedlab_utils.data.labels import to_regions
+from fedlab_utils.data.regions import to_regions
 from fedlab_utils.ui.colours import LABEL_STYLES, REGION_STYLES
 from fedlab_utils.ui.outlines import DRAWN
 from fedlab_utils.ui.outlines import outline as outline_of

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from fedlab_utils.data.conventions import LABEL_NAMES, REGIONS, SEQUENCES
-from fedlab_utils.data.labels import to_regions
+from fedlab_utils.data.regions import to_regions
 from fedlab_utils.ui import slices
 from fedlab_utils.ui.scan import Scan, field_of_view, starting_point
 from fedlab_utils.ui.twin import Picture, TwinBox, png_bytes

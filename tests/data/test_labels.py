@@ -11,8 +11,6 @@ from fedlab_utils.data.labels import (
     SCHEMES,
     decode_labels,
     encode_labels,
-    from_regions,
-    to_regions,
 )
 from fedlab_utils.errors import LabelError
 
@@ -61,28 +59,6 @@ def test_decoding_does_not_depend_on_type_or_memory_order(scheme_and_labels, dty
     decoded = decode_labels(raw, scheme)
     assert decoded.dtype == np.uint8
     np.testing.assert_array_equal(decoded, labels)
-
-
-@given(arrays(np.uint8, VOLUMES, elements=st.integers(0, 4)))
-def test_regions_are_nested_and_count_each_tissue(labels):
-    enhancing, core, whole = to_regions(labels)
-    assert not (enhancing & ~core).any()
-    assert not (core & ~whole).any()
-    # independent of the implementation: membership by sets of labels
-    np.testing.assert_array_equal(enhancing, np.isin(labels, [3]))
-    np.testing.assert_array_equal(core, np.isin(labels, [1, 3]))
-    np.testing.assert_array_equal(whole, np.isin(labels, [1, 2, 3]))
-
-
-@given(arrays(np.uint8, VOLUMES, elements=st.integers(0, 3)))
-def test_regions_can_be_inverted(labels):
-    np.testing.assert_array_equal(from_regions(to_regions(labels)), labels)
-
-
-@given(arrays(bool, st.tuples(st.just(3), st.integers(1, 5), st.integers(1, 5))))
-def test_inner_region_wins_where_regions_are_not_nested(regions):
-    expected = [3 if et else 1 if tc else 2 if wt else 0 for et, tc, wt in regions.reshape(3, -1).T]
-    assert from_regions(regions).ravel().tolist() == expected
 
 
 def test_resampled_labels_are_rounded_not_truncated():

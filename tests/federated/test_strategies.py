@@ -153,6 +153,47 @@ def test_fedavgm_and_fedadam_step_as_their_papers_say() -> None:
     torch.testing.assert_close(step, rate * moment / (spread.sqrt() + 1e-3))
 
 
+def reddis_steps(deltas: np.ndarray, eta: float) -> np.ndarray:
+    """The steps of Reddi et al., Algorithm 2, FedAdam: a row per round, written from the paper."""
+    beta_1, beta_2, tau = 0.9, 0.99, 1e-3
+    moment, spread, steps = np.zeros(deltas.shape[1]), np.full(deltas.shape[1], tau**2), []
+    for delta in deltas:
+        moment = beta_1 * moment + (1 - beta_1) * delta
+        spread = beta_2 * spread + (1 - beta_2) * delta**2
+        steps.append(eta * moment / (np.sqrt(spread) + tau))
+    return np.array(steps)
+
+
+def test_flowers_fedadam_takes_shorter_steps_than_the_papers_at_first() -> None:
+    rounds, eta = 400, 0.1
+    rng = np.random.default_rng(0)
+    deltas = rng.uniform(1, 2, (rounds, 3)) * np.array([1, -1, 1])
+    sent = []
+
+    def walk(message, context, call_next):
+        """Answer a training message with what came and this round's delta."""
+        reply = call_next(message, context)
+        if message.metadata.message_type == MessageType.TRAIN:
+            at = to_tensors(message.content["arrays"])["at"]
+            step = torch.from_numpy(deltas[int(message.content["config"]["server-round"]) - 1])
+            sent.append(at.numpy())
+            reply.content["arrays"] = to_record({"at": at + step})
+        return reply
+
+    alone = BowlTask(BowlTask().bowls[:1], (1,))
+    settings = FederationSettings(
+        **SGD | {"local_steps": 1}, strategy="fedadam", rounds=rounds, server_rate=eta
+    )
+    end = federate(alone, settings, mods=[walk]).last["at"].numpy()
+    flowers = np.diff(np.array([*sent, end]), axis=0)
+    ratios = flowers / reddis_steps(deltas, eta)
+    t = np.arange(1, rounds + 1)[:, None]
+    due = np.sqrt(1 - 0.99 ** (t + 1)) / (1 - 0.9 ** (t + 1))
+    np.testing.assert_allclose(ratios, np.broadcast_to(due, ratios.shape), rtol=1e-3)
+    told = {1: 0.74, 10: 0.47, 400: 0.99}  # by FedAdam's docstring: 1 "in the end"
+    assert {n: round(float(ratios[n - 1, 0]), 2) for n in told} == told
+
+
 def test_the_average_is_weighted_by_patients_in_the_order_of_partitions() -> None:
     task = BowlTask()
     alone = [last(BowlTask([bowl], (1,)), rounds=1) for bowl in task.bowls]

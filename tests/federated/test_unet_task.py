@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from fedlab_utils.data import PreprocessSettings, load_cohort, make_hospitals
-from fedlab_utils.data.labels import to_regions
+from fedlab_utils.data.regions import to_regions
 from fedlab_utils.data.tiers import Tier
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import UNetTask

@@ -62,7 +62,7 @@ def test_a_checkpoint_holds_nothing_that_is_executed_and_all_that_decides(tmp_pa
 
 def test_dice_of_regions_by_counting() -> None:
     """The first look at validation, against sets of voxels."""
-    from fedlab_utils.data.labels import to_regions
+    from fedlab_utils.data.regions import to_regions
     from fedlab_utils.segmentation.prediction import predict_probabilities
 
     run = TrainingState(patients(2), [], QUICK, TIER, "cpu")

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from fedlab_utils.cli import app
 from fedlab_utils.federated import FederationSettings, UNetFederation
 from fedlab_utils.federated.checkpoint import read_checkpoint
 from fedlab_utils.federated.run import simulate
@@ -51,3 +53,66 @@ def test_ratios_are_to_the_plain_loop_and_to_engine_a(monkeypatch: pytest.Monkey
     # Each engine twice, after a run that fills the cache; at last the memory of 4 and of 100.
     assert [(job["spacing"], job["steps"]) for job in jobs] == 7 * [(2, 8)] + 9 * [(8, 1)]
     assert sum("100 hospitals" in name for name in told) == 1
+
+
+def measured(monkeypatch: pytest.MonkeyPatch, a: float, b: float, memory: float) -> None:
+    """Let engine (a) take `a` plain loops, (b) `b` times (a), and 100 hospitals so much memory."""
+    seconds = {bench_engine.PLAIN: 1.0, bench_engine.INPROCESS: a, bench_engine.RAY: a * b}
+
+    def child(name: str, job: dict, folder: Path) -> dict[str, float]:  # noqa: ARG001
+        taken = seconds[name]
+        peak = 500.0 * (memory if job.get("hospitals") == bench_engine.HUNDRED else 1.0)
+        return {"cold_start": 1.0, "seconds_per_round": taken, "total": taken, "peak_mb": peak}
+
+    monkeypatch.setattr(bench_engine, "_child", child)
+    monkeypatch.setattr(bench_engine, "_job", lambda *_: {})
+    monkeypatch.setattr(bench_engine.importlib.util, "find_spec", lambda _: True)
+
+
+MET, MISSED = (1.05, 5.0, 1.099), (1.052, 4.998, 1.1)
+LIGHT_A, LIGHT_B = (
+    name + bench_engine.LIGHT for name in (bench_engine.INPROCESS, bench_engine.RAY)
+)
+HUNDRED = "in process (a), 100 hospitals of 300 patients"
+
+
+@pytest.mark.parametrize(("figures", "met"), [(MET, True), (MISSED, False)])
+def test_goals_stand_beside_the_ratios(
+    monkeypatch: pytest.MonkeyPatch, figures: tuple, met: bool
+) -> None:
+    measured(monkeypatch, *figures)
+    ran = CliRunner().invoke(app, ["bench", "engine", "--json"])
+    assert ran.exit_code == 0
+    told = json.loads(ran.stdout)
+    goals = {name: row["goals"] for name, row in told.items() if "goals" in row}
+    engine_a = {"round_ratio": {"rule": "at most", "bound": 1.05, "met": met}}
+    engine_b = {"total_ratio": {"rule": "at least", "bound": 5.0, "met": met}}
+    memory = {"peak_ratio": {"rule": "below", "bound": 1.1, "met": met}}
+    assert goals == {
+        bench_engine.INPROCESS: engine_a,
+        LIGHT_A: engine_a,
+        bench_engine.RAY: engine_b,
+        LIGHT_B: engine_b,
+        HUNDRED: memory,
+    }
+    assert told[HUNDRED]["peak_ratio"] == pytest.approx(figures[2])
+
+
+def test_a_missed_goal_is_told_in_words_and_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured(monkeypatch, *MISSED)
+    ran = CliRunner().invoke(app, ["bench", "engine"])
+    assert ran.exit_code == 0
+    lines = dict(line.split(": ", 1) for line in ran.stdout.splitlines())
+    assert "round_ratio 1.052 (goal: at most 1.05, missed)" in lines[bench_engine.INPROCESS]
+    assert "total_ratio 4.998 (goal: at least 5, missed)" in lines[LIGHT_B]
+    assert lines[HUNDRED] == "peak_mb 550, peak_ratio 1.1 (goal: below 1.1, missed)"
+    assert "goal" not in lines[bench_engine.PLAIN]
+
+
+def test_what_was_not_measured_misses_no_goal(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured(monkeypatch, 1.0, 5.0, float("nan"))
+    monkeypatch.setattr(bench_engine.importlib.util, "find_spec", lambda _: None)
+    ran = CliRunner().invoke(app, ["bench", "engine"])
+    assert ran.exit_code == 0
+    assert "missed" not in ran.stdout
+    assert "missing Ray is not installed" in ran.stdout

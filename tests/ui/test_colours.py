@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -70,6 +70,14 @@ def test_labels_and_sequences_are_apart(styles: dict[object, Style], vision: str
 def test_eight_hospitals_are_apart(vision: str) -> None:
     styles = hospital_styles(f"hospital {n}" for n in range(1, 9))
     assert _least_distance(list(styles.values()), vision) > DIFFERENT
+
+
+@every_vision
+def test_four_hospitals_have_no_colour_of_a_region(vision: str) -> None:
+    """Frames in hospitals' colours stand around outlines in regions' colours."""
+    hospitals = hospital_styles(f"hospital {n}" for n in range(1, 5)).values()
+    for one, other in product(hospitals, REGION_STYLES.values()):
+        assert _least_distance([one, other], vision) > DIFFERENT
 
 
 @every_vision

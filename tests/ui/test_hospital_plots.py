@@ -76,6 +76,9 @@ def test_the_live_figure_holds_the_report(report: pd.DataFrame) -> None:
     assert [dot.marker.color for dot in dots] == [s.on_paper for s in REGION_STYLES.values()]
     assert list(plot.layout.xaxis.ticktext) == list(report.index)
     assert "ml" in plot.layout.yaxis2.title.text
+    assert {bar.legend or "legend" for bar in bars} == {"legend"}
+    assert {dot.legend for dot in dots} == {"legend2"}
+    assert "tumour region" in plot.layout.legend2.title.text
 
 
 def test_the_still_figure_holds_the_same(report: pd.DataFrame) -> None:
@@ -88,6 +91,8 @@ def test_the_still_figure_holds_the_same(report: pd.DataFrame) -> None:
     assert sorted(drawn) == [0, 3, 4, 5, 6, 9, 20, 70, 90]
     assert bars.get_ylabel() == "patients"
     assert dots.get_ylabel() == "volume (ml)"
+    titles = [ax.get_legend().get_title().get_text() for ax in (bars, dots)]
+    assert titles == ["a hospital's patients", "tumour region"]
     plt.close(fig)
 
 
@@ -98,6 +103,8 @@ def test_the_table_says_distance_beside_chance(report: pd.DataFrame) -> None:
     cells = [re.findall(r"<td>(.*?)</td>", row) for _, row in rows]
     assert cells[0] == ["7", "0.00 (0.25)", "0.10 (0.25)", "0.20 (0.25)", "-"]
     assert cells[1][-1] == "T2"
+    assert "WT volumes: distance (limit of chance)" in text
+    assert "In brackets the limit of chance: 19 of 20 random deals" in text
     assert "look of scans" not in text
     assert "scanner" not in text
     report["intensity_t1"] = [0.2, np.nan]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedlab_utils.data.labels import to_regions
+from fedlab_utils.data.regions import to_regions
 from fedlab_utils.ui import slices
 
 

@@ -7,6 +7,7 @@ from itertools import permutations, product
 import numpy as np
 
 from fedlab_utils.course.checks import Wrong, as_array, as_mask, differing, refuse_other_type
+from fedlab_utils.course.checks.splits import judge_chance, judge_sizes
 from fedlab_utils.course.guard import Answer, raised_on_purpose, text_of
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 
@@ -202,11 +203,11 @@ def split_by_patient(answer: Answer) -> str:
     patients = np.array([f"p{i:02d}" for i in [*range(20), 3, 3, 7, 11, 15, 19]])
     for fraction, count in ((0.25, 5), (0.4, 8), (0.13, 3), (0.11, 2)):
         sizes = [_whole_patients(answer, patients, fraction, seed) for seed in range(12)]
-        _judge_sizes(sizes, fraction, count, len(patients))
+        judge_sizes(sizes, fraction, count, len(patients))
     masks = [_split(answer, patients, 0.4, seed) for seed in range(_SPLITS)]
     if not np.array_equal(_split(answer, patients, 0.4, 0), masks[0]):
         raise Wrong("The same seed gives another split: use only `rng` for chance.")
-    _judge_chance(np.array(masks)[:, :20].astype(float))
+    judge_chance(np.array(masks)[:, :20].astype(float))
     return (
         "Draw the test set once and keep it: who draws anew for each model can pick the luckiest."
     )
@@ -216,29 +217,6 @@ def _split(answer: Answer, patients: np.ndarray, fraction: float, seed: int) -> 
     return as_mask(answer(patients, fraction, np.random.default_rng(seed)), patients.shape)
 
 
-def _judge_chance(chosen: np.ndarray) -> None:
-    """Every patient, and every pair of patients, must be drawn about as often as any other.
-
-    ``chosen`` is 1 where a split (row) draws a patient (column). The limits are five and a half
-    standard deviations, so that not one right answer in ten thousand is refused.
-    """
-    if len(np.unique(chosen, axis=0)) < 10:
-        raise Wrong("Other generators give the same split: draw the patients at random with `rng`.")
-    often = chosen.mean(axis=0)
-    if np.abs(often - 0.4).max() > 5.5 * np.sqrt(0.4 * 0.6 / _SPLITS):
-        raise Wrong(
-            f"In {_SPLITS} splits of 40 % some patients are drawn in {often.min():.0%}, others in "
-            f"{often.max():.0%}: each should be as likely, however many scans it has."
-        )
-    together = (chosen.T @ chosen / _SPLITS)[np.triu_indices(20, k=1)]
-    due = 0.4 * 7 / 19
-    if np.abs(together - due).max() > 5.5 * np.sqrt(due * (1 - due) / _SPLITS):
-        raise Wrong(
-            f"Some pairs of patients come together in {together.max():.0%} of the splits, others "
-            f"in {together.min():.0%}: draw each patient by itself, not neighbours in a row."
-        )
-
-
 def _whole_patients(answer: Answer, patients: np.ndarray, fraction: float, seed: int) -> int:
     """How many patients are in the test set, none of them also outside it."""
     mask = _split(answer, patients, fraction, seed)
@@ -246,33 +224,3 @@ def _whole_patients(answer: Answer, patients: np.ndarray, fraction: float, seed:
     if both := sorted(test & train):
         raise Wrong(f"Patient {both[0]} is on both sides: deal out patients, not scans.")
     return len(test)
-
-
-def _judge_sizes(sizes: list[int], fraction: float, count: int, scans: int) -> None:
-    """Of 20 patients ``count`` must be in the test set, whatever the seed."""
-    low, high = min(sizes), max(sizes)
-    exact = f"{fraction} of 20 patients are {fraction * 20:g}"
-    if low == high == count:
-        return
-    if low == high == 20 - count:
-        raise Wrong(
-            f"{low} of 20 patients are True, and {count} are due: is that the training set? True "
-            "marks the scans to test on."
-        )
-    if low < high > count:
-        raise Wrong(
-            f"The test set has {low} to {high} patients, another number for each seed; {count} are "
-            "due. Do you decide for each patient by a throw of its own? Draw `count` of the list."
-        )
-    if low < high:
-        raise Wrong(
-            f"The test set has {low} to {high} patients instead of {count}: are you drawing with "
-            "putting back (`replace=True` is the default of `rng.choice`)?"
-        )
-    if low == count + 1 and count < fraction * 20:
-        raise Wrong(f"{exact}, and you take {low}: round to the nearest, not always up.")
-    if low == count - 1 and count > fraction * 20:
-        raise Wrong(f"{exact}, and you take {low}: round to the nearest, not always down.")
-    if low == round(fraction * scans):
-        raise Wrong(f"You take {low} patients: {fraction} of the {scans} *scans*. {exact}.")
-    raise Wrong(f"{low} of 20 patients in the test set; {count} are due.")

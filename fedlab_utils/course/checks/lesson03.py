@@ -14,6 +14,7 @@ from fedlab_utils.course.checks import (
     judge,
     refuse_other_type,
 )
+from fedlab_utils.course.checks.training_steps import right_step, three_steps, wrong_steps
 from fedlab_utils.course.guard import Answer
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 
@@ -155,9 +156,9 @@ def _judge_gradient(got: torch.Tensor, probability: torch.Tensor, target: np.nda
 
 def training_step(answer: Answer) -> str:
     """Three steps with momentum of a tiny network, next to the same steps done right."""
-    got = _three_steps(answer.given)
-    want = _three_steps(_right_step)
-    mistakes = {diagnosis: _three_steps(step) for diagnosis, step in _wrong_steps().items()}
+    got = three_steps(answer.given)
+    want = three_steps(right_step)
+    mistakes = {diagnosis: three_steps(step) for diagnosis, step in wrong_steps().items()}
     if not got["training"]:
         raise Wrong(
             "The model is in evaluation mode during your step: call `model.train()` first. Dropout "
@@ -180,123 +181,3 @@ def training_step(answer: Answer) -> str:
         loss = as_number(mine, "Your function")
         judge(loss, due, {}, case=f"the loss that step {number + 1} returns", **_NEAR)
     return "FedProx and SCAFFOLD each add to one of these lines; privacy takes `backward` apart."
-
-
-def _three_steps(step) -> dict:
-    """Run a step three times on fresh equal networks and note what happened."""
-    import torch
-
-    model = _Tiny()
-    optimiser = torch.optim.SGD(model.parameters(), lr=0.3, momentum=0.5)
-    model.eval()
-    noted = {"before": model.flat(), "weights": [], "losses": []}
-    for number in range(3):
-        loss = step(model, optimiser, _batch(number))
-        noted["losses"].append(loss)
-        noted["weights"].append(model.flat())
-    noted["training"] = model.seen_training
-    return noted
-
-
-def _batch(number: int) -> dict[str, torch.Tensor]:
-    """Three samples of two patients, so that a mean over samples is none over patients."""
-    import torch
-
-    rng = np.random.default_rng((33, number))
-    image = torch.tensor(rng.normal(0, 1, (3, 4, 6, 5)), dtype=torch.float32)
-    target = torch.tensor(rng.random((3, 3, 6, 5)) < 0.3, dtype=torch.float32)
-    return {"image": image, "target": target, "patient": torch.tensor([0, 0, 1])}
-
-
-def _Tiny():  # noqa: N802 - makes a class's instance; torch must not be imported above
-    import torch
-
-    class Tiny(torch.nn.Module):
-        """One convolution, seeded, that notes whether it ran in training mode."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = torch.nn.Conv2d(4, 3, 1)
-            rng = np.random.default_rng(34)
-            with torch.no_grad():
-                for p in self.layer.parameters():
-                    p.copy_(torch.tensor(rng.normal(0, 0.5, p.shape), dtype=torch.float32))
-            self.seen_training = True
-
-        def forward(self, image: torch.Tensor) -> torch.Tensor:
-            self.seen_training = self.seen_training and self.training
-            return self.layer(image)
-
-        def flat(self) -> np.ndarray:
-            return np.concatenate([p.detach().numpy().ravel() for p in self.parameters()])
-
-    return Tiny()
-
-
-def _loss(model, batch: dict):
-    from fedlab_utils.segmentation import dice_ce_loss
-
-    return dice_ce_loss(model(batch["image"]), batch["target"], batch["patient"])
-
-
-def _right_step(model, optimiser, batch: dict) -> float:
-    model.train()
-    optimiser.zero_grad()
-    loss = _loss(model, batch).mean()
-    loss.backward()
-    optimiser.step()
-    return loss.item()
-
-
-def _wrong_steps() -> dict:
-    from fedlab_utils.segmentation import dice_ce_loss
-
-    def accumulating(model, optimiser, batch):
-        model.train()
-        loss = _loss(model, batch).mean()
-        loss.backward()
-        optimiser.step()
-        return loss.item()
-
-    def summing(model, optimiser, batch):
-        model.train()
-        optimiser.zero_grad()
-        loss = _loss(model, batch).sum()
-        loss.backward()
-        optimiser.step()
-        return loss.item()
-
-    def by_slice(model, optimiser, batch):
-        model.train()
-        optimiser.zero_grad()
-        loss = dice_ce_loss(model(batch["image"]), batch["target"]).mean()
-        loss.backward()
-        optimiser.step()
-        return loss.item()
-
-    def sigmoid_first(model, optimiser, batch):
-        model.train()
-        optimiser.zero_grad()
-        probability = model(batch["image"]).sigmoid()
-        loss = dice_ce_loss(probability, batch["target"], batch["patient"]).mean()
-        loss.backward()
-        optimiser.step()
-        return loss.item()
-
-    def twice(model, optimiser, batch):
-        loss = _right_step(model, optimiser, batch)
-        optimiser.step()
-        return loss
-
-    return {
-        "The gradients of earlier steps add up: call `optimiser.zero_grad()` in every step": (
-            accumulating
-        ),
-        "You minimise the sum over patients: a batch of more patients would take longer strides. "
-        "Take the mean": summing,
-        "You leave out `patient`, so that each slice counts as a patient of its own": by_slice,
-        "The loss takes logits and applies the sigmoid itself; you apply it before as well": (
-            sigmoid_first
-        ),
-        "The optimiser steps twice on one gradient": twice,
-    }

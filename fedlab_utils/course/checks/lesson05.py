@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge
+from fedlab_utils.course.checks.client_steps import in_a_row, steps_from, wrong_ends
 from fedlab_utils.course.guard import Answer
 
 if TYPE_CHECKING:
@@ -148,13 +149,13 @@ def _one_message(answer: Answer, hospital: int, server_round: int, steps: int) -
     with_zeros = {name: 0 * value for name, value in left.items()}
     task.network().load_state_dict(with_zeros)  # whoever comes next uses the network
     arrays, metrics = _records(reply)
-    right, loss = _steps(task, server, (hospital, server_round, steps), settings)
+    right, loss = steps_from(task, server, (hospital, server_round, steps), settings)
     case = f"hospital {hospital} in round {server_round}"
-    named = _wrong_ends(task, server, left, (hospital, server_round, steps), settings)
+    named = wrong_ends(task, server, left, (hospital, server_round, steps), settings)
     named["The arrays change after you have sent them: copy the weights, as `to_record` does"] = (
-        _flat(with_zeros)
+        in_a_row(with_zeros)
     )
-    judge(_flat(arrays, server), right, named, case=f"the weights of {case}", **_NEAR)
+    judge(in_a_row(arrays, server), right, named, case=f"the weights of {case}", **_NEAR)
     _judge_count(metrics, task, hospital, steps)
     if "loss" not in metrics:
         raise Wrong("The metrics lack `loss`: the mean training loss, `update.loss`.")
@@ -198,70 +199,6 @@ def _judge_count(metrics: dict, task, hospital: int, steps: int) -> None:
                 f"average: its patients, `task.patients(hospital)`, here {due}."
             )
     judge(as_number(got, "`num-examples`"), due, {}, case=f"`num-examples` of hospital {hospital}")
-
-
-def _steps(task, start: dict, batches: tuple[int, int, int], settings) -> tuple[np.ndarray, float]:
-    """Weights and loss after steps from somewhere, written apart from `local_update`."""
-    import torch
-
-    network = torch.nn.Conv2d(4, 3, 1)
-    network.load_state_dict(start)
-    losses = []
-    optimiser = torch.optim.SGD(network.parameters(), settings.learning_rate)
-    for batch in task.batches(*batches):
-        optimiser.zero_grad()
-        loss = task.loss(network(batch["image"]), batch["target"], batch["patient"]).mean()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    return _flat(network.state_dict()), float(np.mean(losses))
-
-
-def _wrong_ends(task, server: dict, left: dict, batches: tuple[int, int, int], settings) -> dict:
-    hospital, server_round, steps = batches
-
-    def end(start: dict, *what: int) -> np.ndarray:
-        return _steps(task, start, what, settings)[0]
-
-    return {
-        "You return the arrays as they came: take the weights after `local_update`": _flat(server),
-        "You train whatever the last user left in the network: load the server's arrays first": end(
-            left, *batches
-        ),
-        "You begin with the first weights of all, `task.initial()`, not with the server's": end(
-            task.initial(), *batches
-        ),
-        "You train on another hospital's patients": end(server, 0, server_round, steps),
-        "You mix up hospital and round: `task.batches(hospital, server_round, steps)`": end(
-            server, server_round % 3, hospital, steps
-        ),
-        "You draw the same batches in every round": end(
-            server, hospital, server_round % 2 + 1, steps
-        ),
-        "You take one step; the settings say how many (`settings.local_steps`)": end(
-            server, hospital, server_round, 1
-        ),
-        "You take ten steps; the settings say how many (`settings.local_steps`)": end(
-            server, hospital, server_round, 10
-        ),
-        "You send back the network as you found it, untrained": _flat(left),
-    }
-
-
-def _flat(arrays: dict, like: dict | None = None) -> np.ndarray:
-    """All weights in one row, in the order of the model's names."""
-    names = sorted(like or arrays)
-    if sorted(arrays) != names:
-        raise Wrong(
-            f"Your arrays are named {sorted(arrays)}; the model's are {names}. Send "
-            "`network.state_dict()` as it is."
-        )
-    values = [arrays[n].numpy() if hasattr(arrays[n], "numpy") else arrays[n] for n in names]
-    if like is not None:
-        for name, value in zip(names, values, strict=True):
-            if tuple(value.shape) != tuple(like[name].shape):
-                raise Wrong(f"`{name}` has the shape {value.shape}, not that of the model.")
-    return np.concatenate([np.asarray(value).ravel() for value in values])
 
 
 def sound_answer(answer: Answer) -> str:
