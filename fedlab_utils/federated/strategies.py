@@ -135,7 +135,7 @@ class Screened(strategy.FedAvg):
         """
         if len(counted) < len(self.asked):
             scale = self._asked_weight / sum(self.weight(node) for node in counted)
-            self._sum = {name: value * scale for name, value in self._sum.items()}
+            self._sum = {n: np.asarray(value * scale) for n, value in self._sum.items()}
         return to_record(self._sum)
 
     def _by_partition(self, replies: Iterable[Message]) -> Iterator[tuple[int, Message | None]]:

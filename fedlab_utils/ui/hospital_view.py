@@ -82,7 +82,8 @@ class HospitalExplorer(TwinBox):
     Raises
     ------
     DataError
-        If there are too few patients for two hospitals.
+        If there are too few patients for two hospitals, or a ``phantom.json`` beside them is not
+        theirs.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class HospitalExplorer(TwinBox):
         self._drawn: dict[tuple, Sample] = {}
         self._preview: Preview | None = None
         make_hospitals(cohort, 2, table=self._table)  # too few patients: say so now
+        self._seed = phantom_seed(cohort)  # so is a file that tells lies of it
         wide = {"style": {"description_width": "80px"}}
         kinds = [(NAMES[kind], kind) for kind in KINDS if self._possible(kind)]
         most = min(MOST, len(cohort.patients) // FEWEST)
@@ -187,7 +189,7 @@ class HospitalExplorer(TwinBox):
             volumes = self._table["volume_wt_ml"].dropna().sort_values(kind="stable")
             self._example_id = volumes.index[len(volumes) // 2]
             files = self._cohort.files(self._example_id)
-            self._preview = Preview(files, phantom_seed(self._cohort))
+            self._preview = Preview(files, self._seed)
         return self._preview
 
     def _looks(self) -> dict[str, np.ndarray] | None:

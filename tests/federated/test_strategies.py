@@ -237,12 +237,15 @@ def test_the_running_average_has_the_bits_of_flowers_whatever_order_answers_come
     assert found["w"].numpy().tobytes() == due["w"].numpy().tobytes()
 
 
-def test_shares_are_of_those_who_answered_validly() -> None:
-    models = [np.full(2, value, np.float32) for value in (1.0, np.nan, 5.0, 9.0)]
+@pytest.mark.parametrize("shape", [(), (2,)])
+def test_shares_are_of_those_who_answered_validly(shape: tuple[int, ...]) -> None:
+    # Also of a lone number, of which numpy makes a scalar at every turn.
+    models = [np.full(shape, value, np.float32) for value in (1.0, np.nan, 5.0, 9.0)]
     with running():
         came = answers(models, [1, 2, 3, 4])
         strategy = asking(FedAvg(), models[0], [1, 2, 3, 4])
         found, _ = strategy.aggregate_train(1, [came[2], came[0], came[1]])  # the last one never
+    assert found["w"].numpy().shape == shape
     np.testing.assert_allclose(found["w"].numpy(), (1 * 1 + 3 * 5) / 4, rtol=1e-6)
     assert set(strategy.trained.left_out) == {"H1", "H3"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,6 +119,13 @@ def test_too_few_patients_are_refused(cohort: Cohort) -> None:
     few = cohort.subset([case.case_id for case in cohort.cases[:5]])
     with pytest.raises(DataError, match="5 patients are too few for 2 hospitals"):
         HospitalExplorer(few, settings=SETTINGS)
+
+
+def test_a_file_that_tells_lies_of_the_phantoms_is_refused_at_once(tmp_path: Path) -> None:
+    out = write_cohort(tmp_path / "cohort", 6, seed=7, spacing=8.0, workers=1)
+    (out / "phantom.json").write_text('{"seed": 8}')
+    with pytest.raises(DataError, match="take the file out"):
+        HospitalExplorer(load_cohort(out), settings=SETTINGS)
 
 
 def test_the_twin_tells_what_the_widget_does(cohort: Cohort) -> None:
