@@ -32,6 +32,7 @@ _EXPORTS = {
     "loss_between": "drift_plots",
     "HyperparameterExplorer": "hyperparameters",
     "method_comparison": "comparison_plots",
+    "gap_to_pooled": "comparison_plots",
     "provenance_line": "comparison_plots",
     "more_patients": "study_plots",
     "which_sequence": "study_plots",

@@ -16,6 +16,7 @@ from fedlab_utils.federated.comparison import (
     chosen,
     difference,
     estimate,
+    figure_of,
     matching,
     reported,
 )
@@ -91,6 +92,64 @@ def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Pictur
     return figure(fig, f"Means with 95 % intervals. {'; '.join(told)}. {note}.")
 
 
+def gap_to_pooled(trials: Sequence[Trial], note: str = "recorded") -> Picture:
+    """Plot FedAvg less pooled patients: each seed a point, and their mean with its interval.
+
+    Parameters
+    ----------
+    trials
+        Of the methods ``fedavg`` and ``pooled``, at least one seed that both have.
+    note
+        Where and when they were recorded; stands on the figure.
+
+    Raises
+    ------
+    CourseError
+        If there is no such seed.
+    """
+    from matplotlib import pyplot as plt
+
+    pairs = _paired(reported(trials))
+    refuse_none(list(pairs), "federation_gap")
+    fig, ax = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    told, style = [], METHOD_STYLES[BASELINE]
+    for at, (condition, (ours, theirs)) in enumerate(pairs.items()):
+        points = [[figure_of(t, "mean") for t in of] for of in (ours, theirs)]
+        each, of = np.subtract(*points), np.mean(points[1])
+        aside = at - 0.25 + 0.1 * np.linspace(-1, 1, len(each))
+        ax.plot(aside, each, "o", mfc="none", color="0.4", label=None if at else "a seed")
+        gap = difference(ours, theirs, resamples=RESAMPLES)
+        ax.errorbar(
+            at,
+            gap.mean,
+            [[max(gap.mean - gap.low, 0)], [max(gap.high - gap.mean, 0)]],
+            color=style.on_paper,
+            marker=style.marker,
+            capsize=4,
+            label=None if at else "mean of the seeds, 95 %",
+        )
+        part = f"which is {100 * gap.mean / of:.1f} %"
+        told.append(f"{condition}, {len(each)} seeds: {gap} of {of:.3f}, {part}")
+    ax.axhline(0, color="black", lw=0.8)
+    ax.set_xticks(range(len(pairs)), pairs)
+    ax.set(xlim=(-0.6, len(pairs) - 0.4), xlabel="hospitals differ by")
+    ax.set_ylabel("FedAvg less pooled patients,\ntest Dice, paired")
+    fig.legend(loc="outside lower center", ncols=2)
+    fig.suptitle(note, fontsize=9)
+    return figure(fig, f"FedAvg less pooled patients, paired. {'; '.join(told)}. {note}.")
+
+
+def _paired(trials: Sequence[Trial]) -> dict[str, list[list[Trial]]]:
+    """Return condition -> trials of FedAvg and of pooled patients, of the seeds that both have."""
+    pairs = {}
+    for condition in conditions_of(trials):
+        both = [matching(trials, method=m, condition=condition) for m in (BASELINE, "pooled")]
+        seeds = set.intersection(*({t["seed"] for t in of} for of in both))
+        if seeds:
+            pairs[condition] = [[t for t in of if t["seed"] in seeds] for of in both]
+    return pairs
+
+
 def _name_axes(axes: Sequence[Axes], conditions: Sequence[str]) -> None:
     titles = (*MEASURES.values(), "worst hospital, less FedAvg\nwith the same optimiser")
     for ax, title in zip(axes, titles, strict=True):
@@ -113,12 +172,10 @@ def provenance_line(rows: Sequence[dict]) -> str:
     return recorded_line(rows, f"{len(rows)} trainings")
 
 
-def refuse_none(trials: Sequence[Trial]) -> None:
+def refuse_none(trials: Sequence[Trial], study: str = "heterogeneity") -> None:
     """Raise where nothing is recorded, and say how it is."""
     if not trials:
-        raise CourseError(
-            "heterogeneity", "nothing is recorded", "Run python -m fedlab_utils study heterogeneity"
-        )
+        raise CourseError(study, "nothing is recorded", f"Run python -m fedlab_utils study {study}")
 
 
 def methods_of(trials: Sequence[Trial]) -> list[str]:

@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from fedlab_utils.errors import CourseError
-from fedlab_utils.ui import HyperparameterExplorer, method_comparison, provenance_line
+from fedlab_utils.ui import (
+    HyperparameterExplorer,
+    gap_to_pooled,
+    method_comparison,
+    provenance_line,
+)
 from tests.federated.trials import trials
 
 NOTE = "recorded until 2026-01-02, 3 trainings, a CPU, commit abc"
@@ -54,6 +59,34 @@ def test_a_method_without_fedavg_s_seeds_has_no_difference() -> None:
     alt = method_comparison(kept, NOTE).alt
     assert "SCAFFOLD, worst hospital" in alt
     assert "less FedAvg" not in alt
+
+
+def gap_trials() -> list[dict]:
+    """FedAvg 0.02 and 0.04 below pooled patients on seeds 1 and 2; seed 3 is not done yet."""
+    common = {"learning_rate": 0.1, "mu": 0.0, "server_rate": 0.0, "validation": 0.5}
+    scores = {("pooled", 1): 0.5, ("fedavg", 1): 0.48, ("pooled", 2): 0.7, ("fedavg", 2): 0.66}
+    scores[("pooled", 3)] = 0.1
+    return [
+        common
+        | {"condition": "IID", "method": method, "seed": seed, "tried": False}
+        | {"scores": {"H1": [score, score], "H2": [score]}}
+        for (method, seed), score in scores.items()
+    ]
+
+
+def test_the_gap_is_that_of_the_seeds_which_both_have_beside_what_it_is_a_part_of() -> None:
+    alt = gap_to_pooled(gap_trials(), NOTE).alt
+    told = re.search(r"IID, 2 seeds: (\S+) \[(\S+), (\S+)\] of (\S+), which is (\S+) %", alt)
+    mean, low, high, of, percent = map(float, told.groups())
+    assert (mean, of, percent) == (-0.03, 0.6, -5.0)
+    assert (low, high) == (-0.04, -0.02)  # patients are alike; only seeds are drawn again
+    assert NOTE in alt
+
+
+def test_a_gap_wants_a_seed_of_both() -> None:
+    alone = [t for t in gap_trials() if t["method"] == "pooled"]
+    with pytest.raises(CourseError, match="study federation_gap"):
+        gap_to_pooled(alone, NOTE)
 
 
 @pytest.mark.parametrize("show", [method_comparison, HyperparameterExplorer])
