@@ -4,7 +4,8 @@ A *trial* is one training of one method: a dict with ``method``, ``condition`` (
 dealt, in words), ``seed``, the hyperparameters in :data:`SETTINGS` (0 where the method has none),
 ``validation`` (the score it is chosen by) and ``scores``, each hospital's name -> its test
 patients' mean Dice, one number per patient. ``tried``, where it is true, says that the seed is
-one for trying settings, which decides them and is not reported.
+one for trying settings, which decides them and is not reported. ``validation_by_hospital``
+holds each hospital's own score of that kind, where it was recorded.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from fedlab_utils.segmentation.statistics import RESAMPLES, Estimate
 
 FIGURES = ("mean", "worst")
 """The mean over all test patients; the mean over the patients of the hospital that fares worst."""
+
+BY_HOSPITAL = "validation_by_hospital"
 
 Trial = Mapping[str, object]
 
@@ -44,10 +47,35 @@ def trials_of(rows: Sequence[Mapping]) -> list[dict]:
         told |= {name: float(result["setting"].get(name, 0.0)) for name in SETTINGS}
         told["tried"] = any(name in settings for name in SETTINGS)
         told |= {name: result[name] for name in ("scores", "validation")}
-        found.append(told)
+        found.append(told | {BY_HOSPITAL: result.get(BY_HOSPITAL, {})})
         if settings["method"] == "fedavg" and "tuned" in result:
-            found.append(told | {"method": "tuned", "scores": result["tuned"]})
+            tuned = {"scores": result["tuned"], BY_HOSPITAL: result.get(f"tuned_{BY_HOSPITAL}", {})}
+            found.append(told | {"method": "tuned"} | tuned)
     return found
+
+
+def fairest(trials: Sequence[Trial], condition: str) -> str:
+    """Return the federated method whose worst hospital validates best, over all seeds reported.
+
+    Test patients have no say. Where hospitals go by themselves, or all patients lie in one place,
+    there is no federation to choose.
+
+    Raises
+    ------
+    FederationError
+        If no method has all the seeds that FedAvg has.
+    """
+    shown = [t for t in matching(reported(trials), condition=condition) if t.get(BY_HOSPITAL)]
+    seeds = {t["seed"] for t in shown if t["method"] == "fedavg"}
+    methods = {t["method"] for t in shown} - {"pooled", "local"}
+    whole = [m for m in sorted(methods) if {t["seed"] for t in shown if t["method"] == m} == seeds]
+    if not seeds:
+        raise FederationError(condition, "no federation is recorded", "Run the study further")
+    worst = {
+        method: np.mean([min(t[BY_HOSPITAL].values()) for t in shown if t["method"] == method])
+        for method in whole
+    }
+    return max(worst, key=worst.get)
 
 
 def condition_of(kind: str, skew: float) -> str:

@@ -124,9 +124,12 @@ def evaluate_hospital(
     network = _load(task, settings, content[ARRAYS], personal)
     metrics = task.evaluate(network, hospital, part)
     if metrics and part == "test" and settings.tune_steps:
-        gains = _tune(network, task, settings, hospital, server_round)
+        before, after = _tune(network, task, settings, hospital, server_round)
+        gains = before is None or after > before
         tuned = task.evaluate(network, hospital, part) if gains else metrics
         metrics |= {f"tuned-{n}": v for n, v in tuned.items() if n != "num-examples"}
+        if before is not None:
+            metrics["tuned-validation"] = max(before, after)
     state.keep(server_round)
     return RecordDict({"metrics": MetricRecord(metrics)})
 
@@ -204,13 +207,13 @@ def _load(
 
 def _tune(
     network: nn.Module, task: Task, settings: FederationSettings, hospital: int, server_round: int
-) -> bool:
-    """Go on alone; whether the hospital's validation patients gain, or it has none."""
+) -> tuple[float | None, float | None]:
+    """Go on alone; return the validation patients' score before and after, None without any."""
     before = task.evaluate(network, hospital, "validation").get("score")
     optimiser = make_optimiser(network, settings.tuning_optimiser())
     steps = task.batches(hospital, server_round, settings.tune_steps)
     local_update(network, steps, optimiser, loss=task.loss)
-    return before is None or task.evaluate(network, hospital, "validation")["score"] > before
+    return before, task.evaluate(network, hospital, "validation").get("score")
 
 
 def _moments(optimiser: torch.optim.Optimizer) -> ArrayRecord:

@@ -11,6 +11,7 @@ from fedlab_utils.federated.comparison import (
     chosen,
     difference,
     estimate,
+    fairest,
     figure_of,
     settings_of,
     trials_of,
@@ -108,6 +109,8 @@ def test_trials_are_read_from_a_study_s_rows() -> None:
             "result": {
                 "scores": {"H1": [0.5]},
                 "tuned": {"H1": [0.6]},
+                "validation_by_hospital": {"H1": 0.4},
+                "tuned_validation_by_hospital": {"H1": 0.45},
                 "validation": 0.4,
                 "setting": setting,
             },
@@ -125,3 +128,26 @@ def test_trials_are_read_from_a_study_s_rows() -> None:
     ]
     assert [settings_of(t) for t in found] == [(1, 0, 0), (1, 0, 0), (1, 0, 0.1)]
     assert [t["scores"]["H1"] for t in found] == [[0.5], [0.6], [0.5]]
+    assert [t["validation_by_hospital"]["H1"] for t in found] == [0.4, 0.45, 0.4]
+
+
+def judged(method: str, seed: int, *by_hospital: float, tried: bool = False) -> dict:
+    """A trial of which only its hospitals' validation is of interest; on test it is the best."""
+    found = trial(method, "IID", seed, 0.1, 0.0, 0.9, 0.9) | {"tried": tried}
+    return found | {"validation_by_hospital": dict(zip(("H1", "H2"), by_hospital, strict=True))}
+
+
+def test_the_fairest_method_is_the_one_whose_worst_hospital_validates_best() -> None:
+    of = [
+        *(judged("fedavg", seed, 0.7, 0.5) for seed in (0, 1)),
+        judged("scaffold", 0, 0.6, 0.6),  # worst 0.6 and 0.3
+        judged("scaffold", 1, 0.3, 0.9),
+        judged("fedbn", 0, 0.51, 0.55),
+        judged("fedbn", 1, 0.55, 0.51),
+        *(judged("pooled", seed, 0.8, 0.8) for seed in (0, 1)),  # no federation
+        judged("fedadam", 0, 0.9, 0.9),  # the other seed is not done yet
+        judged("fedprox", 99, 0.9, 0.9, tried=True),
+    ]
+    assert fairest(of, "IID") == "fedbn"
+    with pytest.raises(FederationError, match="Run the study further"):
+        fairest(of, "volume")

@@ -42,7 +42,7 @@ def test_a_cell_takes_the_setting_that_the_comparison_chose_and_waits_for_it(
         heterogeneity, "measure", lambda settings, at: heterogeneity.setting_of(settings, at.rows)
     )
     place = Workplace(tmp_path)
-    assert STUDY.measure(cell, place) == {"learning_rate": 0.01}
+    assert STUDY.measure(cell, place) == {"learning_rate": 0.03}
     del recorded[1]
     with pytest.raises(StudyError, match="has not tried it yet"):
         STUDY.measure(cell, place)

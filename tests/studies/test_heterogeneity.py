@@ -58,7 +58,7 @@ def test_a_method_without_a_rate_of_its_own_tries_its_settings_at_fedavgs() -> N
     scores = (0.3, 0.4, 0.5, 0.2)
     rows = [_tried(c, s) for c, s in zip(_cells("fedavg", 99), scores, strict=True)]
     assert setting_of(_cells("fedadam", 99)[0], rows) == {
-        "learning_rate": 0.03,
+        "learning_rate": 0.1,
         "server_rate": 0.01,
     }
 
@@ -131,7 +131,11 @@ def test_a_cell_scores_each_hospitals_test_patients(method: str, place: Workplac
     assert np.mean(list(found["regions"].values())) == pytest.approx(mean, abs=2e-4)
     assert found["validation_by_hospital"].keys() == found["patients"].keys() == sizes.keys()
     assert {name: len(ids) for name, ids in found["patients"].items()} == sizes
-    assert ("tuned" in found) == (method not in ("pooled", "local"))
+    federated = method not in ("pooled", "local")
+    assert ("tuned" in found) == federated
+    if federated:  # a hospital that does not gain goes back
+        after, before = found["tuned_validation_by_hospital"], found["validation_by_hospital"]
+        assert all(after[name] >= before[name] for name in sizes)
     assert trials_of([{"settings": cell, "result": found}])[0]["method"] == method
 
 
