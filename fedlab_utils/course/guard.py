@@ -20,6 +20,11 @@ import numpy as np
 
 from fedlab_utils.course.checks import Wrong
 
+RESTART = (
+    "A library was interrupted while it was being loaded, and stays half loaded: your answer is "
+    "not to blame. Restart the kernel, and run the cells again."
+)
+
 
 class TimeUp(BaseException):
     """The answer took too long. Not an Exception, so that `except Exception` lets it by."""
@@ -152,7 +157,14 @@ def explain(error: BaseException, given: object, seconds: float) -> str:
             cause += (
                 f" Did you mean `{near}`?" if near else " Did you run the cells above this one?"
             )
+        if half_imported(error):
+            cause += f" {RESTART}"
     return f"{cause} {where}".strip()
+
+
+def half_imported(error: BaseException) -> bool:
+    """Whether an import that was broken off is what the error comes from."""
+    return "partially initialized module" in text_of(error)
 
 
 def _near_name(error: NameError) -> str | None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dis
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from types import CodeType
 
 from fedlab_utils.course.checks import Wrong, describe
 from fedlab_utils.course.exercise import Exercise
 from fedlab_utils.course.guard import (
+    RESTART,
     Answer,
     explain,
+    half_imported,
     in_own_code,
     limited_printing,
     text_of,
@@ -47,6 +51,7 @@ def judge_answer(
         Time limit for all calls together.
     """
     try:
+        _import_what_is_slow(exercise)
         with limited_printing(), time_limit(seconds):
             return _tried(given, check, exercise)
     except Wrong as wrong:
@@ -58,6 +63,16 @@ def judge_answer(
             return Verdict(
                 "error", f"`{type(error).__name__}` when the check looked at your answer."
             )
+
+
+def _import_what_is_slow(exercise: Exercise) -> None:
+    """Import, before the clock runs, what torch would import where the first optimiser is made.
+
+    An import of `torch._dynamo` takes seconds. One that is broken off by the time limit leaves a
+    half-made module behind, on which every later answer would stumble.
+    """
+    if re.search(r"\btorch\b", f"{exercise.setup}\n{exercise.source}"):
+        import_module("torch._dynamo")
 
 
 def _tried(given: object, check: Callable, exercise: Exercise) -> Verdict:
@@ -81,6 +96,8 @@ def _failed(error: BaseException, given: object, seconds: float) -> Verdict:
 
 def _signature_or_result(error: Exception) -> str:
     """An error outside the student's code: the call did not fit, or the result is of no use."""
+    if half_imported(error):
+        return f"{RESTART} (`{type(error).__name__}: {text_of(error)}`)"
     return (
         "The check could not work with your answer. Does it take the arguments and return the "
         f"value that its docstring describes? (`{type(error).__name__}: {text_of(error)}`)"

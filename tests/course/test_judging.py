@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -128,8 +130,6 @@ def test_a_flood_of_prints_is_cut(capsys) -> None:
 
 
 def test_an_untouched_class_is_a_stub_and_a_changed_one_is_not() -> None:
-    from dataclasses import replace
-
     source = (
         "class my_scale:\n    def a(self):\n        # BEGIN SOLUTION: one\n        return 1\n"
         "        # END SOLUTION\n    def b(self):\n        return 2"
@@ -142,3 +142,40 @@ def test_an_untouched_class_is_a_stub_and_a_changed_one_is_not() -> None:
 @pytest.mark.parametrize("body", ["...", "pass", "# nothing\n    ...", '"""Another doc."""'])
 def test_a_body_without_code_is_not_attempted(body: str) -> None:
     assert tried(f"def my_scale(values):\n    {body}").status == "stub"
+
+
+def test_what_torch_loads_late_is_loaded_before_the_clock_runs() -> None:
+    source = (
+        "import sys\n"
+        "from dataclasses import replace\n"
+        "from fedlab_utils.course.judging import judge_answer\n"
+        "from tests.course.toy import check_scale, toy_lesson\n"
+        "import torch\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+        "exercise = toy_lesson().exercises['scale']\n"
+        "def scale(values):\n"
+        "    torch.optim.SGD([torch.zeros(1)], 0.1)\n"
+        "    return [3 * value for value in values]\n"
+        "assert judge_answer(scale, check_scale, replace(exercise, setup='import math')).status\n"
+        "loaded = lambda: 'torch._dynamo' in sys.modules\n"
+    )
+    plain = source.replace("    torch.optim.SGD([torch.zeros(1)], 0.1)\n", "")
+    plain += "assert not loaded(), 'loaded where no answer uses torch'"
+    with_torch = source.replace("setup='import math')", "setup='import torch'), 0.5")
+    with_torch = with_torch.replace(".status\n", ".status == 'passed'\n") + "assert loaded()"
+    for program in (plain, with_torch):
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_library_that_stayed_half_loaded_is_not_the_answers_fault(inside: bool) -> None:
+    def check(answer):
+        answer([1.0])
+        raise AttributeError("partially initialized module 'torch._dynamo' has no attribute 'x'")
+
+    what = "raise AttributeError(\"partially initialized module 'a' has no attribute 'b'\")"
+    source = f"def my_scale(values):\n    {what if inside else 'return 1'}"
+    message = judge_answer(EXERCISE.answer(source), check, EXERCISE).message
+    assert "Restart the kernel" in message
+    assert "partially initialized module" in message
