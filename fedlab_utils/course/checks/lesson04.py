@@ -23,11 +23,14 @@ def deal(answer: Answer) -> str:
             homes.append(_homes(groups, patient_of))
         _refuse_sizes(homes, count)
         _refuse_order(homes, count)
-    again = [_dealt(answer, _visits(9), 3, 5) for _ in "ab"]
-    if again[0] != again[1]:
+    visits = _visits(9)
+    first, again = (_dealt(answer, visits, 3, 5) for _ in "ab")
+    named_anew = [_dealt(answer, _renamed(visits, ending), 3, 5) for ending in "abcd"]
+    if first != again or any(_unordered(groups) != _unordered(first) for groups in named_anew):
         raise Wrong(
-            "The same generator gives other hospitals the second time. Take all chance from `rng`, "
-            "and sort the patients first: the order of a `set` changes from run to run."
+            "The same generator gives other hospitals the second time, or when all is as it was "
+            "and each patient's name is one letter longer. Take all chance from `rng`, and sort "
+            "the patients first: the order of a `set` changes from run to run."
         )
     return "Nobody at two places: a score at one hospital is not won by knowing its patients."
 
@@ -40,6 +43,15 @@ def _visits(patients: int) -> dict[str, str]:
         f"{'KQXB'[p % 4]}{p:02}-{v}": f"{'KQXB'[p % 4]}{p:02}"
         for p, v in map(cases.__getitem__, order)
     }
+
+
+def _renamed(patient_of: dict[str, str], ending: str) -> dict[str, str]:
+    """The same dict with longer names of patients, which sort as they did."""
+    return {case: patient + ending for case, patient in patient_of.items()}
+
+
+def _unordered(groups: list[list[str]]) -> list[set[str]]:
+    return [set(group) for group in groups]
 
 
 def _dealt(answer: Answer, patient_of: dict[str, str], count: int, seed: int) -> list[list[str]]:
@@ -63,6 +75,11 @@ def _refuse_lost(groups: list[list[str]], patient_of: dict[str, str], count: int
         raise Wrong(f"{describe(strange[0])} is no case that was given.")
     if lost := sorted(set(patient_of) - set(cases)):
         patients = len(set(patient_of.values()))
+        if {patient_of[case] for case in cases} == set(patient_of.values()):
+            raise Wrong(
+                "All patients are dealt, but not all their visits: "
+                f"{len(lost)} of {len(patient_of)} cases are at no hospital, {lost[0]} for one."
+            )
         raise Wrong(
             f"{len(lost)} of {len(patient_of)} cases are at no hospital, {lost[0]} for one. With "
             f"{patients} patients and {count} hospitals something is left over: deal it too."

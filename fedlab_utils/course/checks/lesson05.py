@@ -8,7 +8,7 @@ import numpy as np
 
 from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge
 from fedlab_utils.course.checks.client_steps import in_a_row, steps_from, wrong_ends
-from fedlab_utils.course.guard import Answer
+from fedlab_utils.course.guard import Answer, explain, in_own_code
 
 if TYPE_CHECKING:
     import torch
@@ -228,6 +228,7 @@ def _faulty(good: dict[str, np.ndarray]) -> dict[str, tuple[dict, int]]:
         "an array has another shape, one value too many": good | {"b": np.ones(5)},
         "a name is missing": {name: good[name] for name in ("a", "c")},
         "there is a name that was not sent": good | {"d": np.ones(2)},
+        "one name is another name": {{"b": "d"}.get(n, n): value for n, value in good.items()},
         "nothing was sent back": {},
     }
     found = {fault: (arrays, 7) for fault, arrays in faults.items()}
@@ -238,7 +239,15 @@ def _faulty(good: dict[str, np.ndarray]) -> dict[str, tuple[dict, int]]:
 
 def _one_verdict(answer: Answer, given: tuple, sent: dict, fault: str | None) -> None:
     arrays, patients = given
-    got = answer(arrays, patients, sent, 7)
+    try:
+        got = answer(arrays, patients, sent, 7)
+    except Exception as error:
+        if fault is None or not in_own_code(error, answer.given):
+            raise
+        raise Wrong(
+            f"Your function stops at an answer in which {fault}; it should return False. "
+            f"{explain(error, answer.given, 0)}"
+        ) from None
     if not isinstance(got, bool | np.bool_):
         raise Wrong(f"Return True or False, not {describe(got)}.")
     if fault is None and not got:

@@ -32,12 +32,12 @@ def proximal_term(answer: Answer) -> str:
 
 
 def _moved(seed: int) -> tuple[nn.Module, dict[str, torch.Tensor]]:
-    """A network in float64 with two layers, one of them with buffers, and other weights before."""
+    """A network in float64, buffers between its weights, and other weights before."""
     import torch
     from torch import nn
 
     rng = np.random.default_rng(seed)
-    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)).double()
+    model = nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2), nn.Linear(2, 2)).double()
     with torch.no_grad():
         for name, value in model.state_dict().items():
             if not name.endswith("num_batches_tracked"):
@@ -74,6 +74,8 @@ def _proximal_values(
     norms = sum(np.sqrt((d**2).sum()) for d in mine)
     everything = sum((d**2).sum() for d in apart.values())
     numbers = sum(d.size for d in mine)
+    beside = zip((n for n, _ in model.named_parameters()), start.values(), strict=False)
+    by_place = sum(((state[n] - before.double().numpy()) ** 2).sum() for n, before in beside)
     return mu / 2 * squares, {
         "The 2 is missing: it is mu / 2 times the sum, so that the gradient is mu times the "
         "difference": mu * squares,
@@ -94,6 +96,9 @@ def _proximal_values(
         * sum((state[name] ** 2).sum() for name in trained),
         "Buffers are counted too, such as running averages. They are not trained, no gradient "
         "moves them: take `model.named_parameters()`": mu / 2 * everything,
+        "You pair weights and `start` by their place; buffers stand between them. Go by name": mu
+        / 2
+        * by_place,
         "You take a mean; the sum over all weights is due": mu / 2 * squares / numbers,
         "You take the mean of each tensor; the sum over all weights is due": mu
         / 2
@@ -185,6 +190,11 @@ def new_variate(answer: Answer) -> str:
         change = _flat(_as_dict(got[1], own, "The second thing you return"))
         due, mistakes = _variate_values(*map(_flat, (own, server, start, end)), steps, rate)
         told = f"{steps} steps at learning rate {rate}"
+        if np.allclose(new, due - _flat(own), **_NEAR) and np.allclose(change, due, **_NEAR):
+            raise Wrong(
+                "The two are in the other order: return the new control variate first, then by "
+                "how much it changed."
+            )
         judge(new, due, mistakes, case=f"the new control variate after {told}", **_NEAR)
         judge(
             change,

@@ -26,6 +26,28 @@ def by_random_numbers(patient_of, count, rng):
     return groups
 
 
+def in_order_of_appearance(patient_of, count, rng):
+    patients = list(dict.fromkeys(patient_of.values()))
+    rng.shuffle(patients)
+    home = {patient: turn % count for turn, patient in enumerate(patients)}
+    return [[c for c, p in patient_of.items() if home[p] == h] for h in range(count)]
+
+
+def by_array(patient_of, count, rng):
+    """Numpy's own kinds of strings as keys."""
+    cases, patients = np.array(list(patient_of)), np.array(list(patient_of.values()))
+    parts = np.array_split(rng.permutation(np.unique(patients)), count)
+    return [cases[np.isin(patients, part)] for part in parts]
+
+
+def by_counter(patient_of, count, rng):
+    visits = {}
+    for case, patient in patient_of.items():
+        visits.setdefault(patient, set()).add(case)
+    order = rng.permutation(sorted(visits))
+    return [sorted(set().union(*(visits[p] for p in order[h::count]))) for h in range(count)]
+
+
 def by_ranks(values, place, skew):
     mixed = (1 - skew) * place + skew * (rankdata(values) - 1) / len(values)
     return sorted(range(len(values)), key=mixed.__getitem__)
@@ -34,6 +56,9 @@ def by_ranks(values, place, skew):
 def test_other_ways_to_be_right() -> None:
     assert_accepted("deal", in_blocks)
     assert_accepted("deal", by_random_numbers)
+    assert_accepted("deal", in_order_of_appearance)
+    assert_accepted("deal", by_array)
+    assert_accepted("deal", by_counter)
     assert_accepted("skewed_order", by_ranks)
     assert_accepted("jensen_shannon_distance", lambda p, q: jensenshannon(p, q, base=2))
 
@@ -48,6 +73,16 @@ def test_slips_of_dealing_get_their_name() -> None:
     def first_visits(patient_of, count, rng):
         cases = list({p: c for c, p in reversed(patient_of.items())}.values())
         return [list(part) for part in np.array_split(rng.permutation(cases), count)]
+
+    def first_patients(patient_of, count, rng):
+        patients = rng.permutation(sorted(set(patient_of.values())))
+        home = {p: turn % count for turn, p in enumerate(patients[:-1])}
+        return [[c for c, p in patient_of.items() if home.get(p) == h] for h in range(count)]
+
+    def as_the_set_has_it(patient_of, count, rng):
+        patients = list(set(patient_of.values()))
+        home = {p: turn % count for turn, p in enumerate(rng.permutation(patients))}
+        return [[c for c, p in patient_of.items() if home[p] == h] for h in range(count)]
 
     def own_chance(patient_of, count, rng):  # noqa: ARG001
         return in_blocks(patient_of, count, np.random.default_rng())
@@ -72,7 +107,9 @@ def test_slips_of_dealing_get_their_name() -> None:
         return groups
 
     assert "You return patients" in message_to("deal", patients_instead)
-    assert "at no hospital" in message_to("deal", first_visits)
+    assert "but not all their visits" in message_to("deal", first_visits)
+    assert "something is left over" in message_to("deal", first_patients)
+    assert "the order of a `set`" in message_to("deal", as_the_set_has_it)
     assert "take all chance from `rng`" in message_to("deal", own_chance).replace("Take", "take")
     assert "go together far more often" in message_to("deal", blocks_of_the_sorted)
     assert "is dealt 2 times" in message_to("deal", twice)

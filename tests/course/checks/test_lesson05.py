@@ -74,6 +74,27 @@ def sound_by_exceptions(arrays, patients, sent, enrolled):
     )
 
 
+def test_names_are_compared_not_counted() -> None:
+    def by_count(arrays, patients, sent, enrolled):
+        if len(arrays) != len(sent) or patients != enrolled:
+            return False
+        return all(
+            arrays.get(n, due).shape == due.shape and bool(np.isfinite(arrays.get(n, due)).all())
+            for n, due in sent.items()
+        )
+
+    def without_names(arrays, patients, sent, enrolled):
+        return patients == enrolled and all(
+            arrays[n].shape == due.shape and bool(np.isfinite(arrays[n]).all())
+            for n, due in sent.items()
+        )
+
+    assert "one name is another name" in message_to("sound_answer", by_count)
+    message = message_to("sound_answer", without_names)
+    assert "stops at an answer in which a name is missing" in message
+    assert "KeyError: 'b'" in message
+
+
 def test_types_of_an_average_are_named() -> None:
     as_float64 = lambda s, p: {n: v.double() for n, v in average_by_stacking(s, p).items()}  # noqa: E731
     as_numpy = lambda s, p: {n: v.numpy() for n, v in average_by_stacking(s, p).items()}  # noqa: E731

@@ -66,6 +66,14 @@ def test_slips_of_the_term_get_their_name() -> None:
     assert "not squared, and the 2" in says(lambda m, s, mu: mu * each(lambda d: d.norm(), m, s))
 
 
+def test_weights_are_found_by_name_although_buffers_stand_between() -> None:
+    def by_place(model, start, mu):
+        pairs = zip(model.parameters(), start.values(), strict=False)
+        return mu / 2 * sum((p - before).square().sum() for p, before in pairs)
+
+    assert "buffers stand between" in message_to("proximal_term", by_place)
+
+
 def test_a_term_without_a_gradient_or_of_another_type_is_refused() -> None:
     def says(term) -> str:
         return message_to("proximal_term", term)
@@ -141,3 +149,5 @@ def test_slips_of_the_variate_get_their_name() -> None:
     assert "twice" in says(right, lambda new, own, c: new)  # noqa: ARG005
     assert "measured from `server`" in says(right, lambda new, own, c: new - c)  # noqa: ARG005
     assert "two dicts" in message_to("new_variate", lambda *a: variate_by_change(*a)[0])
+    swapped = message_to("new_variate", lambda *a: variate_by_change(*a)[::-1])
+    assert "the other order" in swapped
