@@ -2,28 +2,71 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from fedlab_utils.course.checks import Wrong
 
 
 def steps_from(
-    task, start: dict, batches: tuple[int, int, int], settings
+    task, start: dict, batches: tuple[int, int, int], settings, loss=None, optimiser_of=None
 ) -> tuple[np.ndarray, float]:
-    """Weights and loss after steps from somewhere, written apart from `local_update`."""
+    """Weights and loss after steps from somewhere, written apart from `local_update`.
+
+    ``loss`` and ``optimiser_of`` (parameters -> optimiser) stand in for the right ones.
+    """
     import torch
 
     network = torch.nn.Conv2d(4, 3, 1)
     network.load_state_dict(start)
     losses = []
-    optimiser = torch.optim.SGD(network.parameters(), settings.learning_rate)
+    make = optimiser_of or partial(torch.optim.SGD, lr=settings.learning_rate)
+    optimiser = make(network.parameters())
+    loss_of = loss or task.loss
     for batch in task.batches(*batches):
         optimiser.zero_grad()
-        loss = task.loss(network(batch["image"]), batch["target"], batch["patient"]).mean()
-        loss.backward()
+        value = loss_of(network(batch["image"]), batch["target"], batch["patient"]).mean()
+        value.backward()
         optimiser.step()
-        losses.append(loss.item())
+        losses.append(value.item())
     return in_a_row(network.state_dict()), float(np.mean(losses))
+
+
+def _other_means(task, server: dict, batches: tuple[int, int, int], settings) -> dict:
+    """Diagnosis -> where the right batches lead with another round, loss or optimiser."""
+    import torch
+
+    from fedlab_utils.segmentation import OptimiserSettings, dice_ce_loss
+
+    hospital, server_round, steps = batches
+    ends = {
+        f"You draw the batches of round {other} in round {server_round}: "
+        "`task.batches(hospital, server_round, steps)`": steps_from(
+            task, server, (hospital, other, steps), settings
+        )[0]
+        for other in range(server_round + 2)
+        if other != server_round
+    }
+    default, rate = OptimiserSettings(), settings.learning_rate
+    optimisers = {
+        "the one that comes without settings": partial(
+            torch.optim.AdamW, lr=default.learning_rate, weight_decay=default.weight_decay
+        ),
+        "AdamW": partial(torch.optim.AdamW, lr=rate, weight_decay=settings.weight_decay),
+        "AdamW, its weight decay included": partial(torch.optim.AdamW, lr=rate),
+        "Adam": partial(torch.optim.Adam, lr=rate),
+        "SGD with momentum": partial(torch.optim.SGD, lr=rate, momentum=0.9),
+    }
+    for name, make in optimisers.items():
+        ends[
+            f"You step with another optimiser ({name}); the settings choose it: "
+            "`make_optimiser(network, settings.local_optimiser())`"
+        ] = steps_from(task, server, batches, settings, optimiser_of=make)[0]
+    ends["You train on the loss that `local_update` takes by itself: give it `loss=task.loss`"] = (
+        steps_from(task, server, batches, settings, loss=dice_ce_loss)[0]
+    )
+    return ends
 
 
 def wrong_ends(task, server: dict, left: dict, batches: tuple[int, int, int], settings) -> dict:
@@ -47,9 +90,6 @@ def wrong_ends(task, server: dict, left: dict, batches: tuple[int, int, int], se
         "You mix up hospital and round: `task.batches(hospital, server_round, steps)`": end(
             server, server_round % 3, hospital, steps
         ),
-        "You draw the same batches in every round": end(
-            server, hospital, server_round % 2 + 1, steps
-        ),
         "You take one step; the settings say how many (`settings.local_steps`)": end(
             server, hospital, server_round, 1
         ),
@@ -57,7 +97,7 @@ def wrong_ends(task, server: dict, left: dict, batches: tuple[int, int, int], se
             server, hospital, server_round, 10
         ),
         "You send back the network as you found it, untrained": in_a_row(left),
-    }
+    } | _other_means(task, server, batches, settings)
 
 
 def in_a_row(arrays: dict, like: dict | None = None) -> np.ndarray:
@@ -74,3 +114,19 @@ def in_a_row(arrays: dict, like: dict | None = None) -> np.ndarray:
             if tuple(value.shape) != tuple(like[name].shape):
                 raise Wrong(f"`{name}` has the shape {value.shape}, not that of the model.")
     return np.concatenate([np.asarray(value).ravel() for value in values])
+
+
+def refuse_envelope(error: TypeError) -> None:
+    """Say in the lesson's words what Flower does not take for a message or a record."""
+    from flwr.app.message.message import MessageInitializationError
+
+    if isinstance(error, MessageInitializationError):
+        raise Wrong(
+            "A `Message` needs its content and the message that it answers: "
+            "`Message(content, reply_to=message)`."
+        ) from None
+    if "Expected `ArrayRecord`" in str(error):
+        raise Wrong(
+            "A `RecordDict` holds records, no plain dicts: make the weights one by "
+            "`to_record(network.state_dict())`, and the numbers by `MetricRecord({...})`."
+        ) from None

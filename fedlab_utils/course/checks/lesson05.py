@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge
-from fedlab_utils.course.checks.client_steps import in_a_row, steps_from, wrong_ends
+from fedlab_utils.course.checks.client_steps import (
+    in_a_row,
+    refuse_envelope,
+    steps_from,
+    wrong_ends,
+)
 from fedlab_utils.course.guard import Answer, explain, in_own_code
 
 if TYPE_CHECKING:
@@ -136,7 +141,11 @@ def _one_message(answer: Answer, hospital: int, server_round: int, steps: int) -
     task = TrialTask()
     server, left = task.weights(5), task.weights(6)  # what was sent; what the last user left
     task.network().load_state_dict(left)
-    reply = send(answer.given, task, hospital, server_round, server, settings)
+    try:
+        reply = send(answer.given, task, hospital, server_round, server, settings)
+    except TypeError as error:
+        refuse_envelope(error)
+        raise
     if reply is None:
         raise Wrong("`my_client_train` returns `None`. Did you forget the `return`?")
     if not is_message(reply):

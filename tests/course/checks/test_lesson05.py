@@ -9,6 +9,7 @@ from flwr.app import ArrayRecord, Message, MetricRecord, RecordDict
 
 from fedlab_utils.federated import FederationSettings
 from fedlab_utils.federated.records import to_record, to_tensors
+from fedlab_utils.segmentation import local_update, make_optimiser
 from tests.course.checks.right import assert_accepted, message_to
 
 
@@ -159,6 +160,59 @@ def test_clients_that_train_on_the_wrong_thing_are_told() -> None:
         assert told in message_to("client_train", client)
     assert "Return a `Message`" in message_to("client_train", lambda *_: {"arrays": 1})
     assert "Did you forget the `return`" in message_to("client_train", lambda *_: None)
+
+
+def by_the_lesson(message, context, task, *, batches_of=None, optimiser_of=None, **loss):
+    """The lesson's answer, up to the reply; without ``loss``, that of `local_update` counts."""
+    settings = FederationSettings.from_config(context.run_config)
+    what = (int(context.node_config["partition-id"]), message.content["config"]["server-round"])
+    network = task.network()
+    network.load_state_dict(to_tensors(message.content["arrays"]))
+    make = optimiser_of or (lambda n, s: make_optimiser(n, s.local_optimiser()))
+    steps = settings.local_steps
+    drawn = task.batches(*(batches_of(*what) if batches_of else what), steps)
+    update = local_update(network, drawn, make(network, settings), **loss)
+    metrics = MetricRecord({"num-examples": task.patients(what[0]), "loss": update.loss})
+    return network, metrics
+
+
+def told_by_the_lesson(**changed) -> str:
+    def client(message, context, task):
+        loss = {} if changed.pop("forgotten", False) else {"loss": task.loss}
+        network, metrics = by_the_lesson(message, context, task, **loss, **changed)
+        content = {"arrays": to_record(network.state_dict()), "metrics": metrics}
+        return Message(RecordDict(content), reply_to=message)
+
+    return message_to("client_train", client)
+
+
+def test_other_rounds_losses_and_optimisers_get_their_name() -> None:
+    assert "batches of round 1 in round 3" in told_by_the_lesson(batches_of=lambda h, _: (h, 1))
+    assert "batches of round 2 in round 3" in told_by_the_lesson(batches_of=lambda h, r: (h, r - 1))
+    assert "`loss=task.loss`" in told_by_the_lesson(forgotten=True)
+    optim = torch.optim
+    for make, told in (
+        (lambda n, _: make_optimiser(n), "comes without settings"),
+        (lambda n, s: optim.AdamW(n.parameters(), s.learning_rate), "weight decay included"),
+        (lambda n, s: optim.Adam(n.parameters(), s.learning_rate), "optimiser ("),
+        (lambda n, s: optim.SGD(n.parameters(), s.learning_rate, momentum=0.9), "momentum"),
+    ):
+        assert told in told_by_the_lesson(optimiser_of=make)
+
+
+def test_what_flower_does_not_take_is_told_in_the_lessons_words() -> None:
+    def no_address(message, context, task):
+        network, metrics = by_the_lesson(message, context, task, loss=task.loss)
+        content = {"arrays": to_record(network.state_dict()), "metrics": metrics}
+        return Message(RecordDict(content))
+
+    def no_record(message, context, task):
+        network, metrics = by_the_lesson(message, context, task, loss=task.loss)
+        content = {"arrays": network.state_dict(), "metrics": metrics}
+        return Message(RecordDict(content), reply_to=message)
+
+    assert message_to("client_train", no_address).endswith("`Message(content, reply_to=message)`.")
+    assert "`to_record(network.state_dict())`" in message_to("client_train", no_record)
 
 
 def test_faults_that_an_answer_lets_by_are_named() -> None:
