@@ -12,6 +12,7 @@ from fedlab_utils.course.checks import (
     differing,
     judge,
     judge_together,
+    places_in,
     refuse_other_type,
 )
 
@@ -98,7 +99,7 @@ def test_arrays_that_differ_are_compared_at_the_worst_place() -> None:
     found = "2 of 120 voxels differ; at (3, 4, 5) yours is -1.62, 0 is due"
     with pytest.raises(Wrong) as raised:
         judge(got, want, case="a map")
-    assert str(raised.value) == f"For a map {found}."
+    assert str(raised.value) == f"For a map: {found}."
     with pytest.raises(Wrong) as raised:
         judge(got, want, {"you slip": got}, case="a map")
     assert str(raised.value) == f"you slip (for a map: {found})."
@@ -135,3 +136,14 @@ def test_a_mistake_must_explain_every_case() -> None:
     with pytest.raises(Wrong, match="For b your function gives `5`"):
         judge_together([2.0, 5.0], [2.0, 6.0], slips, cases=["a", "b"])
     judge_together([2.0, 6.0], [2.0, 6.0], slips, cases=["a", "b"])
+
+
+def test_values_strung_together_are_named_by_their_array() -> None:
+    places = places_in({"bias": (2,), "scale": (), "weight": (2, 3)})
+    assert places[:4] == ["in `bias` at 0", "in `bias` at 1", "in `scale`", "in `weight` at (0, 0)"]
+    got = np.zeros(9)
+    got[7] = 0.5
+    with pytest.raises(Wrong) as raised:
+        judge(got, np.zeros(9), case="a model", places=places)
+    told = "1 of 9 values differ; in `weight` at (1, 1) yours is 0.5, 0 is due"
+    assert str(raised.value) == f"For a model: {told}."

@@ -93,6 +93,7 @@ def judge(
     case: str,
     rtol: float = 1e-6,
     atol: float = 1e-9,
+    places: Sequence[str] = (),
 ) -> None:
     """Compare a number or an array with what is due, and name the mistake that explains it.
 
@@ -106,6 +107,8 @@ def judge(
         What was tried, in words: completes "For ...".
     rtol, atol
         Relative and absolute tolerance.
+    places
+        Words for each value's place, for arrays that are strung together (:func:`places_in`).
 
     Raises
     ------
@@ -121,10 +124,10 @@ def judge(
     for diagnosis, slip in (mistakes or {}).items():
         if np.allclose(value, np.asarray(slip), rtol=rtol, atol=atol, equal_nan=True):
             seen = f"{describe(got)} instead of {describe(want)}"
-            found = differing(value, expected, rtol, atol) if large else seen
+            found = differing(value, expected, rtol, atol, places) if large else seen
             raise Wrong(f"{diagnosis} (for {case}: {found}).")
     if large:
-        raise Wrong(f"For {case} {differing(value, expected, rtol, atol)}.")
+        raise Wrong(f"For {case}: {differing(value, expected, rtol, atol, places)}.")
     raise Wrong(f"For {case} your function gives {describe(got)}; {describe(want)} is due.")
 
 
@@ -152,16 +155,36 @@ def judge_together(
         judge(value, due, likely, case=case, rtol=rtol, atol=atol)
 
 
-def differing(got: np.ndarray, want: np.ndarray, rtol: float = 0.0, atol: float = 0.0) -> str:
-    """Say how many values of two arrays differ, where most, and both values there."""
+def places_in(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Words for the place of each value of named arrays that are strung together in this order."""
+    found = []
+    for name, shape in shapes.items():
+        for index in np.ndindex(*shape):
+            at = f" at {index if len(index) > 1 else index[0]}" if index else ""
+            found.append(f"in `{name}`{at}")
+    return found
+
+
+def differing(
+    got: np.ndarray,
+    want: np.ndarray,
+    rtol: float = 0.0,
+    atol: float = 0.0,
+    places: Sequence[str] = (),
+) -> str:
+    """Say how many values of two arrays differ, where most, and both values there.
+
+    ``places``, one per value of flat arrays, are the words for where; see :func:`places_in`.
+    """
     apart = ~np.isclose(got, want, rtol=rtol, atol=atol, equal_nan=True)
     with np.errstate(invalid="ignore"):  # inf - inf
         far = np.abs(np.subtract(got, want, dtype=complex))
     far = np.where(apart, np.nan_to_num(far, nan=np.inf, posinf=np.inf), -1)
     worst = tuple(int(i) for i in np.unravel_index(far.argmax(), far.shape))
-    what, place = "voxels" if want.ndim >= 3 else "values", worst if want.ndim > 1 else worst[0]
+    what = "voxels" if want.ndim >= 3 else "values"
+    place = places[worst[0]] if places else f"at {worst if want.ndim > 1 else worst[0]}"
     mine, due = _apart_in_digits(got[worst], want[worst])
-    return f"{apart.sum()} of {apart.size} {what} differ; at {place} yours is {mine}, {due} is due"
+    return f"{apart.sum()} of {apart.size} {what} differ; {place} yours is {mine}, {due} is due"
 
 
 def _apart_in_digits(mine: np.generic, due: np.generic) -> tuple[str, str]:

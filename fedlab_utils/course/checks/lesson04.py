@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fedlab_utils.course.checks import Wrong, as_array, describe, judge
+from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge
 from fedlab_utils.course.guard import Answer
 
 _SEEDS = 160
@@ -247,7 +247,7 @@ def _one_distance(answer: Answer, first: np.ndarray, second: np.ndarray, case: s
         / 2,
     }
     got = answer(first, second)
-    value = as_array(got, ())
+    value = as_number(got)
     if np.isnan(value):
         raise Wrong(
             f"For {case} your function gives NaN. An empty bin adds nothing: leave it out of the "

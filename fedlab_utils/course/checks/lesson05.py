@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge
+from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge, places_in
 from fedlab_utils.course.checks.client_steps import (
     in_a_row,
     refuse_envelope,
@@ -164,7 +164,9 @@ def _one_message(answer: Answer, hospital: int, server_round: int, steps: int) -
     named["The arrays change after you have sent them: copy the weights, as `to_record` does"] = (
         in_a_row(with_zeros)
     )
-    judge(in_a_row(arrays, server), right, named, case=f"the weights of {case}", **_NEAR)
+    places = places_in({name: tuple(server[name].shape) for name in sorted(server)})
+    told = f"the weights of {case}"
+    judge(in_a_row(arrays, server), right, named, case=told, places=places, **_NEAR)
     _judge_count(metrics, task, hospital, steps)
     if "loss" not in metrics:
         raise Wrong("The metrics lack `loss`: the mean training loss, `update.loss`.")

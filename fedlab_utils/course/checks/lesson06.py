@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedlab_utils.course.checks import Wrong, as_array, describe, judge
+from fedlab_utils.course.checks import Wrong, as_array, describe, judge, places_in
 from fedlab_utils.course.guard import Answer
 
 if TYPE_CHECKING:
@@ -152,6 +152,10 @@ def _flat(values: Mapping[str, object]) -> np.ndarray:
     return np.concatenate([np.ravel(values[name]) for name in sorted(values)])
 
 
+def _places(values: Mapping[str, torch.Tensor]) -> list[str]:
+    return places_in({name: tuple(values[name].shape) for name in sorted(values)})
+
+
 def corrected_gradient(answer: Answer) -> str:
     """Random gradients and control variates of three parameters."""
     for seed in (63, 64):
@@ -173,6 +177,7 @@ def corrected_gradient(answer: Answer) -> str:
                 "The gradient comes back as it was": g,
             },
             case="three parameters' gradients",
+            places=_places(gradient),
             **_NEAR,
         )
     return "Its sum over hospitals is that of the gradients: only the directions are shared."
@@ -195,7 +200,8 @@ def new_variate(answer: Answer) -> str:
                 "The two are in the other order: return the new control variate first, then by "
                 "how much it changed."
             )
-        judge(new, due, mistakes, case=f"the new control variate after {told}", **_NEAR)
+        case, places = f"the new control variate after {told}", _places(own)
+        judge(new, due, mistakes, case=case, places=places, **_NEAR)
         judge(
             change,
             due - _flat(own),
@@ -208,6 +214,7 @@ def new_variate(answer: Answer) -> str:
                 - _flat(server),
             },
             case=f"the change after {told}",
+            places=places,
             **_NEAR,
         )
     return "It costs no gradient: the way walked, divided by the stride, is their mean."

@@ -180,3 +180,6 @@ def test_slips_of_the_distance_get_their_name() -> None:
     ):
         assert words in message_to("jensen_shannon_distance", answer)
     assert "due" in message_to("jensen_shannon_distance", leibler)
+    for value in ("0.5", [0.5], np.array([0.5]), np.array(0.5 + 1j)):
+        told = message_to("jensen_shannon_distance", lambda *_, value=value: value)
+        assert "should return one number" in told

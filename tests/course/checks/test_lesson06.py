@@ -121,6 +121,8 @@ def test_slips_of_the_gradient_get_their_name() -> None:
     assert "`own` is added" in says(with_(lambda g, c, own: g + c + own))
     assert "turned, not replaced" in says(with_(lambda g, c, own: c - own))  # noqa: ARG005
     assert "as it was" in says(with_(lambda g, c, own: g + 0))  # noqa: ARG005
+    half = lambda g, c, own: {n: g[n] + c[n] * (n != "norm.weight") - own[n] for n in g}  # noqa: E731
+    assert "in `norm.weight` at" in says(half)
     assert "a dict" in says(lambda g, c, own: [g[n] + c[n] - own[n] for n in g])
     assert "names" in says(lambda g, c, own: {f"new {n}": g[n] + c[n] - own[n] for n in g})
     assert "shape" in says(with_(lambda g, c, own: (g + c - own).flatten()))
