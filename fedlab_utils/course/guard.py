@@ -151,7 +151,7 @@ def explain(error: BaseException, given: object, seconds: float) -> str:
     elif isinstance(error, KeyboardInterrupt):
         cause = "You stopped it."
     else:
-        cause = f"`{type(error).__name__}: {text_of(error)}`."
+        cause = f"{error_as_code(error)}."
         if isinstance(error, NameError):
             near = _near_name(error)
             cause += (
@@ -204,7 +204,7 @@ def _own_line(trace: TracebackType | None, given: object) -> str:
             code, number = trace.tb_frame.f_code, trace.tb_lineno
             text = linecache.getline(code.co_filename, number).strip()
             line = f"In `{code.co_name}`, line {number} of its cell"
-            line += f": `{text}`." if text else "."
+            line += f": {_as_code(text)}." if text else "."
         trace = trace.tb_next
     return line
 
@@ -220,8 +220,19 @@ def own_globals(given: object) -> dict | None:
 
 
 def text_of(error: BaseException) -> str:
-    """The error's message, whatever its class does."""
+    """The error's message, whatever its class does, without the full stop at its end."""
     try:
-        return str(error) or "no message"
+        text = str(error)
     except Exception:  # the student's exception class may have a broken __str__
-        return "no message"
+        text = ""
+    text = text.rstrip()
+    return (text[:-1] if text.endswith(".") and not text.endswith("..") else text) or "no message"
+
+
+def error_as_code(error: BaseException) -> str:
+    """The error's type and message between backticks, those of the message made quotes."""
+    return _as_code(f"{type(error).__name__}: {text_of(error)}")
+
+
+def _as_code(text: str) -> str:
+    return "`" + text.replace("`", "'") + "`"

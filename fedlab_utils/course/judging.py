@@ -14,11 +14,11 @@ from fedlab_utils.course.exercise import Exercise
 from fedlab_utils.course.guard import (
     RESTART,
     Answer,
+    error_as_code,
     explain,
     half_imported,
     in_own_code,
     limited_printing,
-    text_of,
     time_limit,
 )
 
@@ -77,7 +77,10 @@ def _import_what_is_slow(exercise: Exercise) -> None:
 
 def _tried(given: object, check: Callable, exercise: Exercise) -> Verdict:
     if given is ... or is_stub(given, exercise):
-        message = f"Replace the `...` in `{exercise.answer_name}`, then run both cells again."
+        message = (
+            f"`{exercise.answer_name}` does nothing yet: write your code in place of the `...` or "
+            "`pass`, then run both cells again."
+        )
         return Verdict("stub", message)
     if not callable(given):
         return Verdict(
@@ -97,10 +100,10 @@ def _failed(error: BaseException, given: object, seconds: float) -> Verdict:
 def _signature_or_result(error: Exception) -> str:
     """An error outside the student's code: the call did not fit, or the result is of no use."""
     if half_imported(error):
-        return f"{RESTART} (`{type(error).__name__}: {text_of(error)}`)"
+        return f"{RESTART} ({error_as_code(error)})"
     return (
         "The check could not work with your answer. Does it take the arguments and return the "
-        f"value that its docstring describes? (`{type(error).__name__}: {text_of(error)}`)"
+        f"value that its docstring describes? ({error_as_code(error)})"
     )
 
 

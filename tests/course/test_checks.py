@@ -85,6 +85,7 @@ def test_a_mistake_is_named_by_its_value() -> None:
         (1 / 3, "`0.333333`"),
         (np.float32(2), "`2`"),
         (True, "`True` (bool)"),
+        ("a`b", "`'a'b'` (str)"),
         ("x" * 99, "`'" + "x" * 58 + "…` (str)"),
     ],
 )

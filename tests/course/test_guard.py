@@ -138,3 +138,12 @@ def test_a_name_like_no_other_may_be_in_a_cell_that_was_not_run() -> None:
     with pytest.raises(NameError) as raised:
         answer()
     assert "Did you run the cells above" in explain(raised.value, answer, 10)
+
+
+def test_a_line_with_backticks_stays_in_its_box() -> None:
+    def answer() -> str:
+        return "`" + 1
+
+    with pytest.raises(TypeError) as raised:
+        answer()
+    assert """: `return "'" + 1`.""" in explain(raised.value, answer, 10)

@@ -179,3 +179,30 @@ def test_a_library_that_stayed_half_loaded_is_not_the_answers_fault(inside: bool
     message = judge_answer(EXERCISE.answer(source), check, EXERCISE).message
     assert "Restart the kernel" in message
     assert "partially initialized module" in message
+
+
+@pytest.mark.parametrize("body", ["...", "pass"])
+def test_a_body_without_code_is_told_what_to_replace(body: str) -> None:
+    message = tried(f"def my_scale(values):\n    {body}").message
+    assert "does nothing yet" in message
+    assert "`...` or `pass`" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("use `x` (not None).", "`ValueError: use 'x' (not None)`"),
+        ("and so on...", "`ValueError: and so on...`"),
+        (".", "`ValueError: no message`"),
+    ],
+)
+def test_an_errors_text_stays_in_its_box_and_ends_once(text: str, shown: str) -> None:
+    message = tried(f"def my_scale(values):\n    raise ValueError({text!r})").message
+    assert message.startswith(f"{shown}. In `my_scale`, line 2")
+    assert message.count("`") == 4
+
+    def check(_answer):
+        raise ValueError(text)
+
+    answer = EXERCISE.answer("def my_scale(values):\n    return values")
+    assert f"({shown})" in judge_answer(answer, check, EXERCISE).message

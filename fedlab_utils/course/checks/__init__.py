@@ -209,5 +209,6 @@ def describe(value: object, limit: int = 60) -> str:
         text = repr(value.tolist() if isinstance(value, np.generic | np.ndarray) else value)
     except Exception:  # the student's class may have a broken __repr__
         text = "..."
+    text = text.replace("`", "'")  # a backtick would end the code in the message
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
     return f"`{shown}` ({type(value).__name__})"

@@ -8,7 +8,7 @@ import numpy as np
 
 from fedlab_utils.course.checks import Wrong, as_array, as_mask, differing, refuse_other_type
 from fedlab_utils.course.checks.splits import judge_chance, judge_sizes
-from fedlab_utils.course.guard import Answer, raised_on_purpose, text_of
+from fedlab_utils.course.guard import Answer, error_as_code, raised_on_purpose, text_of
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 
 _SPLITS = 300
@@ -107,7 +107,7 @@ def _must_accept_a_part_of_the_scheme(answer: Answer) -> None:
     except ValueError as error:
         if not raised_on_purpose(error, answer.given):
             raise
-        got = f"`ValueError: {text_of(error)}`"
+        got = error_as_code(error)
     if got != [3, 0]:
         raise Wrong(
             f"[3.0, 0.05] in the scheme (0, 1, 3) should give [3, 0], not {got}: 0.05 is not "

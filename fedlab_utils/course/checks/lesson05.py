@@ -27,7 +27,9 @@ def weighted_average(answer: Answer) -> str:
         states = _models(len(patients), number)
         got = answer(states, patients)
         if not isinstance(got, dict):
-            raise Wrong(f"Return a dict, name to tensor, like each of `states`; not a {_kind(got)}")
+            raise Wrong(
+                f"Return a dict, name to tensor, like each of `states`; not {describe(got)}."
+            )
         if missing := sorted(set(states[0]) - set(got)):
             raise Wrong(f"`{missing[0]}` is missing in your average. Average every name.")
         if more := sorted(set(got) - set(states[0]), key=str):
@@ -35,10 +37,6 @@ def weighted_average(answer: Answer) -> str:
         for name in states[0]:
             _one_average(got[name], [state[name] for state in states], states, name, patients)
     return "Flower's FedAvg does the same with `num-examples`, whatever a client says that is."
-
-
-def _kind(value: object) -> str:
-    return f"{type(value).__name__}."
 
 
 def _models(count: int, seed: int) -> list[dict[str, torch.Tensor]]:

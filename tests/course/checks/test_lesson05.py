@@ -102,6 +102,7 @@ def test_types_of_an_average_are_named() -> None:
     assert "float64" in message_to("weighted_average", as_float64)
     assert "tensor again" in message_to("weighted_average", as_numpy)
     assert "Return a dict" in message_to("weighted_average", lambda s, _: list(s[0].values()))
+    assert "not `3` (int)." in message_to("weighted_average", lambda *_: 3)
     lacking = lambda s, p: dict(list(average_by_stacking(s, p).items())[1:])  # noqa: E731
     assert "is missing" in message_to("weighted_average", lacking)
 
