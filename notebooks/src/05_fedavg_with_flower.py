@@ -534,7 +534,7 @@ for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
 # What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooled training sees all patients in every step and is what a federation is measured against; a federation is worth having if it comes close. In a comparison on BraTS patients of ten institutions it reached 99 % of pooled quality (Sheller et al., 2020).
 # And the three ways had about the same visits, which is one fair comparison of several: with the same number of *rounds of messages*, or the same time at each hospital, one compares something else.
 #
-# What one seed cannot tell, a recorded study can: twenty seeds with other patients each, a small stand-in for the U-Net (9,548 weights, slices of 4 mm) that is trained to the end, settings chosen on another seed. Hospitals are dealt at random (IID), or are the phantom's own institutions, with a scanner each. There pooled training takes as many steps one after the other as each hospital, on four times as many slices.
+# What one seed cannot tell, a recorded study can: twenty seeds with other patients each, a small stand-in for the U-Net (9,548 weights, slices of 4 mm) that is trained to the end, settings chosen on another seed. Hospitals are dealt at random (IID), or are the phantom's own institutions, with a scanner each. There pooled training takes as many steps one after the other as each hospital, on four times as many slices, and hospitals' optimisers keep their moments from round to round.
 
 # %%
 from fedlab_utils.federated.comparison import trials_of
