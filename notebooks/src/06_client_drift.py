@@ -394,7 +394,7 @@ show_source(ControlVariates)
 # - [ ] Twice the computing: each step needs a second gradient
 #   > Not with option II, which reads the gradients off the way walked. Option I takes gradients at the server's weights: here as many more as there are steps.
 # - [x] A hospital must remember something from round to round
-#   > Right, its own $c_i$. A hospital that joins rarely corrects with an old one, which is why SCAFFOLD suits a few steady hospitals better than millions of phones.
+#   > Right, its own `c_i`. A hospital that joins rarely corrects with an old one, which is why SCAFFOLD suits a few steady hospitals better than millions of phones.
 
 # %% [markdown]
 # ## The three, side by side
