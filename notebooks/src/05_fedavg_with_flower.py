@@ -444,7 +444,7 @@ show_source(train_hospital)
 #   > Yes, as `num-examples`. Small, but it does tell something about the hospital.
 # - [x] The mean Dice of its validation patients
 #   > Yes, in rounds that are validated. A mean seems harmless, but a hospital with one validation patient sends that patient's Dice.
-# - [ ] The optimiser's moments
+# - [ ] The optimiser's moments (its running means of past gradients and of their squares)
 #   > Not here: they are made anew in each round.
 
 # %% [markdown]
@@ -470,7 +470,7 @@ print(f"The best round on validation patients was round {federation.best_round}.
 #
 # ## Did it help?
 #
-# Three ways, with the same network, the same start, the same optimiser, and **about the same number of sample visits** in all: rounds x hospitals x steps x slices per batch, less where a last batch is smaller. Alone and pooled, nothing interrupts the optimiser: it keeps its moments from round to round, as it would without a federation.
+# Three ways, with the same network, the same start, the same optimiser, and **about the same number of sample visits** in all: rounds x hospitals x steps x slices per batch, less where a last batch is smaller. Alone and pooled, nothing interrupts the optimiser: it keeps its moments from round to round (the running means of past gradients and of their squares, by which AdamW sets each weight's stride), as it would without a federation.
 #
 # - **each alone**: every hospital trains by itself, with as many steps as it took in the federation.
 # - **FedAvg**: the federation above.
@@ -622,7 +622,7 @@ def my_sound_answer(arrays, patients, sent, enrolled):
 # %% [markdown]
 # The package checks the same and a little more, and gives its reason in words.
 #
-# Flower lets us put a **mod** around a ClientApp's function: it sees each message before and after. This one plays three kinds of bad luck at the last hospital: in round 1 its program fails, in round 2 it sends NaN, in round 3 it lies about its patients. In round 4 all is well.
+# Flower lets us put a **mod** (short for modifier: a function of ours) around a ClientApp's function: it sees each message before and after. This one plays three kinds of bad luck at the last hospital: in round 1 its program fails, in round 2 it sends NaN, in round 3 it lies about its patients. In round 4 all is well.
 
 # %%
 unlucky = len(members) - 1

@@ -154,7 +154,7 @@ cosine_matrices(cosines, tasks["IID"].hospitals)
 # %% [markdown]
 # Nearly, and not quite: ten batches of a few patients are a noisy sample, and every hospital has its own. That is the mark to compare with. What lies below it is drift.
 #
-# (These steps were plain SGD. AdamW rescales every weight's step to about the same length, also where the gradient is mostly noise; its updates are close to right angles for IID hospitals too, when we tried, and the angle says little about skew.)
+# (These steps were plain SGD: each is the gradient times the learning rate. AdamW, the optimiser of lessons 03 to 05, divides by a running mean of the gradient's size and so rescales every weight's step to about the same length, also where the gradient is mostly noise; its updates are close to right angles for IID hospitals too, when we tried, and the angle says little about skew.)
 #
 # **The way across.** Averaging two models assumes that the middle of the straight line between them is a good place. Is it? H1 and H2 now walk further, twenty steps with AdamW. Then we go along the line from H1's model to H2's and beyond, and measure the loss on training patients of both (after Goodfellow et al., 2015, who looked along the line from a network's first weights to its last).
 
@@ -262,7 +262,7 @@ show_source(Proximal)
 # %% [markdown]
 # ## Repair 2: knowing what the others want
 #
-# A spring holds back good steps as well as bad ones. **SCAFFOLD** (Karimireddy et al., 2020) asks instead: by how much does this hospital's gradient differ from everybody's? Each hospital keeps a **control variate** $c_i$, an estimate of its own gradient, and the server keeps their mean $c$. In every local step
+# A spring holds back good steps as well as bad ones. **SCAFFOLD** (Karimireddy et al., 2020) asks instead: by how much does this hospital's gradient differ from everybody's? Each hospital keeps a **control variate** $c_i$ (statisticians' word for a known quantity that is subtracted to steady an estimate), here an estimate of its own gradient, and the server keeps their mean $c$. In every local step
 #
 # $$y \leftarrow y - \eta\,\bigl(g_i(y) + c - c_i\bigr)$$
 #
@@ -481,7 +481,7 @@ hospital_scores(lab, "one seed, six rounds, units 1, 8 and 3", "Dice of the whol
 # %% [markdown]
 # ## Over all seeds
 #
-# What one seed cannot say, a study can. It deals phantoms to hospitals in several ways, alike or apart. For each way every method tries four settings on a seed of its own, which is not reported; the setting that does best **on validation patients** is trained on five other seeds with other patients, and the figure shows their test patients. All ways take as many steps one after the other: where four hospitals take one each on eight slices, pooled training takes one on thirty-two. AdamW keeps its moments from round to round, in each hospital. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
+# What one seed cannot say, a study can. It deals phantoms to hospitals in several ways, alike or apart. For each way every method tries four settings on a seed of its own, which is not reported; the setting that does best **on validation patients** is trained on five other seeds with other patients, and the figure shows their test patients. All ways take as many steps one after the other: where four hospitals take one each on eight slices, pooled training takes one on thirty-two. AdamW keeps its moments (running means of past gradients and of their squares) from round to round, in each hospital. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
 # worst hospital's Dice to that of FedAvg with the same optimiser (plain SGD for SCAFFOLD, AdamW for the others). An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones. In a difference most of this cancels, but a method that makes hospitals more alike is pulled down more. Five seeds give intervals that are rather too narrow, and some of dozens of comparisons will leave out 0 by luck.)
 # What the study does not say: it trains a small stand-in for the U-Net, 9,548 weights on slices of 4 mm, and nothing in it has been confirmed with the U-Net. The stand-in has instance normalisation, so its FedBN keeps only scale and shift at home; this says nothing about FedBN with batch normalisation, whose point are the local statistics.
 
