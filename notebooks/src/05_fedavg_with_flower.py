@@ -52,7 +52,7 @@ if len(own.patients) < 24:
 # %% [markdown]
 # ## The hospitals
 #
-# At most 48 scans, at 4 mm: coarse, so that all trainings below take less than a minute. Where the data set names institutions, the hospitals are those, small ones joined; else the patients are sorted by tumour volume. Each hospital keeps some patients to validate and some to test on.
+# At most 48 scans, at 4 mm: coarse, so that all trainings below take less than a minute. Where the data set names institutions, the hospitals are those, small ones joined; else the patients are sorted by tumour volume. Where the data set has only numbers for its sites, a hospital is called by that: the "04" of the figures is site 04, and has nothing to do with lesson 04. Each hospital keeps some patients to validate and some to test on.
 
 # %% tags=["check-output"]
 coarse = PreprocessSettings(spacing=4.0)
@@ -67,10 +67,17 @@ members = [hospital_patients(some, hospital, coarse) for hospital in dealt.hospi
 tier = Tier("lesson", spacing=4.0, spatial_dims=2, size=(48, 48))
 network_settings = UNetSettings(width=8)
 task = UNetTask(members, network_settings, tier, augment=False, seed=0)
+
+
+def called(name):
+    """Return a hospital's name as printed: a site that is only a number gets the word before it."""
+    return f"site {name}" if name.replace("+", "").isdigit() else name
+
+
 for number, member in enumerate(members):
     split = member.hospital.split
     print(
-        f"{member.name}: {task.patients(number)} patients to train on, "
+        f"{called(member.name)}: {task.patients(number)} patients to train on, "
         f"{len(split.validation)} scans to validate, {len(split.test)} to test"
     )
 
@@ -104,7 +111,7 @@ for number, name in enumerate(task.hospitals):
     optimiser = make_optimiser(network, settings.local_optimiser())
     update = local_update(network, task.batches(number, 1, STEPS), optimiser, loss=task.loss)
     ends.append({name: value.clone() for name, value in network.state_dict().items()})
-    print(f"{name}: {update.steps} steps, mean loss {update.loss:.3f}")
+    print(f"{called(name)}: {update.steps} steps, mean loss {update.loss:.3f}")
 
 # %% [markdown]
 # `ends` holds the hospitals' models. Make one of them.
@@ -513,12 +520,12 @@ ways = {
 # %%
 from fedlab_utils.segmentation import bootstrap_difference
 
-print(f"mean test Dice   {'   '.join(task.hospitals)}   all patients   worst hospital")
+print(f"mean test Dice   {'   '.join(map(called, task.hospitals))}   all patients   worst hospital")
 for way, found in ways.items():
     means = {name: values.mean() for name, values in found.items()}
     everyone, worst = np.concatenate(list(found.values())).mean(), min(means, key=means.get)
-    cells = "   ".join(f"{means[name]:{len(name)}.2f}" for name in task.hospitals)
-    print(f"{way:14}   {cells}   {everyone:12.2f}   {means[worst]:.2f} ({worst})")
+    cells = "   ".join(f"{means[name]:{len(called(name))}.2f}" for name in task.hospitals)
+    print(f"{way:14}   {cells}   {everyone:12.2f}   {means[worst]:.2f} ({called(worst)})")
 print()
 for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
     pairs = [np.concatenate(list(ways[way].values())) for way in (ours, theirs)]
@@ -646,10 +653,10 @@ def bad_luck(message, context, call_next):
 brief = replace(settings, rounds=4, local_steps=2, evaluate_every=4)
 troubled = federate(task, brief, mods=[bad_luck])
 for report in troubled.history:
-    took_part = ", ".join(report.trained)
+    took_part = ", ".join(map(called, report.trained))
     print(f"round {report.round}: trained {took_part}")
     for name, why in report.left_out.items():
-        print(f"         left out {name}: {why}")
+        print(f"         left out {called(name)}: {why}")
 finite = all(bool(value.isfinite().all()) for value in troubled.last.values())
 print("All weights finite:", finite)
 
