@@ -51,10 +51,11 @@ class QuizView:
         if not self.quiz.several:
             [choice] = chosen
             return Message("right" if right else "other", choice.explanation, advice)
+        first = "These, and no other." if right else "Of those that you ticked:"
         lines = [f"{'✓' if c.right else '✗'} {c.text}: {c.explanation}" for c in chosen]
         if lacking := len(self.quiz.right - set(numbers)):
             lines.append("One more is right." if lacking == 1 else f"{lacking} more are right.")
-        return Message("right" if right else "partly", "\n".join(["", *lines]), advice)
+        return Message("right" if right else "partly", "\n".join([first, *lines]), advice)
 
     def widget(self) -> ipywidgets.Widget:
         """Radio buttons (boxes where several are right), a button, and room for the explanation."""
