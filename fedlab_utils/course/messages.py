@@ -15,6 +15,7 @@ _HEADINGS = {
     "seen": ("…", "You have seen all hints", "info"),
     "right": ("✓", "Right", "success"),
     "other": ("✗", "Not this one", "warn"),
+    "partly": ("✗", "Not quite", "warn"),
 }
 
 
@@ -22,7 +23,8 @@ _HEADINGS = {
 class Message:
     """What a check or quiz tells the student; Jupyter shows the HTML, a terminal the text.
 
-    ``status``, for tests and notebooks: passed, wrong, error, stub, seen, unknown, right, other.
+    ``status``, for tests and notebooks: passed, wrong, error, stub, seen, unknown, right, other,
+    partly.
     """
 
     status: str
@@ -38,7 +40,8 @@ class Message:
     def html(self) -> str:
         """The message as one HTML element; colour only repeats what the words say."""
         sign, heading, colour = _HEADINGS[self.status]
-        body = "<br>".join(inline_html(part) for part in (self.text, self.advice) if part)
+        lines = [*self.text.splitlines(), self.advice]
+        body = "<br>".join(inline_html(line) for line in lines if line)
         return (
             f'<div role="status" aria-live="polite" style="border-left: 4px solid '
             f'var(--jp-{colour}-color1, currentColor); padding: 0.3em 0.8em; margin: 0.3em 0">'

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fedlab_utils.federated.quadratics import QuadraticTask, Walk
 
 METHODS = {"FedAvg": "fedavg", "FedProx": "fedprox", "SCAFFOLD": "scaffold"}
-ROUNDS, STEPS = 10, 20
+ROUNDS, STEPS = 60, 20
 RATES, PULLS = (0.02, 0.3, 0.02), (0.0, 4.0, 0.25)
 """Least, greatest, step. At their greatest no hospital's steps grow: eta (A + mu) stays below 2."""
 
@@ -95,7 +95,7 @@ class DriftExplorer(TwinBox):
             control.observe(self.redraw, "value")
 
     def _walked(self, method: str, steps: int, rate: float, mu: float) -> Walk:
-        from fedlab_utils.federated.quadratics import walk
+        from fedlab_utils.federated.quick_walk import quick_walk
         from fedlab_utils.federated.settings import FederationSettings
 
         settings = FederationSettings(
@@ -107,7 +107,7 @@ class DriftExplorer(TwinBox):
             weight_decay=0.0,
             mu=mu,
         )
-        return walk(self.task, settings)
+        return quick_walk(self.task, settings)
 
     def _update_shown(self) -> None:
         from fedlab_utils.federated.quadratics import fixed_point, optimum

@@ -131,6 +131,7 @@ def _layout() -> dict:
             "overlaying": "y",
             "side": "right",
             "rangemode": "tozero",
+            "tickmode": "auto",  # else as many ticks as on the left, at odd numbers
         },
         "legend": {"orientation": "h", "y": 1.15},
     }

@@ -25,6 +25,7 @@ from fedlab_utils.ui.hospital_plots import (
     update_figure,
 )
 from fedlab_utils.ui.hospital_samples import Sample, sample_panel
+from fedlab_utils.ui.hospital_words import NAMES, dealt, looks_apart, sorted_by, volumes_apart
 from fedlab_utils.ui.twin import Picture, TwinBox, figure, png_bytes
 from fedlab_utils.ui.width import follow_width
 
@@ -33,21 +34,6 @@ if TYPE_CHECKING:
 
     from fedlab_utils.data.cohort import Cohort
     from fedlab_utils.data.preprocessing import PreprocessSettings
-
-NAMES = {
-    "iid": "at random, equal sizes",
-    "power_law": "at random, a few large ones",
-    "dirichlet": "at random, sizes drawn",
-    "volume": "by tumour volume",
-    "enhancing": "by enhancing tumour",
-    "grade": "by grade",
-    "age": "by age",
-    "survival": "by survival",
-    "institution": "as the data set says",
-    "scanner": "each its own scanner",
-    "missing_sequence": "some lack a sequence",
-}
-"""Kind of partition -> what a reader chooses."""
 
 MOST = 20
 """Hospitals that the explorer shows; :func:`make_hospitals` makes up to 100."""
@@ -215,21 +201,13 @@ class HospitalExplorer(TwinBox):
     def describe(self) -> str:
         """Say in words what comes of the controls; also the alt text."""
         report, kind = self.report, self.kind.value
-        skew = "" if self.skew.disabled else f", skew {self.skew.value:.2f}"
-        sizes = report["patients"]
-        text = (
-            f"{sizes.sum()} patients dealt to {len(report)} hospitals {NAMES[kind]}{skew}: "
-            f"{sizes.min()} to {sizes.max()} patients each, size imbalance "
-            f"{report.attrs['size_imbalance']:.2f}."
-        )
-        if report["jsd_wt"].notna().any():
-            apart = (report["jsd_wt"] > report["jsd_wt_by_chance"]).sum()
-            text += (
-                f" Whole tumour volumes: medians {report['median_wt_ml'].min():.0f} to "
-                f"{report['median_wt_ml'].max():.0f} ml; {apart} of "
-                f"{report['jsd_wt'].notna().sum()} hospitals lie further from all together than "
-                "19 of 20 random deals would leave them."
-            )
+        said = [
+            dealt(report, kind, None if self.skew.disabled else self.skew.value),
+            sorted_by(self.partition, self._table, kind),
+            looks_apart(report) if kind == "scanner" else "",
+            volumes_apart(report),
+        ]
+        text = " ".join(filter(None, said))
         if kind == "scanner":
             text += f" The slices show one patient, {self._example_id}, on every scanner."
         if kind == "missing_sequence":

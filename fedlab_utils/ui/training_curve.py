@@ -137,6 +137,11 @@ def _layout() -> dict:
         "margin": {"l": 60, "r": 60, "t": 30, "b": 45},
         "xaxis": {"title": {"text": "epoch"}},
         "yaxis": {"title": {"text": "Dice on validation patients"}, "range": [0, 1]},
-        "yaxis2": {"title": {"text": "training loss"}, "overlaying": "y", "side": "right"},
+        "yaxis2": {
+            "title": {"text": "training loss"},
+            "overlaying": "y",
+            "side": "right",
+            "tickmode": "auto",  # else as many ticks as on the left, at odd numbers
+        },
         "legend": {"orientation": "h", "y": 1.12},
     }

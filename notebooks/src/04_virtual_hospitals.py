@@ -58,7 +58,7 @@ if len(own.patients) < 20:
 # - **Practice.** Ethics boards, contracts, terabytes, file formats; hospitals also compete, and a mistake once published cannot be called back.
 #
 # **Federated learning** turns the way round: patients stay, the network travels. Each hospital trains it for a while on its own patients and sends back weights, not scans (McMahan et al., 2017).
-# In practice it has joined 71 sites on six continents to find the borders of glioblastoma (Pati et al., 2022). Weights are not harmless either: lessons 07 and 08 read patients out of them. And federation answers none of the questions of consent by itself.
+# In practice it has joined 71 sites on six continents to find the borders of glioblastoma (Pati et al., 2022). Weights are not harmless either: later lessons read patients out of them. And federation answers none of the questions of consent by itself.
 #
 # *For physicians.* Textbooks of machine learning assume that all patients are drawn from one pot, each independently of the others: **IID**, *independent and identically distributed*. Hospitals break that. A referral centre may see the large tumours, a
 # regional one the early ones; scanners, protocols, ages and referral habits differ. Such data are **non-IID**. One part of it you know by another name: case mix, who comes to a hospital. A network that was trained at one hospital may fail at the next (Zech et al., 2018, for pneumonia in chest X-rays).
@@ -197,7 +197,7 @@ def my_skewed_order(values, place, skew):
 # $$d = \sqrt{\tfrac12 \sum_i p_i \log_2 \frac{p_i}{m_i} + \tfrac12 \sum_i q_i \log_2 \frac{q_i}{m_i}}$$
 #
 #   It is 0 for equal shares and 1 for histograms that share no bin. (The plain relative entropy of $p$ and $q$ would be infinite as soon as one bin of $q$ is empty.)
-# - **Look of the scans**: the mean difference between the hospitals' quantiles of the intensities in the brain, in interquartile ranges, so that a scanner's unit does not count.
+# - **Look of the scans**: the mean difference between the hospitals' *quantiles* of the intensities in the brain (the values that a given share of the voxels lie below; the median is the quantile of one half). It is counted in *interquartile ranges*, the span of the middle half of the voxels, so that a scanner's unit does not count. This figure comes without a limit of chance, and a sequence that a hospital does not take is left out of it.
 
 
 # %% exercise="jensen_shannon_distance"
@@ -266,7 +266,7 @@ def my_jensen_shannon_distance(first, second):
 
 
 # %% [markdown]
-# The package compares each hospital with all hospitals *together*, in eight bins that hold equally many of all patients. A hospital is part of the whole, so it cannot share nothing with it: 1 is out of reach, and sorted hospitals of equal size get to 0.56, 0.65 and 0.74 if there are two, three or four of them. What chance does it finds by dealing the same patients again at random, two hundred times, to hospitals of the same sizes: 19 of 20 deals leave a hospital below the figure that this function returns.
+# The package compares each hospital with all hospitals *together*, in eight bins that hold equally many of all patients. A hospital is part of the whole, so it cannot share nothing with it: 1 is out of reach, and two sorted hospitals of equal size get to about 0.56 each, four to 0.74; of three the outer ones get to 0.65, the middle one to 0.59. What chance does it finds by dealing the same patients again at random, two hundred times, to hospitals of the same sizes: 19 of 20 deals leave a hospital below the figure that this function returns.
 
 # %%
 from fedlab_utils.data.heterogeneity import jensen_shannon_by_chance
@@ -296,7 +296,7 @@ explorer.kind.value, explorer.skew.value = "volume", 0.7
 explorer
 
 # %% [markdown]
-# The same without a widget, for scripts; `fedlab hospitals --partition volume --skew 0.7` prints it in a terminal. Data sets that name their sites (BraTS 2017 to 2019 in the case's name, FeTS (Pati et al., 2021) in `partitioning_1.csv`, the phantoms) can be dealt as they are.
+# The same without a widget, for scripts; `fedlab hospitals --partition volume --skew 0.7` prints it in a terminal. Data sets that name their sites (BraTS 2017 to 2019 in the case's name, FeTS (Pati et al., 2021) in `partitioning_1.csv`, the phantoms) can be dealt as they are. In the table `median_wt_ml` is the median volume of the whole tumour in ml, `jsd_wt` the Jensen-Shannon distance of these volumes from all hospitals' together, and `jsd_wt_by_chance` what 19 of 20 random deals stay below.
 
 # %%
 sites = (
@@ -394,7 +394,7 @@ transfer_matrix(means, list(scores), list(at), [len(p.test) for p in at.values()
 #
 # ## Is it worth joining?
 #
-# For each hospital: its own network at home against `all` at the same patients, with a 95 % bootstrap interval of the difference over patients, paired.
+# First, each hospital's network at home against `all` at the same patients, with a 95 % bootstrap interval of the difference over patients, paired. Then the same network at the patients of the two other hospitals, again against `all`. The column `local` is the network that was trained at that one hospital.
 
 # %%
 from fedlab_utils.segmentation import bootstrap_difference
@@ -408,7 +408,7 @@ def by_patient(dice, patients):
     return np.array([np.mean(visits) for visits in rows.values()])
 
 
-print("mean Dice of the three regions    own    all   all - own (95 % interval)")
+print("mean Dice of the three regions  local    all   all - local (95 % interval)")
 for name, patients in at.items():
     mine, pooled = (by_patient(scores[which][name], patients.test) for which in (name, "all"))
     gain = bootstrap_difference(pooled, mine)

@@ -52,7 +52,7 @@ if len(own.patients) < 24:
 # %% [markdown]
 # ## The hospitals
 #
-# At most 48 scans, at 4 mm: coarse, so that all trainings below take less than a minute. Where the data set names institutions, the hospitals are those, small ones joined; else the patients are sorted by tumour volume. Each hospital keeps some patients to validate and some to test on.
+# At most 48 scans, at 4 mm: coarse, so that all trainings below take less than a minute. Where the data set names institutions, the hospitals are those, small ones joined; else the patients are sorted by tumour volume. Where the data set has only numbers for its sites, a hospital is called by that: the "04" of the figures is site 04, and has nothing to do with lesson 04. Each hospital keeps some patients to validate and some to test on.
 
 # %% tags=["check-output"]
 coarse = PreprocessSettings(spacing=4.0)
@@ -67,10 +67,17 @@ members = [hospital_patients(some, hospital, coarse) for hospital in dealt.hospi
 tier = Tier("lesson", spacing=4.0, spatial_dims=2, size=(48, 48))
 network_settings = UNetSettings(width=8)
 task = UNetTask(members, network_settings, tier, augment=False, seed=0)
+
+
+def called(name):
+    """Return a hospital's name as printed: a site that is only a number gets the word before it."""
+    return f"site {name}" if name.replace("+", "").isdigit() else name
+
+
 for number, member in enumerate(members):
     split = member.hospital.split
     print(
-        f"{member.name}: {task.patients(number)} patients to train on, "
+        f"{called(member.name)}: {task.patients(number)} patients to train on, "
         f"{len(split.validation)} scans to validate, {len(split.test)} to test"
     )
 
@@ -104,7 +111,7 @@ for number, name in enumerate(task.hospitals):
     optimiser = make_optimiser(network, settings.local_optimiser())
     update = local_update(network, task.batches(number, 1, STEPS), optimiser, loss=task.loss)
     ends.append({name: value.clone() for name, value in network.state_dict().items()})
-    print(f"{name}: {update.steps} steps, mean loss {update.loss:.3f}")
+    print(f"{called(name)}: {update.steps} steps, mean loss {update.loss:.3f}")
 
 # %% [markdown]
 # `ends` holds the hospitals' models. Make one of them.
@@ -444,7 +451,7 @@ show_source(train_hospital)
 #   > Yes, as `num-examples`. Small, but it does tell something about the hospital.
 # - [x] The mean Dice of its validation patients
 #   > Yes, in rounds that are validated. A mean seems harmless, but a hospital with one validation patient sends that patient's Dice.
-# - [ ] The optimiser's moments
+# - [ ] The optimiser's moments (its running means of past gradients and of their squares)
 #   > Not here: they are made anew in each round.
 
 # %% [markdown]
@@ -470,7 +477,7 @@ print(f"The best round on validation patients was round {federation.best_round}.
 #
 # ## Did it help?
 #
-# Three ways, with the same network, the same start, the same optimiser, and **about the same number of sample visits** in all: rounds x hospitals x steps x slices per batch, less where a last batch is smaller. Alone and pooled, nothing interrupts the optimiser: it keeps its moments from round to round, as it would without a federation.
+# Three ways, with the same network, the same start, the same optimiser, and **about the same number of sample visits** in all: rounds x hospitals x steps x slices per batch, less where a last batch is smaller. Alone and pooled, nothing interrupts the optimiser: it keeps its moments from round to round (the running means of past gradients and of their squares, by which AdamW sets each weight's stride), as it would without a federation.
 #
 # - **each alone**: every hospital trains by itself, with as many steps as it took in the federation.
 # - **FedAvg**: the federation above.
@@ -513,12 +520,12 @@ ways = {
 # %%
 from fedlab_utils.segmentation import bootstrap_difference
 
-print(f"mean test Dice   {'   '.join(task.hospitals)}   all patients   worst hospital")
+print(f"mean test Dice   {'   '.join(map(called, task.hospitals))}   all patients   worst hospital")
 for way, found in ways.items():
     means = {name: values.mean() for name, values in found.items()}
     everyone, worst = np.concatenate(list(found.values())).mean(), min(means, key=means.get)
-    cells = "   ".join(f"{means[name]:{len(name)}.2f}" for name in task.hospitals)
-    print(f"{way:14}   {cells}   {everyone:12.2f}   {means[worst]:.2f} ({worst})")
+    cells = "   ".join(f"{means[name]:{len(called(name))}.2f}" for name in task.hospitals)
+    print(f"{way:14}   {cells}   {everyone:12.2f}   {means[worst]:.2f} ({called(worst)})")
 print()
 for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
     pairs = [np.concatenate(list(ways[way].values())) for way in (ours, theirs)]
@@ -534,7 +541,7 @@ for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
 # What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooled training sees all patients in every step and is what a federation is measured against; a federation is worth having if it comes close. In a comparison on BraTS patients of ten institutions it reached 99 % of pooled quality (Sheller et al., 2020).
 # And the three ways had about the same visits, which is one fair comparison of several: with the same number of *rounds of messages*, or the same time at each hospital, one compares something else.
 #
-# What one seed cannot tell, a recorded study can: twenty seeds with other patients each, a small stand-in for the U-Net (9,548 weights, slices of 4 mm) that is trained to the end, settings chosen on another seed. Hospitals are dealt at random (IID), or are the phantom's own institutions, with a scanner each. There pooled training takes as many steps one after the other as each hospital, on four times as many slices.
+# What one seed cannot tell, a recorded study can: twenty seeds with other patients each, a small stand-in for the U-Net (9,548 weights, slices of 4 mm) that is trained to the end, settings chosen on another seed. Hospitals are dealt at random (IID), or are the phantom's own institutions, with a scanner each. There pooled training takes as many steps one after the other as each hospital, on four times as many slices, and hospitals' optimisers keep their moments from round to round.
 
 # %%
 from fedlab_utils.federated.comparison import trials_of
@@ -622,7 +629,7 @@ def my_sound_answer(arrays, patients, sent, enrolled):
 # %% [markdown]
 # The package checks the same and a little more, and gives its reason in words.
 #
-# Flower lets us put a **mod** around a ClientApp's function: it sees each message before and after. This one plays three kinds of bad luck at the last hospital: in round 1 its program fails, in round 2 it sends NaN, in round 3 it lies about its patients. In round 4 all is well.
+# Flower lets us put a **mod** (short for modifier: a function of ours) around a ClientApp's function: it sees each message before and after. This one plays three kinds of bad luck at the last hospital: in round 1 its program fails, in round 2 it sends NaN, in round 3 it lies about its patients. In round 4 all is well.
 
 # %%
 unlucky = len(members) - 1
@@ -646,10 +653,10 @@ def bad_luck(message, context, call_next):
 brief = replace(settings, rounds=4, local_steps=2, evaluate_every=4)
 troubled = federate(task, brief, mods=[bad_luck])
 for report in troubled.history:
-    took_part = ", ".join(report.trained)
+    took_part = ", ".join(map(called, report.trained))
     print(f"round {report.round}: trained {took_part}")
     for name, why in report.left_out.items():
-        print(f"         left out {name}: {why}")
+        print(f"         left out {called(name)}: {why}")
 finite = all(bool(value.isfinite().all()) for value in troubled.last.values())
 print("All weights finite:", finite)
 

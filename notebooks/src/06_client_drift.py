@@ -58,7 +58,7 @@ show_source(fixed_point)
 # %% [markdown]
 # Move the sliders. The thin lines are the hospitals' local steps, the thick one the averages after each round; the cross is FedAvg's fixed point from the equation above, the star the true optimum.
 #
-# *Try:* local steps from 1 to 20. Then many steps at a small learning rate: where does the fixed point go? Then FedProx, with $\mu$ from 0 up. Then SCAFFOLD. *Before you look: which of the three ends at the star?*
+# *Try:* local steps from 1 to 20, after 10 rounds and after 60. Then many steps at a small learning rate: where does the fixed point go? Then FedProx, with $\mu$ from 0 up. Then SCAFFOLD. *Before you look: which of the three ends at the star?*
 
 # %%
 from fedlab_utils.ui import DriftExplorer
@@ -66,7 +66,7 @@ from fedlab_utils.ui import DriftExplorer
 DriftExplorer()
 
 # %% [markdown]
-# FedAvg ends at the cross, at any number of rounds. A smaller learning rate or fewer steps move the cross towards the star, at the price of more rounds, and rounds are what a federation pays for. FedProx pulls each hospital back to the round's start: the paths get shorter, the cross moves towards the star, and never gets there.
+# FedAvg ends at the cross, at any number of rounds. A smaller learning rate or fewer steps move the cross towards the star, at the price of more rounds, and rounds are what a federation pays for. At learning rate 0.1, ten local steps have come to rest after ten rounds, 1.39 from the star; one local step is still 1.60 away from it then, but 0.04 after sixty. (At learning rate 0.02 it is 1.41 away even after sixty.) FedProx pulls each hospital back to the round's start: the paths get shorter, the cross moves towards the star, and never gets there.
 # SCAFFOLD bends the paths themselves, and the averages end at the star; when the hospitals take long walks, it needs a few rounds more to find out what the others want.
 
 # %% [markdown] quiz="fixed-point"
@@ -154,7 +154,7 @@ cosine_matrices(cosines, tasks["IID"].hospitals)
 # %% [markdown]
 # Nearly, and not quite: ten batches of a few patients are a noisy sample, and every hospital has its own. That is the mark to compare with. What lies below it is drift.
 #
-# (These steps were plain SGD. AdamW rescales every weight's step to about the same length, also where the gradient is mostly noise; its updates are close to right angles for IID hospitals too, when we tried, and the angle says little about skew.)
+# (These steps were plain SGD: each is the gradient times the learning rate. AdamW, the optimiser of lessons 03 to 05, divides by a running mean of the gradient's size and so rescales every weight's step to about the same length, also where the gradient is mostly noise; its updates are close to right angles for IID hospitals too, when we tried, and the angle says little about skew.)
 #
 # **The way across.** Averaging two models assumes that the middle of the straight line between them is a good place. Is it? H1 and H2 now walk further, twenty steps with AdamW. Then we go along the line from H1's model to H2's and beyond, and measure the loss on training patients of both (after Goodfellow et al., 2015, who looked along the line from a network's first weights to its last).
 
@@ -174,14 +174,14 @@ loss_between(shares, losses, ("H1", "H2"))
 # The sag is no law. The further the models part, the less the middle is a place that anybody has trained for.
 
 # %% [markdown] quiz="cosines"
-# Two IID hospitals with 7 patients each: the cosine of their updates after ten steps of SGD is 0.6. What does that say?
+# Two hospitals, whose patients were dealt at random (IID), train on about 7 patients each. After ten steps of SGD from a common start the cosine of their updates is 0.95, not 1. What does that say?
 #
 # - [ ] They are not IID after all
 #   > The patients were dealt at random. The updates are noisy because each step sees a few patients.
 # - [x] Nothing about skew, until it is compared with what chance gives hospitals of this size
-#   > Right, and that is what the left matrix is for. Larger batches or more patients raise it.
+#   > Right. The left matrix of the figure above shows just that: IID hospitals, and cosines of 0.94 to 0.97 with the phantoms. Only what lies clearly below, as much of the right matrix does, speaks of skew.
 # - [ ] The hospitals' models cannot be averaged
-#   > A cosine of 0.6 is a broad agreement. Averaging even cancels part of the noise.
+#   > A cosine of 0.95 is close agreement, and averaging even cancels part of the noise. Far lower ones would not forbid it either.
 
 # %% [markdown]
 # ## Repair 1: a spring
@@ -262,7 +262,7 @@ show_source(Proximal)
 # %% [markdown]
 # ## Repair 2: knowing what the others want
 #
-# A spring holds back good steps as well as bad ones. **SCAFFOLD** (Karimireddy et al., 2020) asks instead: by how much does this hospital's gradient differ from everybody's? Each hospital keeps a **control variate** $c_i$, an estimate of its own gradient, and the server keeps their mean $c$. In every local step
+# A spring holds back good steps as well as bad ones. **SCAFFOLD** (Karimireddy et al., 2020) asks instead: by how much does this hospital's gradient differ from everybody's? Each hospital keeps a **control variate** $c_i$ (statisticians' word for a known quantity that is subtracted to steady an estimate), here an estimate of its own gradient, and the server keeps their mean $c$. In every local step
 #
 # $$y \leftarrow y - \eta\,\bigl(g_i(y) + c - c_i\bigr)$$
 #
@@ -394,7 +394,7 @@ show_source(ControlVariates)
 # - [ ] Twice the computing: each step needs a second gradient
 #   > Not with option II, which reads the gradients off the way walked. Option I takes gradients at the server's weights: here as many more as there are steps.
 # - [x] A hospital must remember something from round to round
-#   > Right, its own $c_i$. A hospital that joins rarely corrects with an old one, which is why SCAFFOLD suits a few steady hospitals better than millions of phones.
+#   > Right, its own `c_i`. A hospital that joins rarely corrects with an old one, which is why SCAFFOLD suits a few steady hospitals better than millions of phones.
 
 # %% [markdown]
 # ## The three, side by side
@@ -481,7 +481,7 @@ hospital_scores(lab, "one seed, six rounds, units 1, 8 and 3", "Dice of the whol
 # %% [markdown]
 # ## Over all seeds
 #
-# What one seed cannot say, a study can. It deals phantoms to hospitals in several ways, alike or apart. For each way every method tries four settings on a seed of its own, which is not reported; the setting that does best **on validation patients** is trained on five other seeds with other patients, and the figure shows their test patients. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
+# What one seed cannot say, a study can. It deals phantoms to hospitals in several ways, alike or apart. For each way every method tries four settings on a seed of its own, which is not reported; the setting that does best **on validation patients** is trained on five other seeds with other patients, and the figure shows their test patients. All ways take as many steps one after the other: where four hospitals take one each on eight slices, pooled training takes one on thirty-two. AdamW keeps its moments (running means of past gradients and of their squares) from round to round, in each hospital. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
 # worst hospital's Dice to that of FedAvg with the same optimiser (plain SGD for SCAFFOLD, AdamW for the others). An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones. In a difference most of this cancels, but a method that makes hospitals more alike is pulled down more. Five seeds give intervals that are rather too narrow, and some of dozens of comparisons will leave out 0 by luck.)
 # What the study does not say: it trains a small stand-in for the U-Net, 9,548 weights on slices of 4 mm, and nothing in it has been confirmed with the U-Net. The stand-in has instance normalisation, so its FedBN keeps only scale and shift at home; this says nothing about FedBN with batch normalisation, whose point are the local statistics.
 

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from fedlab_utils.ui.drift import PULLS
+from fedlab_utils.ui.drift import PULLS, ROUNDS
 from tests.browser.notebook import OpenNotebook
 from tests.ui.oracles import rounds_by_hand
 
@@ -42,7 +42,7 @@ def test_the_cross_follows_the_sliders_to_where_rounds_end(lesson_06: OpenNotebo
         rate = float(lesson_06.slide(widget, "Learning rate", "ArrowRight"))
         due = rounds_by_hand(steps, rate, 0.0, 4000)
         expect_to_end(lesson_06, "fixed point of FedAvg", due)
-        expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, 0.0, 10))
+        expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, 0.0, ROUNDS))
         lines = shown(lesson_06)
         told = lesson_06.status(widget)
         away = np.linalg.norm(due - lines["true optimum"][0])
@@ -67,7 +67,7 @@ def test_the_methods_and_the_slider_of_rounds(lesson_06: OpenNotebook) -> None:
     expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, mu, 3))
     assert len(shown(lesson_06)["averages"]) == 4
     lesson_06.slide(widget, "Rounds", "End")
-    expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, mu, 10))
+    expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, mu, ROUNDS))
     low, _, step = PULLS  # without FedProx the slider is not there to be put back
     lesson_06.slide(widget, "FedProx mu", "Home")
     back = lesson_06.slide(widget, "FedProx mu", "ArrowRight", times=round((1 - low) / step))
@@ -79,7 +79,7 @@ def test_the_methods_and_the_slider_of_rounds(lesson_06: OpenNotebook) -> None:
         told = lesson_06.status(widget)
         assert told.startswith(method)
         away[method] = float(re.search(r"average is (\d+\.\d\d) from", told)[1])
-    expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, 0.0, 10))
+    expect_to_end(lesson_06, "averages", rounds_by_hand(steps, rate, 0.0, ROUNDS))
     assert away["SCAFFOLD"] < away["FedAvg"]
 
 

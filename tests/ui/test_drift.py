@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
 import numpy as np
 import pytest
 
-from fedlab_utils.ui.drift import ROUNDS, DriftExplorer
+from fedlab_utils.ui.drift import ROUNDS, STEPS, DriftExplorer
 from tests.ui.drive import drive
 from tests.ui.oracles import rounds_by_hand
 
@@ -56,6 +57,41 @@ def test_fewer_steps_less_bias_and_scaffold_nears_the_optimum_where_fedavg_rests
     stands = explorer.shown["away"]
     explorer.method.value = "SCAFFOLD"
     assert explorer.shown["away"] < 0.1 < 1 < stands
+
+
+def test_the_lessons_figures_of_few_and_many_rounds() -> None:
+    explorer = DriftExplorer()
+    found = {}
+    for steps in (1, 10):
+        explorer.steps.value = steps
+        for rounds in (10, 60):
+            explorer.round.value = rounds
+            found[steps, rounds] = round(explorer.shown["away"], 2)
+    assert found == {(1, 10): 1.60, (1, 60): 0.04, (10, 10): 1.39, (10, 60): 1.38}
+    explorer.rate.value, explorer.steps.value = 0.02, 1
+    assert explorer.shown["away"] == pytest.approx(1.41, abs=0.005)
+
+
+@pytest.mark.parametrize("steps", [1, 10, 20])
+def test_at_the_usual_rate_rounds_suffice_to_come_to_rest(steps: int) -> None:
+    explorer = DriftExplorer()
+    explorer.steps.value, explorer.round.value = steps, ROUNDS
+    for method in ("FedAvg", "FedProx", "SCAFFOLD"):
+        explorer.method.value = method
+        end = "optimum" if method == "SCAFFOLD" else "fixed_point"
+        away = explorer.shown["averages"][-1] - explorer.shown[end]
+        assert np.linalg.norm(away) < 0.05
+
+
+def test_a_redraw_is_quick() -> None:
+    explorer = DriftExplorer()
+    explorer.steps.value = STEPS
+    took = []
+    for rate in (0.02, 0.06, 0.1, 0.14, 0.18):
+        begin = time.process_time()
+        explorer.rate.value = rate
+        took.append(time.process_time() - begin)
+    assert min(took) < 0.1
 
 
 def test_words_tell_the_values_shown_and_mu_waits_for_its_method() -> None:

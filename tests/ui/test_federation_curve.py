@@ -36,6 +36,10 @@ def test_each_line_holds_its_rounds_and_megabytes_add_up() -> None:
     assert (curve._bar.value, curve._bar.max) == (4, 4)
 
 
+def test_the_right_axis_chooses_round_numbers_of_its_own() -> None:
+    assert FederationCurve(["H1"], 1).plot.layout.yaxis2.tickmode == "auto"
+
+
 def test_hospitals_keep_their_colours_and_markers() -> None:
     curve, styles = FederationCurve(["H2", "H1"], 1), hospital_styles(["H1", "H2"])
     for trace in curve.plot.data[:2]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import io
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from fedlab_utils.data.hospitals import KINDS
 from fedlab_utils.data.phantom import write_cohort
 from fedlab_utils.errors import DataError
 from fedlab_utils.ui import HospitalExplorer
-from fedlab_utils.ui.hospital_view import NAMES
+from fedlab_utils.ui.hospital_words import dealt, sorted_by
 from tests.ui.drive import drive
 
 SETTINGS = PreprocessSettings(spacing=8.0)
@@ -46,6 +47,9 @@ def test_every_setting_shows_the_hospitals_that_the_package_makes(
 ) -> None:
     explorer = HospitalExplorer(cohort, settings=SETTINGS, profiles=profiles)
 
+    def skew() -> float | None:
+        return None if explorer.skew.disabled else explorer.skew.value
+
     def check() -> None:
         kind, merge = explorer.kind.value, explorer.kind.value == "institution"
         count = len(explorer.partition)
@@ -60,7 +64,10 @@ def test_every_setting_shows_the_hospitals_that_the_package_makes(
         assert tuple(bars) == due.sizes()
         volumes = cohort.with_volumes()["volume_wt_ml"]
         assert sorted(explorer.plot.data[5].y) == pytest.approx(sorted(volumes))
-        assert f"dealt to {count} hospitals {NAMES[kind]}" in explorer._text.value
+        told = html.unescape(explorer._text.value)
+        assert f"dealt to {count} hospitals" in told
+        assert dealt(explorer.report, kind, skew()) in told
+        assert sorted_by(explorer.partition, cohort.with_volumes(), kind) in told
         for hospital in due.hospitals:
             sample = explorer.samples[hospital.name]
             if kind != "scanner":
@@ -94,6 +101,7 @@ def test_scanners_show_one_patient_and_drift_apart(cohort: Cohort) -> None:
     explorer.skew.value = 1.0
     assert explorer.report[looks].mean(axis=None) > 0.03
     assert "The slices show one patient" in explorer.describe()
+    assert "Look of the scans, mean distance from all hospitals together: H1" in explorer.describe()
 
 
 def test_intensity_figures_leave_out_what_is_lacking(cohort: Cohort, profiles: dict) -> None:
