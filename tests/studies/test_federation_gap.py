@@ -49,8 +49,18 @@ def test_a_cell_takes_the_setting_that_the_comparison_chose_and_waits_for_it(
 
 
 def test_what_is_recorded_belongs_to_the_study() -> None:
-    for row in read_rows(
-        "federation_gap", Path(heterogeneity.__file__).parents[2] / "data/results"
-    ):
+    rows = read_rows("federation_gap", Path(heterogeneity.__file__).parents[2] / "data/results")
+    assert rows
+    for row in rows:
         assert row["settings"] in STUDY.cells
         assert row["provenance"]["commit"]
+
+
+def test_each_recorded_seed_is_whole_and_its_settings_are_those_that_validated_best() -> None:
+    results = Path(heterogeneity.__file__).parents[2] / "data/results"
+    rows, tried = read_rows("federation_gap", results), read_rows("heterogeneity", results)
+    for row in rows:
+        due = heterogeneity.setting_of(row["settings"], tried)
+        assert row["result"]["setting"] == due
+        mates = [r for r in rows if r["settings"]["seed"] == row["settings"]["seed"]]
+        assert len(mates) == 4

@@ -140,6 +140,8 @@ def test_a_cell_scores_each_hospitals_test_patients(method: str, place: Workplac
 
 
 def test_what_is_recorded_belongs_to_the_study() -> None:
-    for row in read_rows("heterogeneity", Path(heterogeneity.__file__).parents[2] / "data/results"):
+    rows = read_rows("heterogeneity", Path(heterogeneity.__file__).parents[2] / "data/results")
+    assert rows
+    for row in rows:
         assert row["settings"] in STUDY.cells
         assert row["provenance"]["commit"]
