@@ -30,10 +30,11 @@ NAMES = {
 }
 """Kind of partition -> what a reader chooses."""
 
-_IN_A_SENTENCE = {
+IN_A_SENTENCE = {
     "scanner": ", each with a scanner of its own",
     "missing_sequence": ", some of which lack a sequence",
 }
+"""The same as part of a sentence, where the words differ."""
 
 _SHARE, _MEDIAN = "{:.0%}", "{:.0f}"
 _FIGURES: dict[str, tuple[str, Callable[[pd.Series], float], str, str]] = {
@@ -57,7 +58,7 @@ def dealt(report: pd.DataFrame, kind: str, skew: float | None) -> str:
         As dealt; None where there is no skew to choose.
     """
     sizes = report["patients"]
-    how = _IN_A_SENTENCE.get(kind, f" {NAMES[kind]}")
+    how = IN_A_SENTENCE.get(kind, f" {NAMES[kind]}")
     how += "" if skew is None else f", skew {skew:.2f}"
     least, most = sizes.min(), sizes.max()
     each = f"{most}" if least == most else f"{least} to {most}"

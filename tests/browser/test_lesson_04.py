@@ -13,6 +13,7 @@ from playwright.sync_api import Locator
 from scipy.spatial.distance import jensenshannon
 
 from fedlab_utils.data.cohort import open_phantom
+from fedlab_utils.ui.hospital_words import IN_A_SENTENCE, NAMES
 from tests.browser.notebook import OpenNotebook
 from tests.ui import oracles
 
@@ -162,7 +163,8 @@ def test_every_way_to_deal_keeps_every_patient(
     for option in (text.replace("\xa0", " ") for text in options):
         lesson_04.choose(explorer, "Dealt", option)
         now = shown(lesson_04, explorer)
-        assert option in now.told
+        [kind] = (kind for kind, name in NAMES.items() if name == option)
+        assert IN_A_SENTENCE.get(kind, option) in now.told
         check_figures(now, volumes)
         check_frames(now)
 
