@@ -1,4 +1,4 @@
-"""A small stand-in for the U-Net, trained in a minute: a study can train it a hundred times.
+"""A small stand-in for the U-Net, trained in minutes: a study can train it a hundred times.
 
 Four pixels become one with four times the channels (Shi et al. 2016, arXiv:1609.05158), four
 dilated convolutions look around, and the way back is the same in reverse.

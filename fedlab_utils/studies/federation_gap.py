@@ -56,5 +56,5 @@ STUDY = Study(
     question="What does federated averaging lose to pooled patients?",
     cells=cells(),
     measure=measure,
-    hours=2.5,
+    hours=4.0,
 )

@@ -140,7 +140,8 @@ def test_a_mistake_must_explain_every_case() -> None:
 
 
 def test_values_strung_together_are_named_by_their_array() -> None:
-    places = places_in({"bias": (2,), "scale": (), "weight": (2, 3)})
+    shapes = {"weight": (2, 3), "bias": (2,), "scale": ()}
+    places = places_in({name: np.zeros(shape) for name, shape in shapes.items()})
     assert places[:4] == ["in `bias` at 0", "in `bias` at 1", "in `scale`", "in `weight` at (0, 0)"]
     got = np.zeros(9)
     got[7] = 0.5

@@ -155,11 +155,11 @@ def judge_together(
         judge(value, due, likely, case=case, rtol=rtol, atol=atol)
 
 
-def places_in(shapes: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """Words for the place of each value of named arrays that are strung together in this order."""
+def places_in(arrays: Mapping[str, np.ndarray]) -> list[str]:
+    """Words for the place of each value of arrays or tensors that are strung together by name."""
     found = []
-    for name, shape in shapes.items():
-        for index in np.ndindex(*shape):
+    for name in sorted(arrays):
+        for index in np.ndindex(*arrays[name].shape):
             at = f" at {index if len(index) > 1 else index[0]}" if index else ""
             found.append(f"in `{name}`{at}")
     return found

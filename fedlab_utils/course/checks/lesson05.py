@@ -162,9 +162,8 @@ def _one_message(answer: Answer, hospital: int, server_round: int, steps: int) -
     named["The arrays change after you have sent them: copy the weights, as `to_record` does"] = (
         in_a_row(with_zeros)
     )
-    places = places_in({name: tuple(server[name].shape) for name in sorted(server)})
     told = f"the weights of {case}"
-    judge(in_a_row(arrays, server), right, named, case=told, places=places, **_NEAR)
+    judge(in_a_row(arrays, server), right, named, case=told, places=places_in(server), **_NEAR)
     _judge_count(metrics, task, hospital, steps)
     if "loss" not in metrics:
         raise Wrong("The metrics lack `loss`: the mean training loss, `update.loss`.")

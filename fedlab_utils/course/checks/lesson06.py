@@ -152,10 +152,6 @@ def _flat(values: Mapping[str, object]) -> np.ndarray:
     return np.concatenate([np.ravel(values[name]) for name in sorted(values)])
 
 
-def _places(values: Mapping[str, torch.Tensor]) -> list[str]:
-    return places_in({name: tuple(values[name].shape) for name in sorted(values)})
-
-
 def corrected_gradient(answer: Answer) -> str:
     """Random gradients and control variates of three parameters."""
     for seed in (63, 64):
@@ -177,7 +173,7 @@ def corrected_gradient(answer: Answer) -> str:
                 "The gradient comes back as it was": g,
             },
             case="three parameters' gradients",
-            places=_places(gradient),
+            places=places_in(gradient),
             **_NEAR,
         )
     return "Its sum over hospitals is that of the gradients: only the directions are shared."
@@ -200,7 +196,7 @@ def new_variate(answer: Answer) -> str:
                 "The two are in the other order: return the new control variate first, then by "
                 "how much it changed."
             )
-        case, places = f"the new control variate after {told}", _places(own)
+        case, places = f"the new control variate after {told}", places_in(own)
         judge(new, due, mistakes, case=case, places=places, **_NEAR)
         judge(
             change,
