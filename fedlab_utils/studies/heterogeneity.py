@@ -1,15 +1,14 @@
 """Federated methods where hospitals are alike, and where they are not: the recorded comparison.
 
-On the small proxy: a network of 9,548 weights on slices of 4 mm, which a core trains in two or
-three minutes. On a seed of its own, which is not reported, every method tries four settings; the
-reported seeds take the one that validated best there. Each seed has other patients, so test
-patients never have a say.
+On the small proxy: a network of 38,640 weights on slices of 4 mm, which a core trains in less than
+a minute. On two seeds of their own, which are not reported, every method tries three settings; the
+reported seeds take the one that validated best there, on average. Each seed has other patients, so
+test patients never have a say.
 
 All trainings of a seed take as many steps one after the other and see about as many slices: where
-four hospitals take a step each, on eight slices, pooled training takes one on thirty-two. (Pooled
-training in four times as many steps on eight slices validated 0.005 higher, over two rates on two
-seeds of which nothing is reported; single trainings scatter by 0.02.) The learning rate falls to
-nothing over the rounds, so that all trainings come to an end.
+four hospitals take a step each, on sixteen slices, pooled training takes one on sixty-four. (On
+thirty-two it validated worse, 0.608 against 0.614 on two seeds of which nothing is reported.) The
+learning rate falls to nothing over the rounds, so that all trainings come to an end.
 """
 
 from __future__ import annotations
@@ -30,16 +29,16 @@ if TYPE_CHECKING:
 COHORT_SEED = 404
 """Of the phantoms, to which the seed is added; no other study and no lesson has them."""
 
-PATIENTS, SPACING = 200, 4.0
-FRACTIONS = (0.52, 0.16, 0.32)
-"""Of each hospital's patients, to train on, choose by and report on: 104, 32 and 64 in all."""
+PATIENTS, SPACING = 264, 4.0
+FRACTIONS = (0.4, 0.12, 0.48)
+"""Of each hospital's patients, to train on, choose by and report on: 106, 32 and 126 in all."""
 
-HOSPITALS, ROUNDS, LOCAL_STEPS, BATCH, LOOK = 4, 120, 8, 8, 12
-TUNING, SEEDS = 99, range(5)
-"""The seed that settings are tried on; those reported."""
+HOSPITALS, ROUNDS, LOCAL_STEPS, BATCH, LOOK = 4, 60, 8, 16, 12
+TUNING, SEEDS = (98, 99), range(5)
+"""The seeds that settings are tried on; those reported."""
 
-TUNING_FRACTIONS = (0.52, 0.40, 0.08)
-"""On that seed nothing is reported, so that more patients may choose: 80."""
+TUNING_FRACTIONS = (0.4, 0.5, 0.1)
+"""On those seeds nothing is reported, so that more patients may choose: 132."""
 
 CONDITIONS = (
     ("iid", 0.0),
@@ -51,31 +50,32 @@ CONDITIONS = (
 """Partitions: alike; the phantom's own institutions; each with another scanner; sorted by size of
 the tumours, and half sorted."""
 
-_ADAMW = tuple({"learning_rate": rate} for rate in (1e-2, 3e-2, 0.1, 0.3))
-_SGD = tuple({"learning_rate": rate} for rate in (0.3, 1.0, 3.0, 10.0))
+_ADAMW = tuple({"learning_rate": rate} for rate in (3e-3, 1e-2, 3e-2))
+_SGD = tuple({"learning_rate": rate} for rate in (0.1, 0.3, 1.0))
 METHODS: dict[str, tuple[dict[str, float], ...]] = {
     "pooled": _ADAMW,
     "local": _ADAMW,
     "fedavg": _ADAMW,
     "fedavg_sgd": _SGD,
-    "fedprox": tuple({"mu": mu} for mu in (0.001, 0.01, 0.1, 1.0)),
+    "fedprox": tuple({"mu": mu} for mu in (0.01, 0.1, 1.0)),
     "scaffold": _SGD,
     "fedbn": _ADAMW,
-    "fedadam": tuple({"server_rate": eta} for eta in (1e-2, 3e-2, 0.1, 0.3)),
+    "fedadam": tuple({"server_rate": eta} for eta in (1e-2, 3e-2, 0.1)),
 }
 """Method -> the settings it tries. Without a learning rate of its own: FedAvg's best."""
 
-TUNE, TUNE_RATE = 24, 0.1
+TUNE, TUNE_RATE = 24, 1e-2
 """Steps that each hospital goes on alone after a federation: three rounds' worth; their rate."""
 
 
 def cells() -> tuple[dict, ...]:
-    """Return every training: condition by condition, the seed that settings are tried on first."""
+    """Return every training: condition by condition, the seeds that settings are tried on first."""
     found: list[dict] = []
     for kind, skew in CONDITIONS:
         condition = {"kind": kind, "skew": skew}
         for method, settings in METHODS.items():
-            found += [condition | {"method": method, "seed": TUNING} | each for each in settings]
+            tries = [{"method": method, "seed": seed} for seed in TUNING]
+            found += [condition | cell | each for cell in tries for each in settings]
         found += [condition | {"method": m, "seed": seed} for seed in SEEDS for m in METHODS]
     return tuple(found)
 
@@ -93,17 +93,28 @@ def setting_of(settings: dict, rows: Sequence[dict]) -> dict[str, float]:
     Raises
     ------
     StudyError
-        If nothing was tried on that seed.
+        If a setting was not tried on one of those seeds.
     """
     condition = {name: settings[name] for name in ("kind", "skew")}
     own = {n: v for n, v in settings.items() if n not in (*condition, "method", "seed")}
     if "learning_rate" in own:
         return own
-    of = condition | {"method": "fedavg" if own else settings["method"], "seed": TUNING}
-    tried = [row["result"] for row in rows if of.items() <= row["settings"].items()]
-    if not tried:
-        raise StudyError(of, "its settings were not tried", "Do that first")
-    return max(tried, key=lambda result: result["validation"])["setting"] | own
+    of = condition | {"method": "fedavg" if own else settings["method"]}
+    scores: dict[tuple, list[float]] = {}
+    due = [c for c in cells() if of.items() <= c.items() and c["seed"] in TUNING]
+    recorded = {_key(row["settings"]): row["result"] for row in rows}
+    for cell in due:
+        if _key(cell) not in recorded:
+            raise StudyError(
+                cell, "it was not tried yet", f"Run `fedlab study {STUDY.name}` further"
+            )
+        result = recorded[_key(cell)]
+        scores.setdefault(tuple(result["setting"].items()), []).append(result["validation"])
+    return dict(max(scores, key=lambda setting: np.mean(scores[setting]))) | own
+
+
+def _key(cell: dict) -> tuple:
+    return tuple(sorted(cell.items()))
 
 
 def measure(settings: dict, place: Workplace) -> dict:
@@ -199,7 +210,7 @@ def _open(folder: str, kind: str, skew: float, seed: int) -> ProxyTask:
     from fedlab_utils.federated import members_of
 
     cohort = load_cohort(folder)
-    fractions = TUNING_FRACTIONS if seed == TUNING else FRACTIONS
+    fractions = TUNING_FRACTIONS if seed in TUNING else FRACTIONS
     dealt = make_hospitals(cohort, HOSPITALS, kind, skew, seed, fractions, merge_small=True)
     return task_of(members_of(cohort, dealt, SPACING), seed)
 
@@ -277,5 +288,5 @@ STUDY = Study(
     question="What do federated methods lose to pooled patients where hospitals differ?",
     cells=cells(),
     measure=measure,
-    hours=15.0,
+    hours=6.0,
 )

@@ -10,7 +10,7 @@ from fedlab_utils.federated.unet_task import UNetTask
 
 def test_logits_lie_on_the_image_s_own_grid() -> None:
     network = proxy_network()
-    assert sum(p.numel() for p in network.parameters()) == 9548
+    assert sum(p.numel() for p in network.parameters()) == 38640
     image = torch.randn(2, 4, 12, 20, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert network(image).shape == (2, 3, 12, 20)
@@ -29,7 +29,7 @@ def test_a_pixel_s_logits_depend_on_the_pixels_around_it_in_place() -> None:
     image.requires_grad_()
     network(image)[0, 0, 32, 33].backward()
     x, y = image.grad.abs().sum((0, 1)).nonzero().T
-    assert (x.min(), x.max(), y.min(), y.max()) == (16, 49, 16, 49)  # 1 + 2 + 4 + 1 blocks around
+    assert (x.min(), x.max(), y.min(), y.max()) == (16, 51, 16, 51)  # 1 + 2 + 1 blocks around
 
 
 def test_the_seed_decides_the_weights_and_nothing_else() -> None:

@@ -24,13 +24,13 @@ from fedlab_utils.studies.heterogeneity import (
 from fedlab_utils.studies.runner import Workplace, read_rows
 
 
-def test_every_method_tries_as_many_settings_on_a_seed_of_its_own_and_none_after_it() -> None:
+def test_every_method_tries_as_many_settings_on_seeds_of_their_own_and_none_after() -> None:
     assert len({len(settings) for settings in METHODS.values()}) == 1
     counted = Counter((c["kind"], c["skew"], c["method"], c["seed"]) for c in STUDY.cells)
-    assert {(seed, n) for (*_, seed), n in counted.items()} == {(99, 4)} | {
+    assert {(seed, n) for (*_, seed), n in counted.items()} == {(98, 3), (99, 3)} | {
         (seed, 1) for seed in range(5)
     }
-    assert len(counted) == 5 * 8 * 6
+    assert len(counted) == 5 * 8 * 7
     assert len({json.dumps(c, sort_keys=True) for c in STUDY.cells}) == len(STUDY.cells)
 
 
@@ -44,21 +44,23 @@ def _cells(method: str, seed: int) -> list[dict]:
     return [c for c in STUDY.cells if (c["kind"], c["method"], c["seed"]) == ("iid", method, seed)]
 
 
-def test_reported_seeds_take_what_validated_best_where_settings_were_tried() -> None:
-    tried, [later] = _cells("fedprox", 99), _cells("fedprox", 3)
-    rows = [_tried(cell, score) for cell, score in zip(tried, (0.2, 0.3, 0.5, 0.4), strict=True)]
+def test_reported_seeds_take_what_validated_best_on_average_where_settings_were_tried() -> None:
+    tried, [later] = _cells("fedprox", 98) + _cells("fedprox", 99), _cells("fedprox", 3)
+    scores = (0.2, 0.5, 0.4, 0.3, 0.3, 0.5)  # by seed 98 the second is best, by both the third
+    rows = [_tried(cell, score) for cell, score in zip(tried, scores, strict=True)]
     elsewhere = [_tried(tried[0] | {"kind": "volume"}, 0.9), _tried(tried[0] | {"seed": 1}, 0.9)]
     other = [_tried(tried[0] | {"method": "fedadam"}, 0.9)]
-    assert setting_of(later, rows + elsewhere + other) == {"learning_rate": 0.01, "mu": 0.1}
+    assert setting_of(later, rows + elsewhere + other) == {"learning_rate": 0.01, "mu": 1.0}
     with pytest.raises(StudyError, match="not tried"):
-        setting_of(later, elsewhere)
+        setting_of(later, rows[:-1] + elsewhere)
 
 
 def test_a_method_without_a_rate_of_its_own_tries_its_settings_at_fedavgs() -> None:
-    scores = (0.3, 0.4, 0.5, 0.2)
-    rows = [_tried(c, s) for c, s in zip(_cells("fedavg", 99), scores, strict=True)]
+    scores = (0.3, 0.4, 0.5, 0.3, 0.6, 0.5)
+    tried = _cells("fedavg", 98) + _cells("fedavg", 99)
+    rows = [_tried(c, s, c["learning_rate"]) for c, s in zip(tried, scores, strict=True)]
     assert setting_of(_cells("fedadam", 99)[0], rows) == {
-        "learning_rate": 0.1,
+        "learning_rate": 0.01,
         "server_rate": 0.01,
     }
 
@@ -70,9 +72,9 @@ def test_the_late_gain_is_that_of_the_last_fifth_of_the_rounds() -> None:
 
 
 def test_all_trainings_take_as_many_steps_with_the_same_memory() -> None:
-    for cell in STUDY.cells[:32]:
+    for cell in STUDY.cells[:48]:
         how = federation_settings({"learning_rate": 0.01} | cell)
-        assert how.rounds * how.local_steps == 120 * 8
+        assert how.rounds * how.local_steps == 60 * 8
         plain = cell["method"] in ("scaffold", "fedavg_sgd")
         assert how.optimiser == ("sgd" if plain else "adamw")
         assert how.keep_optimiser is not plain
@@ -92,11 +94,11 @@ def test_pooled_training_sees_as_many_slices_as_all_hospitals(
     monkeypatch.setattr(hospital, "local_update", counting)
     for cell in (_cells("pooled", 99)[0], _cells("fedavg", 99)[0], _cells("local", 99)[0]):
         STUDY.measure(cell, place)
-    seen["fedavg"] -= 4 * 1 * 8  # each hospital's step alone, after the federation
-    assert seen["pooled"] == seen["fedavg"] == seen["local"] == 5 * 1 * 8 * 4
+    seen["fedavg"] -= 4 * 1 * 16  # each hospital's step alone, after the federation
+    assert seen["pooled"] == seen["fedavg"] == seen["local"] == 5 * 1 * 16 * 4
 
 
-def test_more_patients_choose_on_the_seed_of_which_nothing_is_reported(place: Workplace) -> None:
+def test_more_patients_choose_on_a_seed_of_which_nothing_is_reported(place: Workplace) -> None:
     cell = _cells("pooled", 0)[0]
     parts = [heterogeneity.open_hospitals(cell | {"seed": seed}, place).members for seed in (99, 0)]
     chooses, reports = ([len(m.hospital.split.validation) for m in members] for members in parts)
@@ -105,9 +107,9 @@ def test_more_patients_choose_on_the_seed_of_which_nothing_is_reported(place: Wo
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """Room for a study of 24 phantoms at 8 mm and one short round."""
+    """Room for a study of 32 phantoms at 8 mm and one short round."""
     folder = tmp_path_factory.mktemp("study")
-    small = {"PATIENTS": 24, "SPACING": 8.0, "ROUNDS": 5, "LOCAL_STEPS": 1, "LOOK": 1, "TUNE": 1}
+    small = {"PATIENTS": 32, "SPACING": 8.0, "ROUNDS": 5, "LOCAL_STEPS": 1, "LOOK": 1, "TUNE": 1}
     small["TUNING_FRACTIONS"] = (0.5, 0.3, 0.2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEDLAB_CACHE", str(folder / "cache"))
@@ -119,7 +121,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
 @pytest.mark.parametrize("method", METHODS)
 def test_a_cell_scores_each_hospitals_test_patients(method: str, place: Workplace) -> None:
     cell = next(c for c in STUDY.cells if c["method"] == method)
-    tried = [_tried(c, 0.5) for c in _cells("fedavg", 99)[:1]]
+    tried = [_tried(c, 0.5) for seed in heterogeneity.TUNING for c in _cells("fedavg", seed)]
     found = STUDY.measure(cell, replace(place, rows=tuple(tried)))
     json.dumps(found, allow_nan=False)
     task = heterogeneity.open_hospitals(cell, place)
