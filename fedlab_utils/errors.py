@@ -91,3 +91,11 @@ class StudyError(FedLabError):
 
 class CourseError(FedLabError):
     """A lesson, exercise or notebook that is not built as it should be."""
+
+
+class PrivacyError(FedLabError):
+    """A promise of privacy that cannot be kept as it was asked for."""
+
+
+class PrivacyBudgetError(PrivacyError):
+    """A step that would spend more than a hospital's budget."""

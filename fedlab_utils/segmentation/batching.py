@@ -54,8 +54,8 @@ def batches(
 
     dataset.set_epoch(epoch)
     order = _by_patient(len(dataset.patients), len(dataset), (dataset.seed, epoch))
-    collate = partial(_collate, [SEQUENCES.index(name) for name in sequences], channels_last)
-    yield from DataLoader(dataset, size, sampler=order, collate_fn=collate, num_workers=workers)
+    stack = partial(collate, [SEQUENCES.index(name) for name in sequences], channels_last)
+    yield from DataLoader(dataset, size, sampler=order, collate_fn=stack, num_workers=workers)
 
 
 def _by_patient(patients: int, length: int, seed: tuple[int, int]) -> list[int]:
@@ -64,8 +64,18 @@ def _by_patient(patients: int, length: int, seed: tuple[int, int]) -> list[int]:
     return [int(turn * patients + p) for p in shuffled for turn in range(length // patients)]
 
 
-def _collate(channels: list[int], channels_last: bool, items: list[dict]) -> dict:
-    """Stack samples and number the batch's patients in the order in which they appear."""
+def collate(channels: list[int], channels_last: bool, items: list[dict]) -> dict[str, torch.Tensor]:
+    """Stack a dataset's items, and number their patients in the order in which they appear.
+
+    Parameters
+    ----------
+    channels
+        Numbers of the channels to keep.
+    channels_last
+        Whether images are stored with the channel as the fastest axis.
+    items
+        At least one.
+    """
     import torch
 
     numbers = {name: n for n, name in enumerate(dict.fromkeys(i["patient"] for i in items))}

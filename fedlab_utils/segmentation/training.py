@@ -130,6 +130,7 @@ def local_update(
     loss: Callable[..., torch.Tensor] = dice_ce_loss,
     learning_rate: Callable[[int], float] | None = None,
     precision: str = "fp32",
+    gradient: Callable[..., torch.Tensor] | None = None,
 ) -> Update:
     """Train a model, in place, on the batches given: one step each.
 
@@ -150,6 +151,9 @@ def local_update(
         Step number, from 0, to learning rate; without it the optimiser's own stays.
     precision
         ``"fp32"``, or ``"bf16"``: the network's products in bfloat16, weights and loss in fp32.
+    gradient
+        Fills the parameters' ``grad`` from a batch and returns the loss to report; by default
+        :func:`batch_gradient`. Differential privacy has another one.
 
     Returns
     -------
@@ -165,10 +169,10 @@ def local_update(
     if precision not in PRECISIONS:
         raise FedLabError("local_update", f"precision is {precision!r}", "Take fp32 or bf16")
     device = next(model.parameters()).device
-    half = precision == "bf16"
     model.train()
     for correction in corrections:
         correction.begin(model)
+    gradient = gradient or batch_gradient
     total = torch.zeros((), device=device)
     steps = samples = 0
     for batch in batches:
@@ -177,20 +181,45 @@ def local_update(
                 group["lr"] = learning_rate(steps)
         batch = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
         optimiser.zero_grad(set_to_none=True)
-        with torch.autocast(device.type, torch.bfloat16) if half else nullcontext():
-            logits = model(batch["image"])
-        value = loss(logits, batch["target"], batch["patient"]).mean()
-        extra = [term for c in corrections if (term := c.loss(model, batch, logits)) is not None]
-        sum(extra, start=value).backward()
+        total += gradient(model, batch, loss, corrections, precision)
         for correction in corrections:
             correction.gradient(model)
         optimiser.step()
-        total += value.detach()
         steps, samples = steps + 1, samples + len(batch["image"])
     update = _report(steps, samples, total, optimiser)
     for correction in corrections:
         correction.end(model, update)
     return update
+
+
+def batch_gradient(
+    model: nn.Module,
+    batch: dict[str, torch.Tensor],
+    loss: Callable[..., torch.Tensor],
+    corrections: Sequence[Correction] = (),
+    precision: str = "fp32",
+) -> torch.Tensor:
+    """Add the gradient of a batch's mean loss, and of what corrections add, to ``grad``.
+
+    Parameters
+    ----------
+    model, batch, loss, corrections, precision
+        See :func:`local_update`.
+
+    Returns
+    -------
+    torch.Tensor
+        The mean loss per patient, a scalar; corrections not counted.
+    """
+    import torch
+
+    half = precision == "bf16"
+    with torch.autocast(batch["image"].device.type, torch.bfloat16) if half else nullcontext():
+        logits = model(batch["image"])
+    value = loss(logits, batch["target"], batch["patient"]).mean()
+    extra = [term for c in corrections if (term := c.loss(model, batch, logits)) is not None]
+    sum(extra, start=value).backward()
+    return value.detach()
 
 
 def _report(

@@ -101,7 +101,8 @@ def hospital_scores(
 
     hospitals = list(next(iter(scores.values())))
     styles = hospital_styles(hospitals)
-    fig, ax = plt.subplots(figsize=(9, 0.55 * len(scores) + 1.5), layout="constrained")
+    fig, ax = plt.subplots(figsize=(9, 0.7 * len(scores) + 1.5), layout="constrained")
+    apart = {h: 0.5 * (n + 0.5) / len(hospitals) - 0.25 for n, h in enumerate(hospitals)}
     told = []
     for row, (name, of) in enumerate(scores.items()):
         values = list(of.values())
@@ -110,7 +111,7 @@ def hospital_scores(
             style = styles[hospital]
             ax.scatter(
                 value,
-                row,
+                row + apart[hospital],  # equal scores must not cover each other
                 s=60,
                 color=style.on_paper,
                 marker=style.marker,

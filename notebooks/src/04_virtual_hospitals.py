@@ -52,12 +52,12 @@ if len(own.patients) < 20:
 # *For computer scientists.* A scan is a person's. Even without a name it can give the person away: a face can be rendered from an MRI of the head and matched with photographs
 # (Schwarz et al., 2019), one reason why the scans of this course had everything but the brain removed. Three things keep patients where they are.
 #
-# - **Law.** In the European Union health data are a special category, whose processing is forbidden unless one of a short list of grounds applies (GDPR, Article 9). In the United States HIPAA lets data leave a hospital once
-#   they are de-identified by its rules. Across a border both apply, and others.
+# - **Law.** In the European Union health data are a special category, whose processing is forbidden unless one of a short list of grounds applies (GDPR, Article 9). In the United States HIPAA lets a hospital pass data on for research with the patient's authorisation or an
+#   ethics board's waiver, or once they are de-identified by its rules. Such data may still be personal data in the European Union, which has rules of its own for sending them abroad.
 # - **Consent.** A patient agreed to a purpose. "Research at this clinic" is not "training by a company abroad", and who agreed may withdraw.
 # - **Practice.** Ethics boards, contracts, terabytes, file formats; hospitals also compete, and a mistake once published cannot be called back.
 #
-# **Federated learning** turns the way round: patients stay, the network travels. Each hospital trains it for a while on its own patients and sends back weights, not scans (McMahan et al., 2017).
+# **Federated learning** turns this round: patients stay, the network travels. Each hospital trains it for a while on its own patients and sends back weights, not scans (McMahan et al., 2017).
 # In practice it has joined 71 sites on six continents to find the borders of glioblastoma (Pati et al., 2022). Weights are not harmless either: later lessons read patients out of them. And federation answers none of the questions of consent by itself.
 #
 # *For physicians.* Textbooks of machine learning assume that all patients are drawn from one pot, each independently of the others: **IID**, *independent and identically distributed*. Hospitals break that. A referral centre may see the large tumours, a
@@ -196,8 +196,8 @@ def my_skewed_order(values, place, skew):
 #
 # $$d = \sqrt{\tfrac12 \sum_i p_i \log_2 \frac{p_i}{m_i} + \tfrac12 \sum_i q_i \log_2 \frac{q_i}{m_i}}$$
 #
-#   It is 0 for equal shares and 1 for histograms that share no bin. (The plain relative entropy of $p$ and $q$ would be infinite as soon as one bin of $q$ is empty.)
-# - **Look of the scans**: the mean difference between the hospitals' *quantiles* of the intensities in the brain (the values that a given share of the voxels lie below; the median is the quantile of one half). It is counted in *interquartile ranges*, the span of the middle half of the voxels, so that a scanner's unit does not count. This figure comes without a limit of chance, and a sequence that a hospital does not take is left out of it.
+#   It is 0 for equal shares and 1 for histograms that share no bin. (The plain relative entropy of $p$ and $q$ would be infinite as soon as a bin is empty in $q$ and not in $p$.)
+# - **Look of the scans**: the mean absolute difference between a hospital's *quantiles* of the intensities in the brain and those of all hospitals together (a quantile is the value that a given share of the voxels lie below; the median, that of one half, is taken off each scan first). It is counted in *interquartile ranges*, the span of the middle half of the voxels, so that a scanner's unit does not count. This figure comes without a limit of chance, and a sequence that a hospital does not take is left out of it.
 
 
 # %% exercise="jensen_shannon_distance"
@@ -266,7 +266,7 @@ def my_jensen_shannon_distance(first, second):
 
 
 # %% [markdown]
-# The package compares each hospital with all hospitals *together*, in eight bins that hold equally many of all patients. A hospital is part of the whole, so it cannot share nothing with it: 1 is out of reach, and two sorted hospitals of equal size get to about 0.56 each, four to 0.74; of three the outer ones get to 0.65, the middle one to 0.59. What chance does it finds by dealing the same patients again at random, two hundred times, to hospitals of the same sizes: 19 of 20 deals leave a hospital below the figure that this function returns.
+# The package compares each hospital with all hospitals *together*, in eight bins that hold equally many of all patients. A hospital is part of the whole, so it cannot share nothing with it: 1 is out of reach, and two sorted hospitals of equal size get to about 0.56 each, four to 0.74; of three the outer ones get to about 0.65, the middle one to about 0.58. It finds out what chance does by dealing the same patients again at random, two hundred times, to hospitals of the same sizes: 19 of 20 deals leave a hospital below the figure that this function returns.
 
 # %%
 from fedlab_utils.data.heterogeneity import jensen_shannon_by_chance
@@ -322,7 +322,7 @@ figures[
 # %% [markdown]
 # ## One network per hospital
 #
-# Now an extreme case, though not an unreal one. A clinic that follows low-grade gliomas sees little enhancing tumour; a neuro-oncology centre sees little else. (Enhancement is not grade: of gliomas that do not enhance about one in three is malignant all the same; Scott et al., 2002.) Three hospitals, patients sorted by whether they have any enhancing tumour (skew 1; by tumour volume, should all or none of your patients have any). Each trains a
+# Now an extreme case, though not an unreal one. A clinic that follows low-grade gliomas sees few tumours that enhance; at a centre that operates on glioblastomas nearly every tumour does. (Enhancement is not grade: of gliomas that do not enhance about one in three is malignant all the same; Scott et al., 2002.) Three hospitals, patients sorted by whether they have any enhancing tumour (skew 1; by tumour volume, should all or none of your patients have any). Each trains a
 # network of its own: the same architecture, the same start, the same number of steps. A fourth network, `all`, gets all training patients, as if pooling were allowed. No step looks at validation patients: the last weights count, so nothing is chosen, and 40 % of the patients are left to test on.
 
 # %% tags=["check-output"]
@@ -373,7 +373,7 @@ for name, train in training.items():
 # %% [markdown]
 # Each network is judged at each hospital, on test patients that no network has seen. Rows: where it was trained; columns: where it is tested; a frame marks home. Dice is the quick kind of lesson 03's curve, on the network's grid, a region that is empty in truth and prediction counting 1.
 #
-# *Before you run it:* H1's network has hardly seen enhancing tumour. In which table, and in which columns, do you expect it to show?
+# *Before you run it:* H1's network has hardly seen enhancing tumour. In which table, and in which columns, do you expect it to show? (With about eight test patients and one seed, a few hundredths between two rows are noise.)
 
 # %%
 from fedlab_utils.ui import transfer_matrix
@@ -387,9 +387,9 @@ transfer_matrix(means, list(scores), list(at), [len(p.test) for p in at.values()
 
 # %% [markdown]
 # First, what the figure cannot say. This training is **short**: about a hundred steps on a coarse grid. At this length every network, `all` included, still paints enhancement where there is none, so that patients without any score 0 for ET, and H1, who has most of them, has the lowest column. Look at the column before you blame
-# the row: a hospital's patients can be harder for everybody. And with about eight test patients and one seed, a few hundredths between two rows are noise.
+# the row: a hospital's patients can be harder for everybody.
 #
-# Then compare rows within a column. In the phantoms' ET table, networks that saw enhancement at home (H2, H3) tend to do better at H2 and H3 than H1's, which hardly saw any. In the WT table the networks lie closer together, since oedema is everywhere; where one falls behind, it is on patients of a kind that it had not met.
+# Then compare rows within a column. In the phantoms' ET table, networks that saw enhancement at home (H2, H3) tend to do better at H2 and H3 than H1's, which hardly saw any. In the WT table every network has learnt something, since every patient has a whole tumour to learn from. The distances between networks need not be smaller there; where one falls behind, it is on patients of a kind that it had not met.
 # **A score at home does not show what is missing at home**: ask of every published Dice *whose patients* it was measured on. Does your matrix bear this out, or is the difference within the noise? The intervals below help to tell.
 #
 # ## Is it worth joining?
@@ -432,13 +432,13 @@ for name in at:
     )
 
 # %% [markdown]
-# Be careful with these numbers. One seed, about eight test patients per hospital, a short training on a coarse grid: the intervals say how much other patients would change the result, and nothing about another seed. `all` took as many steps as each of the others, so each of its patients was seen a third as often; with a long
-# training it would gain more. An interval below 0 says that `all` did worse on these patients, as it may after a third of the looks at each: it says nothing against pooling with a training long enough. An interval that holds 0 shows no gain, and no harm either. Whether a hospital gains *at home* depends on what it lacks; whether its network can be *used elsewhere* is what the second half of the table says.
+# Be careful with these numbers. One seed, about eight test patients per hospital, a short training on a coarse grid: the intervals say how much other patients would change the result, and nothing about another seed. (With eight patients they are also too narrow: about 90 of 100 such intervals hold the true mean, not 95.) `all` took as many steps as each of the others, so each of its patients was seen a third as often; with a long
+# training it would gain more. An interval below 0 says that `all` did worse on these patients, as it may after a third of the looks at each: it says nothing against pooling with a training long enough. With the phantoms H2's network does better than `all` nearly everywhere: it spends every step on tumours that enhance, `all` only two thirds of them, and both are far from finished. An interval that holds 0 shows no gain, and no harm either. Whether a hospital gains *at home* depends on what it lacks; whether its network can be *used elsewhere* is what the second half of the table says.
 #
 # So why collaborate?
 #
 # - **Because your next patient may be someone else's usual one.** The rare case at your hospital is the daily one at another.
-# - **Because a network that should serve everybody must have learnt from everybody.** The fewer patients a hospital has, the less they alone can teach.
+# - **Because a network that is to serve everybody should have learnt from everybody**, and been trained long enough to show it. The fewer patients a hospital has, the less they alone can teach.
 # - **Because you cannot see what you lack** until you are judged elsewhere.
 #
 # And what speaks against it is as real: work, contracts, trust, and privacy, which weights do not give for free. Try another kind of hospital, such as `kind = "volume"`, `"age"` or `"grade"`, in the cell that makes the `federation`: where do the networks travel well?
@@ -449,7 +449,7 @@ for name in at:
 # - [ ] Never: test patients were not trained on
 #   > They were not, but they come from the same hospital. The number holds for patients like these.
 # - [x] When few of its patients have enhancing tumour
-#   > Right. An empty region that is rightly left empty counts 1, so a network that never finds any scores high there.
+#   > Right. Where an empty region that is rightly left empty counts 1, as in this course, a network that never finds any scores high there. Ask of every report how it counts empty regions.
 # - [ ] When the hospital is large
 #   > Size alone is no reason; more test patients make the number more certain.
 

@@ -78,14 +78,14 @@ for number, member in enumerate(members):
     split = member.hospital.split
     print(
         f"{called(member.name)}: {task.patients(number)} patients to train on, "
-        f"{len(split.validation)} scans to validate, {len(split.test)} to test"
+        f"to validate: {len(split.validation)}, to test: {len(split.test)}"
     )
 
 # %% [markdown]
 # ## A round by hand
 #
 # *For physicians.* Think of a guideline that travels. The coordinating centre sends the same draft to all hospitals. Each revises it a little in the light of its own patients, whom nobody else sees, and sends the revised draft back. The centre merges the drafts; a hospital with more
-# patients has more say. The merged draft goes out again, and so on for many rounds. The draft is the network: here its *weights*, some hundred thousand numbers.
+# patients has more say. The merged draft goes out again, and so on for many rounds. The draft is the network: here its *weights*, nearly three hundred thousand numbers.
 #
 # *For computer scientists.* **Federated averaging**, FedAvg (McMahan et al., 2017). In each round the server sends weights $w$. Hospital $i$ takes $K$ optimiser steps from $w$ on its own batches and arrives at $w_i$. The server sets
 #
@@ -95,9 +95,9 @@ for number, member in enumerate(members):
 #
 # With $K = 1$ and plain SGD on all of a hospital's patients at once, this is a step of ordinary training on everybody, if the loss is a mean over patients. With larger $K$ it is not: fewer messages, and hospitals that walk apart in between. Lesson 06 is about that.
 #
-# Many papers count *epochs*, passes over a hospital's own patients. A large hospital then takes more steps than a small one and walks further, and the plain average minimises another sum than the one above (Wang et al., 2020, who put it right in FedNova). Here every hospital takes the same $K$ steps.
+# Many papers count *epochs*, passes over a hospital's own patients. A large hospital then takes more steps than a small one and walks further, and the plain average then heads for the minimum of another weighted sum of the hospitals' losses $f_i$ than $\sum_i \frac{n_i}{n} f_i$: large hospitals count for more than their patients (Wang et al., 2020, who put it right in FedNova). Here every hospital takes the same $K$ steps.
 #
-# What leaves a hospital: weights, the number of its training patients, its training loss, its scores on its own validation patients and, in this course, a Dice of each of its test patients, which the intervals need. A real federation would send sums: a number per patient is data about a patient. What does not leave: images, segmentations, names. But weights were *made from* patients, and how much of a patient can be read out of them is a later lesson's subject.
+# What leaves a hospital: its name, weights, the number of its training patients, how many steps it took and slices it saw, its training loss, its scores on its own validation patients and, in this course, a Dice of each of its test patients, which the intervals need. A real federation would send sums: a number per patient is data about a patient. When a hospital fails, the text of the error leaves it too, and must not name a patient. What does not leave: images, segmentations, names. But weights were *made from* patients, and how much of a patient can be read out of them is a later lesson's subject.
 #
 # Below, the round's first half: the model goes out, and each hospital takes its steps.
 
@@ -536,12 +536,12 @@ for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
     )
 
 # %% [markdown]
-# How to read it. The intervals come from drawing the same test patients again, in pairs: they say how much *other patients* would change the difference. An interval that holds 0 shows neither gain nor harm.
+# How to read it. The intervals come from drawing the same test patients again, in pairs: they say how much *other patients* would change the difference. (With so few patients they are a little too narrow: about 92 of 100 such intervals hold the true mean, not 95.) An interval that holds 0 shows neither gain nor harm.
 #
-# What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. Another seed gives other networks and may turn the order round. Pooled training sees all patients in every step and is what a federation is measured against; a federation is worth having if it comes close. In a comparison on BraTS patients of ten institutions it reached 99 % of pooled quality (Sheller et al., 2020).
+# What it cannot tell. It is **one seed**, with few test patients per hospital, and a training that is far from finished. FedAvg is also handicapped here: its AdamW forgets its moments after every six steps, the other two never do. (Set `keep_optimiser=True` in `settings` as well, and see how much of the difference that was.) Another seed gives other networks and may turn the order round. Pooled training draws every batch from all patients, and is the mark that a federation tries to reach; training alone is the one that it must beat to be worth the trouble. In a comparison on BraTS patients of ten institutions it reached 99 % of pooled quality (Sheller et al., 2020).
 # And the three ways had about the same visits, which is one fair comparison of several: with the same number of *rounds of messages*, or the same time at each hospital, one compares something else.
 #
-# What one seed cannot tell, a recorded study can: twenty seeds with other patients each, a small stand-in for the U-Net (9,548 weights, slices of 4 mm) that is trained to the end, settings chosen on another seed. Hospitals are dealt at random (IID), or are the phantom's own institutions, with a scanner each. There pooled training takes as many steps one after the other as each hospital, on four times as many slices, and hospitals' optimisers keep their moments from round to round.
+# What one seed cannot tell, a recorded study can: twenty seeds with other patients each, a small stand-in for the U-Net (38,640 weights, slices of 4 mm) that is trained to the end, settings chosen on two other seeds. Hospitals are dealt at random (IID), or are the phantom's own institutions, with a scanner each. There pooled training takes as many steps one after the other as each hospital, on four times as many slices, and hospitals' optimisers keep their moments from round to round.
 
 # %%
 from fedlab_utils.federated.comparison import trials_of

@@ -12,7 +12,7 @@
 # *For physicians.* Between two rounds a hospital tunes the network to its own patients, as a resident picks up the habits of the house. The longer it is alone and the more its patients differ from the others', the more of this is habit and the less is medicine. This is
 # called **client drift** (a *client* is a hospital). Averaging habits does not give you what a doctor would have learnt who had seen everybody.
 #
-# *For computer scientists.* With one local step per round, federated averaging is gradient descent on the weighted sum of the hospitals' losses. With more steps it is another map, and its fixed point is in general **not** the minimum of that sum, however many rounds you run. We shall solve for it.
+# *For computer scientists.* With one local step per round, of plain SGD on all of a hospital's patients, federated averaging is gradient descent on the weighted sum of the hospitals' losses. With more steps it is another map, and its fixed point is in general **not** the minimum of that sum, however many rounds you run. We shall solve for it.
 #
 # When you are done you can
 #
@@ -42,9 +42,9 @@ from fedlab_utils.data.cohort import open_phantom
 # ## Drift in two dimensions
 #
 # That hospitals' weights part the further, the less their patients are alike, was measured early (Zhao et al., 2018); McMahan et al. (2017), who proposed the averaging, already saw that too many local steps can hurt. To see why, take a network with two weights instead of millions. Three hospitals; the loss of each is a bowl, $f_i(x) = \tfrac12 (x-b_i)^\top A_i (x-b_i)$: it is happiest at $b_i$, and $A_i$ says how much it minds each direction. Bowls H1 and H2 are long and narrow, in different directions;
-# H3 is round and shallow. All have as many patients. The *true optimum* is where the sum of all three is least, which is what one would find with all data in one place.
+# H3 is round and shallow. All have equally many patients. The *true optimum* is where the sum of all three is least, which is what one would find with all data in one place.
 #
-# A hospital's $K$ steps of size $\eta$ from the round's start $x$ walk $-\eta\, S_i A_i (x-b_i)$, with $S_i = \sum_{k=0}^{K-1} (1-\eta A_i)^k$. Averaging stands still where these walks cancel:
+# A hospital's $K$ steps of size $\eta$ from the round's start $x$ walk $-\eta\, S_i A_i (x-b_i)$, with $S_i = \sum_{k=0}^{K-1} (1-\eta A_i)^k$, where 1 is the identity matrix and $\eta$ small enough for the steps to settle. With $p_i$ the hospital's share of all patients, here a third, averaging stands still where these walks cancel:
 #
 # $$\sum_i p_i\, S_i A_i\, (x-b_i) = 0$$
 #
@@ -66,7 +66,7 @@ from fedlab_utils.ui import DriftExplorer
 DriftExplorer()
 
 # %% [markdown]
-# FedAvg ends at the cross, at any number of rounds. A smaller learning rate or fewer steps move the cross towards the star, at the price of more rounds, and rounds are what a federation pays for. At learning rate 0.1, ten local steps have come to rest after ten rounds, 1.39 from the star; one local step is still 1.60 away from it then, but 0.04 after sixty. (At learning rate 0.02 it is 1.41 away even after sixty.) FedProx pulls each hospital back to the round's start: the paths get shorter, the cross moves towards the star, and never gets there.
+# FedAvg ends at the cross, and more rounds do not take it further. A smaller learning rate or fewer steps move the cross towards the star, at the price of more rounds, and rounds are what a federation pays for. At learning rate 0.1, ten local steps have all but come to rest after ten rounds, 1.39 from the star (the cross: 1.38); one local step is still 1.60 away from it then, but 0.04 after sixty. (At learning rate 0.02 it is 1.41 away even after sixty.) FedProx pulls each hospital back to the round's start. With many local steps the paths get shorter and the cross moves towards the star, but does not reach it (10 steps at learning rate 0.1: 1.38 away at $\mu = 0$, 0.63 at $\mu = 4$). With two or three steps there is little to hold back, and the pull can even move the cross away (2 steps at 0.1: from 0.16 to 0.21).
 # SCAFFOLD bends the paths themselves, and the averages end at the star; when the hospitals take long walks, it needs a few rounds more to find out what the others want.
 
 # %% [markdown] quiz="fixed-point"
@@ -77,16 +77,16 @@ DriftExplorer()
 # - [x] Fewer local steps, or a smaller learning rate
 #   > Right. The bias grows with how far each hospital walks alone. With one step there is none.
 # - [ ] More patients at each hospital, of the same kinds
-#   > Then each knows its own optimum better, and the optima lie as far apart as before. The bias is none of noise.
+#   > Then each knows its own optimum better, and the optima lie as far apart as before. The bias does not come from noise.
 # - [x] SCAFFOLD's correction
-#   > Right. It adds to each step what the others' gradients are, so that at the optimum no hospital moves.
+#   > Right. In each step it takes off the hospital's own usual gradient and puts in the mean of all hospitals', so that at the optimum no hospital moves.
 
 # %% [markdown]
 # ## Drift in networks
 #
 # Now networks, with patients. This lesson takes at most 48 scans at 4 mm, so coarse that every training below is over in seconds, and none of them is finished; what it shows is **one seed**, and stands for nothing but itself.
 #
-# The patients are dealt to four hospitals twice. Once at random (IID). Once at random too, but each hospital lacks one of the four sequences, which then reaches the network as zeros: the same patients, the same task, other images.
+# The patients are dealt to four hospitals twice. Once at random (IID). Once the same way, but each hospital lacks one of the four sequences, which then reaches the network as zeros: every hospital has the same patients and the same task as before, and other images.
 
 # %% tags=["check-output"]
 from fedlab_utils.data import PreprocessSettings, build_cache, hospital_patients, make_hospitals
@@ -102,13 +102,13 @@ unusable = {problem.case for problem in build_cache(some.cases, coarse)}
 some = some.subset(case.case_id for case in some if case.case_id not in unusable)
 
 
-def deal(kind, count=4):
+def deal(kind, count=4, skew=1.0):
     """Deal the patients, 60 % to train on and 40 % to test; none to choose by, nothing is chosen."""
-    dealt = make_hospitals(some, count, kind, skew=1.0, seed=0, fractions=(0.6, 0.0, 0.4))
+    dealt = make_hospitals(some, count, kind, skew=skew, seed=0, fractions=(0.6, 0.0, 0.4))
     return [hospital_patients(some, hospital, coarse) for hospital in dealt.hospitals]
 
 
-alike, lacking = deal("iid"), deal("missing_sequence")
+alike, lacking = deal("missing_sequence", skew=0.0), deal("missing_sequence")
 for h in lacking:
     print(f"{h.name}: {len(h.hospital.patients)} patients, no {h.hospital.missing}")
 
@@ -483,9 +483,9 @@ hospital_scores(lab, "one seed, six rounds, units 1, 8 and 3", "Dice of the whol
 #
 # The study of this section takes many hours, and is recorded bit by bit: the cells below say how far it is, and show its figures as soon as there are some.
 #
-# What one seed cannot say, a study can. It deals phantoms to hospitals in several ways, alike or apart. For each way every method tries four settings on a seed of its own, which is not reported; the setting that does best **on validation patients** is trained on five other seeds with other patients, and the figure shows their test patients. All ways take as many steps one after the other: where four hospitals take one each on eight slices, pooled training takes one on thirty-two. AdamW keeps its moments (running means of past gradients and of their squares) from round to round, in each hospital. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
-# worst hospital's Dice to that of FedAvg with the same optimiser (plain SGD for SCAFFOLD, AdamW for the others). An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones. In a difference most of this cancels, but a method that makes hospitals more alike is pulled down more. Five seeds give intervals that are rather too narrow, and some of dozens of comparisons will leave out 0 by luck.)
-# What the study does not say: it trains a small stand-in for the U-Net, 9,548 weights on slices of 4 mm, and nothing in it has been confirmed with the U-Net. The stand-in has instance normalisation, so its FedBN keeps only scale and shift at home; this says nothing about FedBN with batch normalisation, whose point are the local statistics.
+# What one seed cannot say, a study can. It deals phantoms to hospitals in several ways, alike or apart. For each way every method tries three settings on two seeds of their own, which are not reported; the setting that does best **on validation patients** is trained on five other seeds with other patients, and the figure shows their test patients. All ways take as many steps one after the other: where four hospitals take one each on sixteen slices, pooled training takes one on sixty-four. AdamW keeps its moments (running means of past gradients and of their squares) from round to round, in each hospital. Intervals are bootstrapped over seeds and patients; the right panel shows the *paired* difference of the
+# worst hospital's Dice to that of FedAvg with the same optimiser (plain SGD for SCAFFOLD, AdamW for the others). An interval that holds 0 has shown no difference. (In each bootstrap draw the worst hospital is looked for anew, which makes the interval lie a little low: the least of noisy means is lower than the least of the true ones. In a difference most of this cancels, but a method that makes hospitals more alike is pulled down more. Five seeds are few. Where seeds scatter more than their patients explain, such an interval is too narrow: in a simulation about 90 of 100 held the truth, not 95. Where seeds hardly differ it is too wide, since patients are drawn again within seeds that already differ by their patients. And some of dozens of comparisons will leave out 0 by luck.)
+# What the study does not say: it trains a small stand-in for the U-Net, 38,640 weights on slices of 4 mm, and nothing in it has been confirmed with the U-Net. The stand-in has instance normalisation, so its FedBN keeps only scale and shift at home; this says nothing about FedBN with batch normalisation, whose point is the local statistics.
 
 # %%
 from fedlab_utils.federated.comparison import reported, trials_of
@@ -503,7 +503,7 @@ missing = (
 method_comparison(trials, note) if ready else print(missing)
 
 # %% [markdown]
-# Which method would you take, if the hospital that fares worst is what you care about? Choose on validation patients, and look at test patients once. Below, for each way of dealing, the federated method whose worst hospital validates best, and what its worst hospital gains on FedAvg's on **test** patients.
+# Which method would you take, if the hospital that fares worst is what you care about? Choose on validation patients, and look at test patients once. Below, for each way of dealing, the federated method whose worst hospital validates best, and what its worst hospital gains on FedAvg's on **test** patients. (FedAvg is the one with AdamW here, since that is what one would otherwise take; if SCAFFOLD is chosen, the difference is also that of the optimiser.)
 
 # %%
 from fedlab_utils.federated.comparison import chosen, difference, fairest
@@ -516,7 +516,7 @@ for condition in dict.fromkeys(t["condition"] for t in reported(trials)):
     print(f"{condition:18} {METHOD_NAMES[method]:22} less FedAvg {gain:+.3f}, {len(ours)} seeds")
 
 # %% [markdown]
-# And behind the figure: what each setting gave, on the seed that settings were tried on. Choose a method and how hospitals differ. Grey marks what validation chose. *Try:* would you have chosen another one, had you looked at the test patients? By how much would you have fooled yourself?
+# And behind the figure: what each setting gave, on the two seeds that settings were tried on. Choose a method and how hospitals differ. Grey marks what validation chose. *Try:* would you have chosen another one, had you looked at the test patients? By how much would you have fooled yourself?
 
 # %%
 HyperparameterExplorer(trials, note) if ready else print(missing)
@@ -525,7 +525,7 @@ HyperparameterExplorer(trials, note) if ready else print(missing)
 # ## What you have learnt
 #
 # - Several local steps make federated averaging a map with a fixed point of its own, and that point is biased where curvatures differ. More rounds do not help.
-# - FedProx holds hospitals back: less bias, shorter steps. SCAFFOLD corrects the direction: no bias on quadratics, twice the traffic, plain SGD.
+# - FedProx holds hospitals back: shorter walks and, with many local steps, less bias, but never none. SCAFFOLD corrects the direction: no bias on quadratics, twice the traffic, plain SGD.
 # - Drift can be measured, by angles and along paths, and must be compared with chance.
 # - Statistics of a hospital's images are not weights. Averaging them can fail without a sign in training.
 # - One seed is an anecdote. Choose on validation, report the worst hospital, pair, and give intervals.

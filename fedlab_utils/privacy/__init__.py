@@ -1,0 +1,19 @@
+"""What updates give away, and what holds it back: attacks, differential privacy, masks."""
+
+from fedlab_utils._lazy import lazy_exports
+
+_EXPORTS = {
+    "SystemRandomness": "randomness",
+    "SimulatedRandomness": "randomness",
+    "poisson_sample": "sampling",
+    "private_batches": "sampling",
+    "clipped_sum": "clipping",
+    "PrivateGradient": "private_gradient",
+    "PrivacySettings": "private_gradient",
+    "epsilon_of": "accounting",
+    "noise_for": "accounting",
+    "steps_within": "accounting",
+    "Ledger": "ledger",
+}
+
+__getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
