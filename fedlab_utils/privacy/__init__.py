@@ -14,6 +14,9 @@ _EXPORTS = {
     "noise_for": "accounting",
     "steps_within": "accounting",
     "Ledger": "ledger",
+    "FixedPoint": "fixed_point",
+    "Masker": "masking",
+    "unmasked_sum": "unmasking",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

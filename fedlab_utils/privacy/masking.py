@@ -1,0 +1,337 @@
+"""Secure aggregation, a hospital's part: its numbers under masks that only the sum sheds.
+
+Bonawitz et al. 2017, Practical secure aggregation for privacy-preserving machine learning,
+doi:10.1145/3133956.3133982, with the signatures of its stronger variant. In each round hospitals
+
+1. **advertise** two fresh public keys, signed with the key that all know them by;
+2. **share** the secret behind their masks and a seed of their own, a piece for each other one;
+3. **mask** their numbers: for each pair one adds what the other takes away, and each adds a mask of
+   its own besides;
+4. **confirm** who is left, by signature, so that the server cannot tell two stories;
+5. **reveal** of each hospital either the piece of its seed (it is left) or the piece of its key (it
+   dropped out), never both: with both the server could take all masks off its numbers.
+
+Keys, signatures, ciphers and shares are those of kept libraries (cryptography, pycryptodome).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from fedlab_utils.errors import PrivacyError
+from fedlab_utils.privacy.sharing import SECRET, fingerprint, split
+
+FEWEST = 3
+"""Hospitals: of two, each can take its own numbers off the sum and has the other's."""
+
+
+@dataclass(frozen=True)
+class Advert:
+    """What a hospital tells all others at the start of a round.
+
+    Attributes
+    ----------
+    mask_key, box_key
+        Public keys (X25519) that masks, and the boxes for pieces of secrets, are made from.
+    seed_print
+        Fingerprint of the seed of its own mask, by which false pieces are found out.
+    signature
+        Of these and the round, by the key (Ed25519) that the hospital is known by.
+    """
+
+    mask_key: bytes
+    box_key: bytes
+    seed_print: bytes
+    signature: bytes = b""
+
+    def signed_part(self, number: int, round_name: bytes) -> bytes:
+        """Return what the signature stands for."""
+        return _joined(
+            b"advert",
+            round_name,
+            str(number).encode(),
+            self.mask_key,
+            self.box_key,
+            self.seed_print,
+        )
+
+
+class Masker:
+    """A hospital in one round. Each step is taken once, in order; a new round is a new object.
+
+    Parameters
+    ----------
+    number
+        Its own, from 0.
+    round_name
+        Never used before; known to all.
+    identity
+        The private key that it is known by.
+    known
+        Number of each hospital that may take part -> its public key. This list comes from the
+        hospitals' agreement, not from the server, which could otherwise play all other hospitals.
+    threshold
+        Hospitals that must be left; more than half of those known.
+
+    Raises
+    ------
+    PrivacyError
+        If there are too few hospitals or the threshold is not more than half.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        round_name: bytes,
+        identity: Ed25519PrivateKey,
+        known: Mapping[int, bytes],
+        threshold: int,
+    ) -> None:
+        check_numbers(len(known), threshold)
+        self.number, self.round_name, self.threshold = number, round_name, threshold
+        self._identity, self._known = identity, dict(known)
+        self._mask_key, self._box_key = X25519PrivateKey.generate(), X25519PrivateKey.generate()
+        self._seed = os.urandom(SECRET)
+        self._adverts: dict[int, Advert] = {}
+        self._pairs: dict[int, bytes] = {}
+        self._pieces: dict[int, bytes] = {}
+        self._left: frozenset[int] = frozenset()
+        self._step = "advertise"
+
+    def advertise(self) -> Advert:
+        """Return what to tell all others."""
+        self._next("advertise", "share")
+        keys = (self._mask_key.public_key(), self._box_key.public_key())
+        bare = Advert(*(key.public_bytes_raw() for key in keys), fingerprint(self._seed))
+        signature = self._identity.sign(bare.signed_part(self.number, self.round_name))
+        return Advert(bare.mask_key, bare.box_key, bare.seed_print, signature)
+
+    def share(self, adverts: Mapping[int, Advert]) -> dict[int, bytes]:
+        """Return a locked box for each other hospital, with its pieces of this one's secrets.
+
+        Raises
+        ------
+        PrivacyError
+            If a signature is false, a key is used twice or is none, or too few take part.
+        """
+        self._next("share", "mask")
+        self._check(adverts)
+        self._adverts = dict(adverts)
+        for other in adverts:
+            if other != self.number:
+                self._pairs[other] = self._agree(self._mask_key, other, adverts[other].mask_key)
+        holders = sorted(adverts)
+        secrets = (self._mask_key.private_bytes_raw(), self._seed)
+        pieces = [split(secret, self.threshold, max(holders) + 1) for secret in secrets]
+        boxes = {}
+        for other in holders:
+            content = pieces[0][other] + pieces[1][other]
+            if other == self.number:
+                self._pieces[other] = content
+            else:
+                boxes[other] = self._lock(other, content)
+        return boxes
+
+    def mask(self, values: np.ndarray, boxes: Mapping[int, bytes]) -> np.ndarray:
+        """Return numbers under all masks.
+
+        Parameters
+        ----------
+        values
+            uint64 ``(D,)``, from :class:`fedlab_utils.privacy.FixedPoint`.
+        boxes
+            Number of each other hospital that still takes part -> its box for this one. One that
+            cannot be opened leaves its sender out.
+
+        Raises
+        ------
+        PrivacyError
+            If too few hospitals are left.
+        """
+        self._next("mask", "confirm")
+        for other, box in boxes.items():
+            if other in self._adverts and other != self.number:
+                self._open(other, box)
+        self._enough(len(self._pieces))
+        total = np.array(values, np.uint64)
+        total += stream(self._seed, self.round_name, len(total))
+        for other in self._pieces:
+            if other != self.number:
+                pair = self._pairs[other]
+                total += pair_mask(pair, self.number, other, self.round_name, len(total))
+        return total
+
+    def peers(self) -> list[int]:
+        """Return the hospitals that this one's mask was made with, itself among them."""
+        return sorted(self._pieces)
+
+    def confirm(self, left: list[int]) -> bytes:
+        """Return a signature under the list of those who are left.
+
+        Raises
+        ------
+        PrivacyError
+            If they are too few, or not all of those that the mask was made with.
+        """
+        self._next("confirm", "reveal")
+        if not set(left) <= set(self._pieces) or self.number not in left:
+            raise PrivacyError(
+                f"hospital {self.number}",
+                f"the server says that {sorted(left)} are left, of {self.peers()}",
+                "End the round: somebody is in the sum whom this hospital does not know",
+            )
+        self._enough(len(set(left)))
+        self._left = frozenset(left)
+        return self._identity.sign(_left_part(self._left, self.round_name))
+
+    def reveal(self, confirmed: Mapping[int, bytes]) -> dict[int, bytes]:
+        """Return a piece per hospital: of the seed of who is left, of the key of who dropped out.
+
+        Parameters
+        ----------
+        confirmed
+            Signatures under the list of those left, of at least ``threshold`` hospitals.
+
+        Raises
+        ------
+        PrivacyError
+            If too few signed the list that this hospital saw.
+        """
+        self._next("reveal", "done")
+        part = _left_part(self._left, self.round_name)
+        signed = [
+            n for n in self._left if n in confirmed and verified(self._known[n], confirmed[n], part)
+        ]
+        self._enough(len(signed))
+        return {
+            n: piece[SECRET:] if n in self._left else piece[:SECRET]
+            for n, piece in self._pieces.items()
+        }
+
+    def _next(self, step: str, then: str) -> None:
+        if self._step != step:
+            raise PrivacyError(
+                f"hospital {self.number}",
+                f"it was asked to {step}, and its next step is to {self._step}",
+                "Begin another round; a step taken twice could give both secrets away",
+            )
+        self._step = then
+
+    def _check(self, adverts: Mapping[int, Advert]) -> None:
+        own = adverts.get(self.number)
+        if own is None or own.mask_key != self._mask_key.public_key().public_bytes_raw():
+            raise PrivacyError(
+                f"hospital {self.number}", "its own advert is not among them", "End the round"
+            )
+        for other, advert in adverts.items():
+            key = self._known.get(other)
+            part = advert.signed_part(other, self.round_name)
+            if key is None or not verified(key, advert.signature, part):
+                raise PrivacyError(
+                    f"hospital {other}", "its advert has no valid signature", "Leave it out"
+                )
+        keys = [key for a in adverts.values() for key in (a.mask_key, a.box_key)]
+        if len(set(keys)) < len(keys):
+            raise PrivacyError("adverts", "a key stands there twice", "End the round")
+        self._enough(len(adverts))
+
+    def _enough(self, count: int) -> None:
+        if count < self.threshold:
+            raise PrivacyError(
+                f"hospital {self.number}",
+                f"{count} hospitals are left, and {self.threshold} are needed",
+                "Wait for more hospitals; a sum of few hides little",
+            )
+
+    def _agree(self, own: X25519PrivateKey, other: int, key: bytes) -> bytes:
+        try:
+            return own.exchange(X25519PublicKey.from_public_bytes(key))
+        except ValueError:
+            raise PrivacyError(
+                f"hospital {other}",
+                "its key is none that a secret can be agreed by",
+                "Leave it out",
+            ) from None
+
+    def _box(self, other: int) -> ChaCha20Poly1305:
+        pair = self._agree(self._box_key, other, self._adverts[other].box_key)
+        return ChaCha20Poly1305(_derived(pair, b"box", self.round_name))
+
+    def _lock(self, other: int, content: bytes) -> bytes:
+        nonce = os.urandom(12)
+        about = _joined(self.round_name, str(self.number).encode(), str(other).encode())
+        return nonce + self._box(other).encrypt(nonce, content, about)
+
+    def _open(self, other: int, box: bytes) -> None:
+        about = _joined(self.round_name, str(other).encode(), str(self.number).encode())
+        try:
+            content = self._box(other).decrypt(bytes(box[:12]), bytes(box[12:]), about)
+        except (InvalidTag, ValueError):
+            return
+        if len(content) == 2 * SECRET:
+            self._pieces[other] = content
+
+
+def check_numbers(hospitals: int, threshold: int) -> None:
+    """Refuse a federation in which masks could not hide anything.
+
+    Raises
+    ------
+    PrivacyError
+        If there are fewer than three hospitals, or the threshold is not over half of them.
+    """
+    if hospitals < FEWEST or not hospitals / 2 < threshold <= hospitals:
+        raise PrivacyError(
+            "secure aggregation",
+            f"{hospitals} hospitals, of whom {threshold} must be left",
+            f"Take at least {FEWEST}, and a threshold over half of them: two halves that are told "
+            "different stories must not both be enough",
+        )
+
+
+def stream(key: bytes, round_name: bytes, count: int) -> np.ndarray:
+    """Return ``count`` uniform numbers decided by a key, uint64: ChaCha20 (RFC 8439)."""
+    chosen = _derived(key, b"mask", round_name)
+    cipher = Cipher(algorithms.ChaCha20(chosen, bytes(16)), mode=None).encryptor()
+    return np.frombuffer(cipher.update(bytes(8 * count)), "<u8").astype(np.uint64)
+
+
+def pair_mask(pair: bytes, own: int, other: int, round_name: bytes, count: int) -> np.ndarray:
+    """Return what one of a pair adds; the other one's is its negative, modulo ``2**64``."""
+    numbers = stream(pair, round_name, count)
+    return numbers if own < other else -numbers
+
+
+def verified(key: bytes, signature: bytes, content: bytes) -> bool:
+    """Whether a signature is of this content, by the owner of this public key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, content)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _left_part(left: frozenset[int], round_name: bytes) -> bytes:
+    return _joined(b"left", round_name, ",".join(map(str, sorted(left))).encode())
+
+
+def _derived(secret: bytes, purpose: bytes, round_name: bytes) -> bytes:
+    about = _joined(b"fedlab", purpose, round_name)
+    return HKDF(SHA256(), 32, salt=None, info=about).derive(secret)
+
+
+def _joined(*parts: bytes) -> bytes:
+    """Parts with their lengths, so that no two lists of parts read alike."""
+    return hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()
