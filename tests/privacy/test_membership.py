@@ -31,9 +31,9 @@ def test_the_curve_is_scikit_learn_s_ties_and_all(members: list, others: list) -
 
 def test_members_found_at_one_per_cent_of_false_alarms() -> None:
     others = np.arange(1000.0)
-    members = np.array([2000.0] * 30 + [990.5] * 10 + [989.5] * 5 + [0.0] * 55)
+    members = np.array([2000.0] * 30 + [990.5] * 10 + [988.5] * 5 + [0.0] * 55)
     found = found_at(members, others)
-    assert (found.rate, found.false_alarms) == (0.4, 0.009)  # 991 to 999 score above 990.5
+    assert (found.rate, found.false_alarms) == (0.4, 0.01)  # those from 990 on are accused
     low, high = beta.ppf(0.025, 40, 61), beta.ppf(0.975, 41, 60)
     assert (found.low, found.high) == pytest.approx((low, high))
     assert found_at(members, others, 0.5).rate == 0.45
@@ -74,7 +74,7 @@ def test_the_ratio_is_that_of_two_normal_densities() -> None:
     )
     loss = np.array([0.2, 0.5, 1.1])
     due = norm(-1.0, 0.3).logpdf(np.log(loss)) - norm(-0.2, 0.5).logpdf(np.log(loss))
-    assert likelihood_ratio(loss, trained, left_out) == pytest.approx(due, abs=0.1)
+    assert likelihood_ratio(loss, trained, left_out) == pytest.approx(due, rel=0.05, abs=0.1)
     assert np.all(np.diff(likelihood_ratio(loss, trained, left_out)) < 0)
 
 
