@@ -556,7 +556,7 @@ print(gap.alt)
 gap
 
 # %% [markdown]
-# Each point is a seed: single trainings scatter by two hundredths, which is why one run proves little. Where hospitals are alike, FedAvg's loss, if there is one, is too small for these seeds to show: the interval holds 0. Between institutions with scanners of their own it is there, and is a few hundredths of the pooled Dice. One training there ends far below the others: the learning rate was chosen on a single seed, and turned out to be too bold for another. Lesson 06 asks why hospitals that differ are harder to average.
+# Each point is a seed: single trainings scatter by a hundredth and more, which is why one run proves little. Where hospitals are alike, FedAvg's loss, if there is one, is too small for twenty seeds to show: the interval holds 0, and reaches about 1 % of the pooled Dice to either side. Between institutions with scanners of their own the loss is there, about 2 % of the pooled Dice. Lesson 06 asks why hospitals that differ are harder to average.
 
 # %% tags=["author-only"]
 from fedlab_utils.federated.comparison import difference
@@ -566,8 +566,9 @@ for condition in ("IID", "institution"):
     of = [t for t in trials_of(recorded) if t["condition"] == condition]
     by_method = [[t for t in of if t["method"] == m] for m in ("fedavg", "pooled")]
     losses[condition] = difference(*by_method)
-assert losses["IID"].low < 0 < losses["IID"].high
-assert -0.05 < losses["institution"].mean < losses["institution"].high < 0
+assert losses["IID"].low < 0 < losses["IID"].high < 0.01
+assert losses["IID"].low > -0.01
+assert -0.02 < losses["institution"].mean < losses["institution"].high < 0
 
 # %% [markdown]
 # A mean over patients hides a hospital that loses. Compare the worst hospital, too: whoever does worse in the federation than alone has little reason to stay.
