@@ -244,10 +244,9 @@ def test_two_processes_of_a_hospital_may_forget_the_same_file(
     for number in (1, 2, 3):
         HospitalState(Context(1, 2, {}, RecordDict(), {}), tmp_path).keep(number)
     also(9)
-    HospitalState(Context(1, 2, {}, RecordDict(), {}), tmp_path).rewind(4)
-    assert [
-        number for number, _ in listed(HospitalState(Context(1, 2, {}, RecordDict(), {}), tmp_path))
-    ] == [2, 3]
+    state = HospitalState(Context(1, 2, {}, RecordDict(), {}), tmp_path)
+    state.rewind(4)
+    assert [number for number, _ in listed(state)] == [2, 3]
 
 
 def test_the_best_round_is_chosen_on_validation_and_judged_with_its_own_layers(

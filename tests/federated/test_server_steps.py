@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
-from flwr.app import ArrayRecord, ConfigRecord
+from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDict
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import FederationSettings, federate
@@ -35,12 +33,8 @@ class Grid:
         return [10, 11]
 
 
-def walked(
-    strategy: Screened, ends: list[dict[str, np.ndarray]], change: Callable | None = None
-) -> list[dict[str, np.ndarray]]:
+def walked(strategy: Screened, ends: list[dict[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
     """Return the model after each round, in each of which both hospitals answer the same."""
-    from flwr.app import Message, MetricRecord, RecordDict
-
     roster = Roster()
     roster.members = {10 + n: Member(n, f"H{n}", 2 + n) for n in range(2)}
     roster.known = {member.partition: member for member in roster.members.values()}
