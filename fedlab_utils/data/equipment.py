@@ -190,11 +190,12 @@ def phantom_of(case: Case, seed: int) -> tuple[Anatomy, int]:
 def transformed(case: Case, scanner: Scanner) -> Case:
     """Return a real scan with contrast, resolution and noise of another scanner.
 
-    Each sequence is scaled to median 1 in the brain and raised to the power that brings grey to
-    white matter as the scanner does, relative to :data:`REFERENCE` (within :data:`GAMMA`). Then it
-    is averaged over the scanner's voxels, gets the noise that the scanner has beyond the
-    reference's, and is brought back to its own grid and unit. The same case and scanner give the
-    same result; the reference changes nothing.
+    Each sequence is scaled to median 1 where it was measured in the brain and raised to the power
+    that brings grey to white matter as the scanner does, relative to :data:`REFERENCE` (within
+    :data:`GAMMA`). Then it is averaged over the scanner's voxels, gets the noise that the scanner
+    has beyond the reference's, and is brought back to its own grid and unit. The same case and
+    scanner give the same result; the reference changes nothing, and a sequence without signal stays
+    as it came.
     """
     from fedlab_utils.data.brain import bounding_box, brain_mask
     from fedlab_utils.data.phantom.artefacts import acquire
@@ -214,13 +215,16 @@ def transformed(case: Case, scanner: Scanner) -> Case:
         # A scan may come with mean 0: its darkest tissue then stands for no signal.
         floor = np.float32(min(0.0, np.percentile(volume[box][inside], 1)))
         signal = np.where(inside, np.maximum(volume[box] - floor, 0), 0).astype(np.float32)
-        if not (level := float(np.median(signal[inside]))):
+        # 0 means outside the brain, or where this sequence did not reach: it tells no brightness.
+        measured = inside & (volume[box] != 0)
+        level = float(np.median(signal[measured])) if measured.any() else 0.0
+        if not level:
+            out[...] = volume
             continue
         signal = (signal / level) ** np.float32(gamma)
         noise = np.sqrt(max(0.0, sequence.noise**2 - before.noise**2))
         signal = level * acquire(rng, signal, axes, sequence, noise)
-        # 0 means outside the brain: what was measured stays above it.
-        measured = inside & (volume[box] != 0)
+        # What was measured stays above 0.
         out[box] = np.where(measured, np.maximum(signal, 1e-3 * level) + floor, 0)
     return replace(case, image=image)
 

@@ -26,7 +26,13 @@ def write_arrays(path: Path, groups: Mapping[str, Mapping[str, np.ndarray]], abo
         Group's name, without a slash -> its arrays by name.
     about
         JSON values.
+
+    Raises
+    ------
+    FederationError
+        If safetensors has no such type, or names and ``about`` are longer than its header may be.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save
 
     from fedlab_utils.data.atomic import write_bytes
@@ -39,7 +45,13 @@ def write_arrays(path: Path, groups: Mapping[str, Mapping[str, np.ndarray]], abo
     told = json.dumps(
         {"groups": {name: list(part) for name, part in groups.items()}, "about": about}
     )
-    write_bytes(path, save(arrays, {ABOUT: told, DIGEST: _digest(arrays, told)}))
+    try:
+        content = save(arrays, {ABOUT: told, DIGEST: _digest(arrays, told)})
+    except SafetensorError as error:
+        cause = f"it cannot be written ({str(error)[:80]})"
+        remedy = "Send fewer or shorter figures, and arrays of floats or whole numbers"
+        raise FederationError(path, cause, remedy) from None
+    write_bytes(path, content)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], object]:

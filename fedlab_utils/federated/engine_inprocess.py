@@ -125,10 +125,14 @@ class InProcessGrid(Grid):
             return None
         mine = Message(_own_copy(message.content), metadata=message.metadata)
         try:
-            return self.client_app(mine, self.contexts[node])
+            reply = self.client_app(mine, self.contexts[node])
         except Exception as error:
             told = "".join(traceback.format_exception_only(error)).strip()
-            return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, told), reply_to=mine)
+        else:
+            if isinstance(reply, Message):
+                return reply
+            told = f"its app returned {type(reply).__name__}, and a Message was due"
+        return Message(Error(ErrorCode.CLIENT_APP_RAISED_EXCEPTION, told), reply_to=mine)
 
 
 def _own_copy(content: RecordDict) -> RecordDict:

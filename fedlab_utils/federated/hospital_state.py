@@ -51,7 +51,7 @@ class HospitalState:
             if number < server_round:
                 known = _read(path)
                 break
-            path.unlink()
+            path.unlink(missing_ok=True)
         # Last: after a file that cannot be read, the next message must not find a hospital that
         # seems to know all it ever did.
         self.records[MARK] = ConfigRecord({"round": 0})
@@ -71,9 +71,13 @@ class HospitalState:
             self.rewind(files[-1][0] + 1)
 
     def keep(self, server_round: int) -> None:
-        """Note the round, and write everything to the hospital's folder."""
+        """Note the round, and write everything to the hospital's folder.
+
+        Nothing is written where a later round has been: this process was too late then, and its
+        answer did not count.
+        """
         self.records[MARK] = ConfigRecord({"round": server_round})
-        if self.folder is None:
+        if self.folder is None or any(later > server_round for later, _ in self._files()):
             return
         groups = {
             group: {name: array.numpy() for name, array in record.items()}
@@ -84,7 +88,7 @@ class HospitalState:
         }
         write_arrays(self.folder / f"round-{server_round:06d}.safetensors", groups, configs)
         for _, path in self._files()[:-KEPT]:
-            path.unlink()
+            path.unlink(missing_ok=True)  # another process of this hospital may have been faster
 
     def arrays(self, name: str) -> ArrayRecord | None:
         """Return a record of arrays, None if there is none yet."""

@@ -16,13 +16,13 @@ NORM = "norm"
 
 def norm_names(network: nn.Module) -> set[str]:
     """Return the names of everything that belongs to a normalisation layer."""
-    from torch.nn import GroupNorm
+    from torch.nn import GroupNorm, LayerNorm, RMSNorm
     from torch.nn.modules.batchnorm import _NormBase
 
     return {
         f"{prefix}.{name}" if prefix else name
         for prefix, layer in network.named_modules()
-        if isinstance(layer, _NormBase | GroupNorm)
+        if isinstance(layer, _NormBase | GroupNorm | LayerNorm | RMSNorm)
         for name in layer.state_dict()
     }
 

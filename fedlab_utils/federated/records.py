@@ -71,13 +71,20 @@ def averaged(before: Mapping[str, np.ndarray], record: ArrayRecord) -> dict[str,
     Raises
     ------
     FederationError
-        If it has other names than the model.
+        If it has other names than the model, or another shape under one of them.
     """
     found = to_arrays(record)
     if found.keys() != before.keys():
         raise FederationError(
             "strategy", "its average has other names than the model", "Average what was sent"
         )
+    for name, old in before.items():
+        if found[name].shape != old.shape:
+            raise FederationError(
+                "strategy",
+                f"its average of {name} is {found[name].shape}, and the model's is {old.shape}",
+                "Average what was sent, by name",
+            )
     # np.asarray: of a lone number, such as a count of batches, rint makes a scalar.
     return {
         name: np.asarray(np.rint(found[name]) if old.dtype.kind in "iu" else found[name], old.dtype)

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from flwr.app import Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
-from fedlab_utils.federated.screening import patients_problem, reply_problem
+from fedlab_utils.federated.screening import (
+    in_short,
+    name_problem,
+    partition_problem,
+    patients_problem,
+    reply_problem,
+)
 
 
 @dataclass(frozen=True)
@@ -59,18 +65,19 @@ class Roster:
         for node in unknown:
             problem = self._enrol(node, answers.get(node), set(present))
             if problem:
-                self.refused[f"node {node}"] = problem
+                self.refused[f"node {node}"] = in_short(problem)
 
     def _enrol(self, node: int, answer: Message | None, present: set[int]) -> str | None:
         if problem := reply_problem(answer):
             return problem
         try:
             about, counts = answer.content["hospital"], answer.content["counts"]
-            partition, name = int(about["partition-id"]), str(about["name"])
+            partition, name = about["partition-id"], about["name"]
             patients = counts["num-examples"]
-        except (KeyError, TypeError, ValueError, OverflowError):
+        except (KeyError, TypeError):
             return "it did not say who it is"
-        if problem := patients_problem(patients):
+        problem = partition_problem(partition) or name_problem(name) or patients_problem(patients)
+        if problem:
             return problem
         claimed = Member(partition, name, int(patients))
         for other, member in self.members.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -133,8 +134,9 @@ def _run(engine: str, config: dict, hospitals: int, on_round: Callable[[int], No
     from fedlab_utils.federated.engine_inprocess import run_in_process
 
     def heard(line: str) -> None:
-        if on_round is not None and line.startswith(app.ROUND):
-            on_round(int(line[len(app.ROUND) :].split(":")[0]))
+        found = re.match(rf"{app.ROUND} (\d{{1,6}}): ", line)
+        if on_round is not None and found:
+            on_round(int(found[1]))
 
     def over(report: RoundReport) -> None:
         if on_round is not None:

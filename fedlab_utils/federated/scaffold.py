@@ -14,7 +14,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.records import to_record
+from fedlab_utils.federated.records import Array, to_record
 from fedlab_utils.federated.strategies import ARRAYS, Screened
 
 VARIATE = "variate"
@@ -35,8 +35,9 @@ class Scaffold(Screened):
         x <- x + eta * sum_S p_i (y_i - x) / sum_S p_i
         c <- c + sum_S p_i (c_i' - c_i)
 
-    so that ``c`` stays ``sum_i p_i c_i`` over all members, as long as none joins later. With
-    ``uniform`` every ``p_i`` is ``1 / N``, and both lines are those of the paper.
+    where ``x`` are the trained parameters; buffers are averaged. So ``c`` stays
+    ``sum_i p_i c_i`` over all members, as long as none joins later. With ``uniform`` every ``p_i``
+    is ``1 / N``, and both lines are those of the paper.
 
     A hospital cannot know whether its answer counted. So each message tells it the last round in
     which one did, and only then does the hospital take ``c_i'`` for its own.
@@ -76,6 +77,7 @@ class Scaffold(Screened):
         arrays
             The model's arrays.
         """
+        super().begin(trained, arrays)
         self.variate = {name: np.zeros_like(arrays[name].numpy()) for name in trained}
         self.accepted = {}
 
@@ -123,12 +125,10 @@ class Scaffold(Screened):
             self.accepted[self.roster.members[node].partition] = server_round
         if self.server_rate == 1:
             return average
-        return to_record(
-            {
-                name: start.numpy() + self.server_rate * (average[name].numpy() - start.numpy())
-                for name, start in self.sent.items()
-            }
-        )
+        for name in self.variate:  # buffers stay the average: a step could make a variance negative
+            start = self.sent[name].numpy()
+            average[name] = Array(start + self.server_rate * (average[name].numpy() - start))
+        return average
 
     def state(self) -> dict[str, np.ndarray]:
         """Return the control variate, and whose answers counted when last, by partition."""

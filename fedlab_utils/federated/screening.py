@@ -7,6 +7,7 @@ hospital's model NaN. Attacks that pass as honest answers are another matter, an
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from io import BytesIO
 from numbers import Real
@@ -21,8 +22,23 @@ from fedlab_utils.federated.records import Array, of_kind
 MOST_PATIENTS = 10_000
 """No hospital has more patients with a glioma: BraTS 2021, the largest collection, has 2,040."""
 
+MOST_HOSPITALS = 10_000
+"""No federation has more of them; their numbers count from 0."""
+
 LARGEST = 1e100
 """No figure is further from 0: times patients and summed, it must still be a finite float."""
+
+LARGEST_WEIGHT = 1e15
+"""No number of a model is further from 0: FedAdam squares it, and that must be a finite float32."""
+
+LARGEST_SCORE = 1e6
+"""No score is further from 0: added to the others' by patients, theirs must keep their digits."""
+
+SCORES = ("score", "dice", "tuned-validation")
+"""What names of such figures of a judgement hold."""
+
+LONGEST_REASON, LONGEST_NAME, MOST_FIGURES = 200, 100, 200
+"""Characters of a reason and of a name, and figures of one answer: all of it is kept for good."""
 
 METRICS = "metrics"
 """Name of an answer's record of figures."""
@@ -37,13 +53,44 @@ NO_PATIENT = "it has no patient to judge the model on"
 """Why a hospital that is honest and well did not judge."""
 
 
+def in_short(reason: str | None) -> str | None:
+    """Return a reason, which may hold a stranger's words, as one line of bounded length."""
+    if reason is None:
+        return None
+    line = "".join(c if c.isprintable() else "?" for c in reason[: LONGEST_REASON + 1])
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 3] + "..."
+
+
+def name_problem(name: object) -> str | None:
+    """Return why a hospital may not be called so, or None."""
+    if not isinstance(name, str) or not name.strip():
+        return "it did not say what it is called"
+    if len(name) > LONGEST_NAME:
+        return f"its name has {len(name)} characters, more than {LONGEST_NAME}"
+    if not name.isprintable():
+        return f"its name holds control characters: {name!r}"
+    if re.fullmatch(r"server|node \d+", name.strip().casefold()):
+        return f"it is called {name}, which stands for something else in reports"
+    return None
+
+
+def partition_problem(partition: object) -> str | None:
+    """Return what is wrong with a hospital's number, or None."""
+    if isinstance(partition, bool) or not isinstance(partition, int):
+        return f"its number is of type {type(partition).__name__}, and a whole number was due"
+    if not 0 <= partition < MOST_HOSPITALS:
+        told = partition if abs(partition) < 10**20 else "vast"  # Python may refuse to write it out
+        return f"its number is {told}, not from 0 to {MOST_HOSPITALS - 1}"
+    return None
+
+
 def reply_problem(reply: Message | None) -> str | None:
     """Return why there is nothing to look at in a reply, or None."""
     if reply is None:
         return "it did not answer in time"
     if reply.has_error():
         lines = (reply.error.reason or "").strip().splitlines()
-        return f"it failed: {lines[-1][:200] if lines else f'error {reply.error.code}'}"
+        return in_short(f"it failed: {lines[-1] if lines else f'error {reply.error.code}'}")
     return None
 
 
@@ -72,6 +119,12 @@ def train_problem(
     patients
         How many the hospital had when it enrolled; it may not say otherwise now.
     """
+    return in_short(_train_problem(reply, expected, patients))
+
+
+def _train_problem(
+    reply: Message | None, expected: Mapping[str, ArrayRecord], patients: int
+) -> str | None:
     if problem := reply_problem(reply) or metrics_problem(reply.content):
         return problem
     metrics = reply.content[METRICS]
@@ -103,6 +156,10 @@ def judgement_problem(reply: Message | None, patients: int | None = None) -> str
     patients
         How many it judged on before, if it did.
     """
+    return in_short(_judgement_problem(reply, patients))
+
+
+def _judgement_problem(reply: Message | None, patients: int | None) -> str | None:
     if problem := reply_problem(reply):
         return problem
     records = list(of_kind(reply.content, MetricRecord).values())
@@ -114,11 +171,12 @@ def judgement_problem(reply: Message | None, patients: int | None = None) -> str
     if patients is not None and metrics["num-examples"] != patients:
         return f"it judged on {metrics['num-examples']:g} patients, and before on {patients:g}"
     for name, value in metrics.items():
-        if not isinstance(value, list):
-            continue
-        if name == "score":
+        numbers = value if isinstance(value, list) else [value]
+        if isinstance(value, list) and name == "score":
             return "its score is a list, and one number was due"
-        if len(value) != metrics["num-examples"]:
+        if any(word in name for word in SCORES) and any(abs(x) > LARGEST_SCORE for x in numbers):
+            return f"its {name} is beyond {LARGEST_SCORE:g}"
+        if isinstance(value, list) and len(value) != metrics["num-examples"]:
             return f"its {name} holds {len(value)} numbers, and one per patient was due"
     return None
 
@@ -131,9 +189,13 @@ def metrics_problem(content: RecordDict) -> str | None:
     ((record, metrics),) = found.items()
     if record != METRICS:
         return f"it sent its figures as {record}, and {METRICS} was due"
+    if len(metrics) > MOST_FIGURES:
+        return f"it sent {len(metrics)} figures, more than {MOST_FIGURES}"
     if problem := patients_problem(metrics.get("num-examples")):
         return problem
     for name, value in metrics.items():
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            return f"the name of a figure is no line of {LONGEST_NAME} characters: {name[:20]!r}"
         for number in value if isinstance(value, list) else [value]:
             if not abs(number) <= LARGEST:  # compares whole numbers of any size; NaN is caught
                 beyond = isinstance(number, int) or math.isfinite(number)
@@ -160,6 +222,9 @@ def arrays_problem(found: ArrayRecord, expected: ArrayRecord) -> str | None:
             return f"{name} holds {values.dtype} {values.shape}, not what its label says"
         if not np.isfinite(values).all():
             return f"{name} is not finite"
+        # Both ends, for the absolute value of the least int64 is negative.
+        if values.size and max(float(values.max()), -float(values.min())) > LARGEST_WEIGHT:
+            return f"{name} is beyond {LARGEST_WEIGHT:g}"
     return None
 
 

@@ -21,15 +21,9 @@ from fedlab_utils.federated.records import averaged, payload_bytes, to_arrays, t
 from fedlab_utils.federated.roster import Member, Roster
 from fedlab_utils.federated.scaffold import Scaffold
 from fedlab_utils.federated.screening import arrays_problem
+from fedlab_utils.federated.server_steps import FedAdam, FedAvgM
 from fedlab_utils.federated.settings import FederationSettings
-from fedlab_utils.federated.strategies import (
-    FedAdam,
-    FedAvg,
-    FedAvgM,
-    FedProx,
-    Screened,
-    weighted_means,
-)
+from fedlab_utils.federated.strategies import FedAvg, FedProx, Screened, weighted_means
 from fedlab_utils.federated.task import Task
 
 RESUME = "resume"
@@ -129,8 +123,7 @@ class Server:
             self._check_model(found, shared)
         self.roster = Roster(Member(*row) for row in found.members)
         strategy.join(self.roster, settings.seed, settings.fewest)
-        if isinstance(strategy, Scaffold):
-            strategy.begin([name for name in trained(network) if name not in home], shared)
+        strategy.begin([name for name in trained(network) if name not in home], shared)
         found.config = config
         self.state = found
         if found.history:

@@ -56,6 +56,18 @@ class Screened(strategy.FedAvg):
         self.part, self.judging = "", {}
         return self
 
+    def begin(self, trained: Iterable[str], arrays: ArrayRecord) -> None:
+        """Say what a model is made of; after :meth:`join`.
+
+        Parameters
+        ----------
+        trained
+            Names of the parameters that are trained; the others are buffers, such as running
+            averages, which no gradient moves.
+        arrays
+            The model's arrays.
+        """
+
     def content(self, arrays: ArrayRecord, config: ConfigRecord) -> RecordDict:
         """Return what a training message holds."""
         return RecordDict({ARRAYS: arrays, "config": config})
@@ -124,7 +136,7 @@ class Screened(strategy.FedAvg):
                 self._sum[name] = np.asarray(array.numpy() * share)
 
     def combine(self, server_round: int, counted: list[int]) -> ArrayRecord:  # noqa: ARG002
-        """Turn what was added up into new arrays.
+        """Turn what was added up into new arrays, in the order in which they were sent.
 
         Parameters
         ----------
@@ -136,7 +148,7 @@ class Screened(strategy.FedAvg):
         if len(counted) < len(self.asked):
             scale = self._asked_weight / sum(self.weight(node) for node in counted)
             self._sum = {n: np.asarray(value * scale) for n, value in self._sum.items()}
-        return to_record(self._sum)
+        return to_record({name: self._sum[name] for name in self.sent})
 
     def _by_partition(self, replies: Iterable[Message]) -> Iterator[tuple[int, Message | None]]:
         """Yield who was asked with the answer, or None, by partition and as early as possible.
@@ -205,42 +217,3 @@ class FedAvg(Screened):
 
 class FedProx(strategy.FedProx, Screened):
     """FedProx (Li et al. 2020, arXiv:1812.06127): the server tells hospitals how strong to pull."""
-
-
-class FedAdam(strategy.FedAdam, Screened):
-    """FedAdam (Reddi et al. 2021, arXiv:2003.00295): the server steps as Adam along the average.
-
-    Flower corrects the step for moments that begin at zero, as Adam does and the paper does not: a
-    step is 0.74 times the paper's in round 1, 0.47 times in round 10, and the paper's in the end.
-    """
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return both moments."""
-        moments = {"m": self.m_t or {}, "v": self.v_t or {}}
-        return {f"{k}/{n}": v for k, part in moments.items() for n, v in part.items()}
-
-    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take up both moments."""
-        self.m_t, self.v_t = (
-            {n[2:]: value for n, value in state.items() if n.startswith(f"{k}/")} or None
-            for k in "mv"
-        )
-
-
-class FedAvgM(strategy.FedAvgM, Screened):
-    """FedAvgM (Hsu et al. 2019, arXiv:1909.06335): the server keeps momentum."""
-
-    def configure_train(
-        self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
-    ) -> Iterable[Message]:
-        """Remember what is sent, as a resumed run must."""
-        self.current_arrays = arrays
-        return super().configure_train(server_round, arrays, config, grid)
-
-    def state(self) -> dict[str, np.ndarray]:
-        """Return the momentum."""
-        return {f"{n:04d}": value for n, value in enumerate(self.momentum_vector or [])}
-
-    def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take up the momentum."""
-        self.momentum_vector = [state[name] for name in sorted(state)] or None

@@ -193,6 +193,31 @@ def test_a_real_scan_keeps_its_brain_its_labels_and_its_look_at_the_reference() 
     assert (transformed(other, THICK).image != there.image).any(), "noise of its own"
 
 
+def test_a_sequence_that_covers_less_than_half_of_the_brain_is_scanned_where_it_was_measured() -> (
+    None
+):
+    flair, fine = SEQUENCES.index("FLAIR"), noiseless(THICK)
+    image = tiny.image()
+    image[flair, :, :, tiny.SHAPE[2] // 3 :] = 0
+    inside, measured = brain_mask(image), image[flair] != 0
+    assert 0 < measured[inside].mean() < 0.5
+    there = transformed(tiny.case(image=image), fine).image
+    np.testing.assert_array_equal(there[flair] != 0, measured)
+    level = np.median(image[flair][measured])
+    due = level * (image[flair][measured] / level) ** exponents(THICK)[flair]
+    np.testing.assert_allclose(there[flair][measured], due, rtol=1e-4)
+
+
+@pytest.mark.parametrize("left", [0, -5])
+def test_a_sequence_without_signal_stays_as_it_came(left: int) -> None:
+    image, flair = tiny.image(), SEQUENCES.index("FLAIR")
+    image[flair] = 0
+    image[flair, 20:23, 20:23, 20:23] = left
+    there = transformed(tiny.case(image=image), THICK).image
+    np.testing.assert_array_equal(there[flair], image[flair])
+    assert (there[:3] != image[:3]).any()
+
+
 def test_a_scan_with_mean_0_keeps_its_brain() -> None:
     inside = brain_mask(tiny.image())
     image = robust_zscore(tiny.image(), inside)

@@ -10,6 +10,7 @@ import pytest
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import federate
+from fedlab_utils.federated.array_file import write_arrays
 from fedlab_utils.federated.checkpoint import NAME, read_checkpoint
 from tests.federated.two_part import TwoPartTask, settings_of
 
@@ -65,3 +66,12 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path, damage: bytes) -> None:
         federate(TwoPartTask(), settings_of("fedavg"), tmp_path, resume=True)
     with pytest.raises(FederationError, match="no such file"):
         read_checkpoint(tmp_path / "nowhere")
+
+
+def test_arrays_that_no_file_can_hold_are_refused_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(FederationError, match=r"state.safetensors: it cannot be written \(Unknown"):
+        write_arrays(path, {"weights": {"w": np.zeros(2, complex)}}, {})
+    assert not list(tmp_path.iterdir())

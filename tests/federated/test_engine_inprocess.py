@@ -117,6 +117,18 @@ def test_a_node_that_is_not_there_does_not_answer() -> None:
         assert list(grid.send_and_receive([Message(RecordDict(), 99, "query")])) == []
 
 
+@pytest.mark.parametrize("returned", [None, RecordDict()], ids=["None", "RecordDict"])
+def test_an_app_that_returns_no_message_has_failed(returned: RecordDict | None) -> None:
+    def careless(message, context, call_next):
+        reply = call_next(message, context)
+        return returned if context.node_config["partition-id"] == 2 else reply
+
+    found = federate(BowlTask(), FederationSettings(rounds=1), mods=[careless])
+    due = f"it failed: its app returned {type(returned).__name__}, and a Message was due"
+    assert found.history[0].left_out == {"H2": due}
+    assert list(found.history[0].trained) == ["H0", "H1", "H3"]
+
+
 def test_flowers_identity_is_left_as_it_was() -> None:
     def identity() -> list:
         return [getattr(TaskIdentity, n) for n in ("_task_id", "_run_id", "_node_id")]

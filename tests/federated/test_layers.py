@@ -20,6 +20,7 @@ class Small(nn.Module):
         self.batch = nn.BatchNorm2d(8)
         self.inner = nn.Sequential(nn.GroupNorm(2, 8), nn.InstanceNorm2d(8, affine=True))
         self.plain = nn.InstanceNorm2d(8)
+        self.layer, self.root = nn.LayerNorm(8), nn.RMSNorm(8)
         self.head = nn.Conv2d(8, 3, 1)
 
 
@@ -27,6 +28,7 @@ NORMS = {
     *(f"batch.{n}" for n in ("weight", "bias", "running_mean", "running_var")),
     "batch.num_batches_tracked",
     *(f"inner.{k}.{n}" for k in (0, 1) for n in ("weight", "bias")),
+    *("layer.weight", "layer.bias", "root.weight"),
 }
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from flwr.app import ArrayRecord, RecordDict
 
-from fedlab_utils.federated.records import Array, payload_bytes, to_record, to_tensors
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.records import Array, averaged, payload_bytes, to_record, to_tensors
 
 
 def test_arrays_are_handed_over_read_only_and_serialise_as_flowers_own() -> None:
@@ -45,3 +46,17 @@ def test_bytes_are_those_of_the_numbers() -> None:
     values = {"a": np.zeros((3, 4), np.float32), "b": np.zeros((), np.int64)}
     content = RecordDict({"arrays": to_record(values), "more": to_record({"c": np.zeros(2)})})
     assert payload_bytes(content) == 3 * 4 * 4 + 8 + 16
+
+
+def test_an_average_of_other_names_or_shapes_is_not_taken_for_the_model() -> None:
+    before = {"w": np.zeros((2, 3), np.float32), "count": np.array(7)}
+    sound = to_record({"count": np.array(2.6), "w": np.ones((2, 3))})
+    found = averaged(before, sound)
+    assert (list(found), int(found["count"]), found["w"].dtype) == (["w", "count"], 3, np.float32)
+    for wrong, cause in (
+        ({"count": np.array(2.6)}, "other names"),
+        ({"count": np.array(2.6), "w": np.ones((3, 2))}, r"of w is \(3, 2\), .* \(2, 3\)"),
+        ({"count": np.array([2.6]), "w": np.ones((2, 3))}, "average of count is"),
+    ):
+        with pytest.raises(FederationError, match=cause):
+            averaged(before, to_record(wrong))

@@ -31,6 +31,11 @@ from fedlab_utils.federated.server import RESUME
 from tests.federated.two_part import EVERY, TwoPartTask, cut_off, settings_of
 
 
+def judged_throughout(found: Federation) -> bool:
+    """Whether hospitals could judge the model at every look: one of NaN compares as equal."""
+    return all(r.validation and r.score is not None and not r.unjudged for r in found.history)
+
+
 def same(one: Federation, other: Federation) -> bool:
     plain = [[replace(report, seconds=0.0) for report in f.history] for f in (one, other)]
     return (
@@ -46,6 +51,7 @@ def same(one: Federation, other: Federation) -> bool:
 def test_a_run_cut_off_after_any_round_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:
     settings = settings_of(name)
     whole = federate(TwoPartTask(), settings)
+    assert judged_throughout(whole)
     for cut in range(1, 5):
         out = tmp_path / str(cut)
         cut_off(TwoPartTask(), settings, out, after=cut)
@@ -84,6 +90,7 @@ def test_kill_9_at_twenty_random_points_loses_nothing(name: str, tmp_path: Path)
     """Killed again and again, at random calls, writes included: the last one gets through."""
     settings, task = settings_of(name), TwoPartTask()
     whole = federate(task, settings)
+    assert judged_throughout(whole)
     calls = 0
 
     def count(_frame, event: str, _what) -> None:
@@ -204,6 +211,45 @@ def test_a_hospital_whose_file_is_damaged_stays_left_out(tmp_path: Path) -> None
     for _ in range(2):
         with pytest.raises(FederationError, match=r"round-\d+.safetensors: .* in a new folder"):
             state.rewind(9)
+
+
+def test_a_process_that_is_late_writes_no_round_before_a_later_one(tmp_path: Path) -> None:
+    """Another process of the hospital has written round 3 before this one ends round 2."""
+
+    def state() -> HospitalState:
+        return HospitalState(Context(1, 2, {}, RecordDict(), {}), tmp_path)
+
+    def written() -> list[str]:
+        return sorted(path.name for path in tmp_path.iterdir())
+
+    state().keep(1)
+    late = state()
+    late.rewind(2)
+    state().keep(3)
+    late.keep(2)
+    assert written() == ["round-000001.safetensors", "round-000003.safetensors"]
+    late.keep(3)
+    late.keep(4)
+    assert written() == ["round-000003.safetensors", "round-000004.safetensors"]
+
+
+def test_two_processes_of_a_hospital_may_forget_the_same_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each lists the folder before either deletes: a file that was listed is gone."""
+    listed = HospitalState._files
+
+    def also(number: int) -> None:
+        gone = (number, tmp_path / f"round-{number:06d}.safetensors")
+        monkeypatch.setattr(HospitalState, "_files", lambda state: sorted([*listed(state), gone]))
+
+    also(0)
+    for number in (1, 2, 3):
+        HospitalState(Context(1, 2, {}, RecordDict(), {}), tmp_path).keep(number)
+    also(9)
+    state = HospitalState(Context(1, 2, {}, RecordDict(), {}), tmp_path)
+    state.rewind(4)
+    assert [number for number, _ in listed(state)] == [2, 3]
 
 
 def test_the_best_round_is_chosen_on_validation_and_judged_with_its_own_layers(

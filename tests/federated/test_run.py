@@ -14,7 +14,13 @@ from fedlab_utils.cli import app
 from fedlab_utils.data.cohort import load_cohort
 from fedlab_utils.data.phantom import write_cohort
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated import FederationSettings, UNetFederation, simulate
+from fedlab_utils.federated import (
+    FederationSettings,
+    UNetFederation,
+    engine_ray,
+    run,
+    simulate,
+)
 from fedlab_utils.federated.checkpoint import read_checkpoint
 from fedlab_utils.federated.layers import norm_names
 from fedlab_utils.federated.unet_settings import open_task
@@ -134,3 +140,23 @@ def test_layers_that_stay_at_home_are_in_each_hospitals_own_model(
     states = [network.state_dict() for network in (first, second)]
     assert all(states[0][name].equal(states[1][name]) for name in rest)
     assert not all(states[0][name].equal(states[1][name]) for name in norm)
+
+
+def test_rounds_are_read_from_lines_that_the_server_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        "fedlab round 1: loss 0.500",
+        "fedlab round x: loss 0.500",
+        "fedlab round : loss",
+        "fedlab round",
+        f"fedlab round {'9' * 5000}: loss 0.500",
+        "H1 says fedlab round 7: loss 0.500",
+        "fedlab round 2: loss 0.400; H1 left out: it did not answer in time",
+    ]
+    heard: list[int] = []
+    monkeypatch.setattr(
+        engine_ray,
+        "run_with_ray",
+        lambda _config, _hospitals, on_line: [on_line(line) for line in lines],
+    )
+    run._run("ray", {}, 2, heard.append)
+    assert heard == [1, 2]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from io import BytesIO
 
 import flwr.app
@@ -11,8 +12,8 @@ import pytest
 import torch
 from flwr.app import MetricRecord
 
-from fedlab_utils.federated import federate
-from fedlab_utils.federated.records import Array
+from fedlab_utils.federated import federate, screening
+from fedlab_utils.federated.records import Array, to_record
 from tests.federated.test_faults import BAD, SETTINGS, same_without_the_bad
 from tests.federated.toys import BowlTask
 
@@ -83,6 +84,10 @@ def rename_figures(content) -> None:
     del content["metrics"]
 
 
+def say_much(content) -> None:
+    content["metrics"].update({f"figure-{n}": 1.0 for n in range(200)})
+
+
 def add_figures(content) -> None:
     content["more"] = MetricRecord({"num-examples": 3})
 
@@ -90,6 +95,8 @@ def add_figures(content) -> None:
 ANSWERS = {
     "NaN": (put(np.array([0.0, np.nan, 0.0])), "at is not finite"),
     "infinite": (put(np.array([0.0, np.inf, 0.0])), "at is not finite"),
+    "vast": (put(np.array([0.0, 1e308, 0.0])), r"at is beyond 1e\+15"),
+    "vast, for Adam": (put(np.array([0.0, -1e200, 0.0])), r"at is beyond 1e\+15"),
     "shape": (put(np.zeros(4)), r"at is float64 \(4,\), and float64 \(3,\) was due"),
     "type": (put(np.zeros(3, np.float32)), "at is float32"),
     "another name": (put(np.zeros(3), "there"), "there is not asked for"),
@@ -120,6 +127,9 @@ ANSWERS = {
     "nonsense type": (nonsense("colour", (3,)), r"at is colour \(3,\)"),
     "nonsense shape": (nonsense("float64", (10**30,)), "at is float64"),
     "another record": (rename_figures, "it sent its figures as told"),
+    "many figures": (say_much, "it sent 204 figures, more than 200"),
+    "long name of a figure": (say("x" * 101, 1.0), "the name of a figure is no line of 100"),
+    "figure on two lines": (say("a\nb", 1.0), r"the name of a figure is no line .*: 'a\\nb'"),
     "two figures": (add_figures, "it sent 2 records of figures"),
 }
 
@@ -160,6 +170,9 @@ def test_a_bad_judgement_is_left_out_of_the_choice() -> None:
 JUDGEMENTS = {
     "list": ({"score": [1.0, 2.0]}, "its score is a list"),
     "list of one": ({"score": [1.0]}, "its score is a list"),
+    "score that drowns others": ({"score": 1e30, "num-examples": 10_000}, "is beyond 1e+06"),
+    "vast dice": ({"dice-et": -1e7}, "its dice-et is beyond 1e+06"),
+    "vast list": ({"patients-dice-et": [0.5, 1e7, 0.5]}, "its patients-dice-et is beyond 1e+06"),
     "vast score": ({"score": 10**400}, "its score is beyond"),
     "vast patients": ({"num-examples": 10**400}, "more than"),
     "list of patients": ({"num-examples": [1]}, "its number of patients is"),
@@ -206,3 +219,65 @@ def test_a_hospital_may_not_judge_on_another_number_of_patients_than_before() ->
     why = {"H2": "it judged on 10000 patients, and before on 3"}
     assert [report.unjudged for report in found.history] == [{}, why, {}]
     assert found.unjudged == {}
+
+
+@pytest.mark.parametrize(("step", "best"), [(-1e-3, 1), (1e-3, 3)])
+def test_the_largest_score_that_is_believed_leaves_the_choice_to_the_others(
+    step: float, best: int
+) -> None:
+    class Constant(BowlTask):
+        asked = 0
+
+        def evaluate(self, network, hospital, part) -> dict:  # noqa: ARG002
+            if hospital == BAD:
+                return {"num-examples": screening.MOST_PATIENTS, "score": screening.LARGEST_SCORE}
+            self.asked += 1
+            return {"num-examples": 1, "score": 0.7 + step * ((self.asked - 1) // 3)}
+
+    found = federate(Constant(), SETTINGS)
+    assert not found.history[0].unjudged
+    assert found.best_round == best
+
+
+def test_a_vast_change_of_a_control_variate_is_left_out() -> None:
+    def change(content) -> None:
+        content["variate-change"] = to_record({"at": np.array([1e200, 0.0, 0.0])})
+
+    settings = replace(SETTINGS, strategy="scaffold")
+    found = federate(BowlTask(), settings, mods=[misbehave(change)])
+    for report in found.history:
+        assert report.counted
+        assert report.left_out == {"H2": "at is beyond 1e+15"}
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (np.array([np.iinfo(np.int64).min]), "w is beyond 1e+15"),
+        (np.array([7, -(10**15)]), None),
+        (np.zeros((0, 3), np.float32), None),
+        (np.array([65504.0], np.float16), None),
+        (np.array([True, False]), None),
+    ],
+    ids=["least", "whole", "empty", "half", "bool"],
+)
+def test_arrays_of_any_kind_are_bounded(values: np.ndarray, why: str | None) -> None:
+    due = to_record({"w": np.zeros_like(values)})
+    assert screening.arrays_problem(to_record({"w": values}), due) == why
+
+
+def raise_at_length(content) -> None:  # noqa: ARG001
+    raise RuntimeError("the disk is full " * 1000)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [raise_at_length, put(np.zeros(3), "a" * 10_000), put(np.zeros(3), "a\nfedlab round 9: ")],
+    ids=["raises", "name", "two lines"],
+)
+def test_a_reason_is_one_line_of_bounded_length(change) -> None:
+    found = federate(BowlTask(), SETTINGS, mods=[misbehave(change)])
+    for report in found.history:
+        (why,) = report.left_out.values()
+        assert why.isprintable()
+        assert 10 < len(why) <= 200
