@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
-from fedlab_utils.data.plain_values import make_plain, plain
+from fedlab_utils.data.plain_values import make_plain, plain, plain_seed
 from fedlab_utils.errors import FederationError
 from fedlab_utils.segmentation.training import OPTIMISERS, OptimiserSettings
 
@@ -60,7 +60,7 @@ class FederationSettings:
     evaluate_every
         Rounds between two looks at the validation patients; the last one is always looked at.
     seed
-        Decides weights, draws of hospitals, patients' slices and augmentation.
+        Decides weights, draws of hospitals, patients' slices and augmentation; 0 to 2**63 - 1.
 
     Raises
     ------
@@ -93,6 +93,7 @@ class FederationSettings:
 
     def __post_init__(self) -> None:
         make_plain(self, FederationError)
+        plain_seed(self.seed, FederationError)
         known, tuned = ", ".join(STRATEGIES), self.tune_rate * self.learning_rate
         positive = ("rounds", "local_steps", "fewest", "evaluate_every")
         checks = {

@@ -39,6 +39,21 @@ def test_settings_that_make_no_sense(wrong: dict) -> None:
         FederationSettings(**wrong)
 
 
+@pytest.mark.parametrize("cls", [FederationSettings, UNetFederation])
+def test_a_seed_that_no_generator_takes_is_refused(cls: type) -> None:
+    for seed in (-1, 2**63, 10**30, 10**5000):
+        with pytest.raises(FederationError) as raised:
+            cls(seed=seed)
+        assert raised.value.case == "seed"
+    assert cls(seed=2**63 - 1).seed == 2**63 - 1
+
+
+@pytest.mark.parametrize("width", [0, -8, 12])
+def test_a_width_that_no_u_net_has_is_refused(width: int) -> None:
+    with pytest.raises(FederationError, match=f"width: it is {width}. Take a multiple of 8"):
+        UNetFederation(width=width)
+
+
 def test_a_cosine_lowers_the_rate_from_round_to_round() -> None:
     settings = FederationSettings(rounds=4, learning_rate=0.2, schedule="cosine", tune_rate=0.1)
     rates = [settings.local_optimiser(number).learning_rate for number in range(1, 6)]
