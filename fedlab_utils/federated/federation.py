@@ -47,9 +47,11 @@ def federate(
     Raises
     ------
     FederationError
-        If the folder holds another run, or one and ``resume`` was not asked for.
+        If the folder holds another run, or one and ``resume`` was not asked for; or if a round
+        needs more answers than there are hospitals.
     """
     settings = settings or FederationSettings()
+    settings.check_hospitals(len(task.hospitals))
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
     config = settings.to_config() | {OUT: str(Path(out).resolve()) if out else "", RESUME: resume}

@@ -54,7 +54,7 @@ class FederationSettings:
     fraction
         Share of the hospitals that train in a round.
     fewest
-        Valid answers that a round needs to count.
+        Valid answers that a round needs to count; no more than there are hospitals.
     timeout
         Seconds that the server waits for answers; 0: as long as it takes.
     evaluate_every
@@ -128,6 +128,19 @@ class FederationSettings:
                 'Take another strategy, or personal=""',
             )
         self.local_optimiser()
+
+    def check_hospitals(self, count: int) -> None:
+        """Check that a round can count.
+
+        Raises
+        ------
+        FederationError
+            If ``fewest`` is larger than the number of hospitals: no round would ever change the
+            model.
+        """
+        if self.fewest > count:
+            cause = f"it is {self.fewest}, and there are {count} hospitals"
+            raise FederationError("fewest", cause, f"Pass 1 to {count}")
 
     def local_optimiser(self, server_round: int = 1) -> OptimiserSettings:
         """Return how a hospital's weights follow the gradient in a round, the first being 1."""

@@ -128,6 +128,9 @@ def members_of(cohort: Cohort, partition: Partition, spacing: float) -> list[Hos
 
 @lru_cache(maxsize=1)
 def open_task(settings: UNetFederation) -> UNetTask:
-    """Open the folder and deal its patients; the last one asked for is kept."""
+    """Open the folder and deal its patients; the last one asked for is kept.
+
+    A folder that changes meanwhile is not noticed: whoever begins a run calls ``cache_clear()``.
+    """
     cohort, partition = settings.open()
     return settings.task(members_of(cohort, partition, TIERS[settings.tier].spacing))

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated import FederationSettings
+from fedlab_utils.federated import FederationSettings, federate
 from fedlab_utils.federated.unet_settings import UNetFederation
 from tests.data.test_plain_values import WRONG
+from tests.federated.toys import BowlTask
 
 SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
 
@@ -46,6 +47,13 @@ def test_a_seed_that_no_generator_takes_is_refused(cls: type) -> None:
             cls(seed=seed)
         assert raised.value.case == "seed"
     assert cls(seed=2**63 - 1).seed == 2**63 - 1
+
+
+def test_a_round_cannot_need_more_answers_than_there_are_hospitals() -> None:
+    with pytest.raises(FederationError, match="fewest: it is 5, and there are 4 hospitals"):
+        federate(BowlTask(), FederationSettings(rounds=1, fewest=5))
+    found = federate(BowlTask(), FederationSettings(rounds=1, fewest=4))
+    assert found.history[0].counted
 
 
 @pytest.mark.parametrize("width", [0, -8, 12])
