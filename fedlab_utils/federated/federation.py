@@ -36,7 +36,9 @@ def federate(
     out
         A folder for checkpoints and hospitals' states; without it nothing is written.
     resume
-        Go on with what the folder holds; the result has the bits of a run that was not disturbed.
+        Go on with what the folder holds, where settings, the strategy's class and the task's first
+        weights are the same; the result has the bits of a run that was not disturbed. That the
+        patients are the same is the caller's to see to.
     mods
         Flower's modifiers, around each hospital's training.
     strategy_of

@@ -59,6 +59,7 @@ class FederationSettings:
         Seconds that the server waits for answers; 0: as long as it takes.
     evaluate_every
         Rounds between two looks at the validation patients; the last one is always looked at.
+        Where that is out of turn, the run cannot be resumed with another number of rounds.
     seed
         Decides weights, draws of hospitals, patients' slices and augmentation; 0 to 2**63 - 1.
 
