@@ -48,7 +48,8 @@ def dealing_order(
     Raises
     ------
     DataError
-        If the column that patients are sorted by does not tell them apart.
+        If the table lacks the column that patients are sorted by, or some of the patients, or the
+        column does not tell them apart.
     """
     patients = cohort.patients
     place = rng.permutation(len(patients)) / len(patients)
@@ -68,10 +69,15 @@ def _values(
     column = ATTRIBUTES[kind]
     if table is None:
         table = cohort.with_volumes() if column.startswith("volume_") else cohort.table
+    else:
+        _check_table(table, patients, column)
     by_patient = table.groupby("patient_id")[column].first().reindex(list(patients))
     if kind == "grade":
         by_patient = by_patient.map({"LGG": 0.0, "HGG": 1.0})
-    values = by_patient.to_numpy(float)
+    try:
+        values = by_patient.to_numpy(float)
+    except (TypeError, ValueError):
+        raise _unfit(f"its column {column!r} holds what is no number") from None
     if kind == "enhancing":
         values = np.where(np.isfinite(values), values > 0, np.nan)
     if np.unique(values[np.isfinite(values)]).size < 2:
@@ -81,6 +87,25 @@ def _values(
             "Take another kind, or put a clinical table beside the images",
         )
     return values
+
+
+def _check_table(table: pd.DataFrame, patients: Sequence[str], column: str) -> None:
+    columns = getattr(table, "columns", None)
+    if columns is None:
+        raise _unfit(f"it is a {type(table).__name__}")
+    for name in ("patient_id", column):
+        if name not in columns:
+            raise _unfit(f"it has no column {name!r}")
+    known = set(table["patient_id"])
+    if lacking := [patient for patient in patients if patient not in known]:
+        raise _unfit(
+            f"it lacks {len(lacking)} of the cohort's {len(patients)} patients, {lacking[0]} "
+            "among them"
+        )
+
+
+def _unfit(cause: str) -> DataError:
+    return DataError("table", cause, "Pass what with_volumes() of this cohort returns, or none")
 
 
 def hospital_sizes(

@@ -17,6 +17,7 @@ from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.dealing import ATTRIBUTES, dealing_order, hospital_sizes
 from fedlab_utils.data.equipment import REFERENCE
 from fedlab_utils.data.institutions import FEWEST, MOST_HOSPITALS, institutions
+from fedlab_utils.data.plain_values import plain, plain_seed
 from fedlab_utils.data.splits import Split, split_patients
 from fedlab_utils.errors import DataError
 
@@ -124,11 +125,12 @@ def make_hospitals(
         goes; between, a patient's place in the order is the weighted mean of a random place and
         the sorted one, and those whose value is unknown keep a random place.
     seed
-        Same patients and settings, same hospitals.
+        Same patients and settings, same hospitals. From 0 to 2**63 - 1.
     fractions
         Shares of each hospital's patients to train on, to choose by and to report on.
     table
-        From :meth:`Cohort.with_volumes`, where it is at hand: reading volumes takes seconds.
+        From :meth:`Cohort.with_volumes`, where it is at hand: reading volumes takes seconds. It
+        must hold all patients of the cohort, and may hold more.
     merge_small
         Join institutions that are too small, or beyond ``count``, see
         :func:`fedlab_utils.data.institutions.institutions`.
@@ -136,9 +138,10 @@ def make_hospitals(
     Raises
     ------
     DataError
-        If a setting makes no sense, a column is empty, or there are too few patients.
+        If an argument is of another type or makes no sense, the table lacks a column or a patient,
+        a column is empty, or there are too few patients.
     """
-    _check_settings(count, kind, skew)
+    skew, seed = _check_settings(count, kind, skew, seed)
     patients = cohort.patients
     rng = np.random.default_rng((seed, KINDS.index(kind)))
     if kind == "institution":
@@ -156,18 +159,21 @@ def make_hospitals(
         Hospital(name, tuple(sorted(group)), _split(cohort, group, fractions, (seed, number)))
         for number, (name, group) in enumerate(groups.items())
     ]
-    return Partition(kind, float(skew), seed, tuple(_equip(hospitals, kind, skew, rng)))
+    return Partition(kind, skew, seed, tuple(_equip(hospitals, kind, skew, rng)))
 
 
-def _check_settings(count: int | None, kind: str, skew: float) -> None:
+def _check_settings(count: int | None, kind: str, skew: float, seed: int) -> tuple[float, int]:
+    """Return skew and seed as Python's numbers."""
     if kind not in KINDS:
         raise DataError("kind", f"there is no partition {kind!r}", f"Choose of {', '.join(KINDS)}")
+    skew, seed = plain("skew", skew, float, DataError), plain_seed(seed, DataError)
     if not 0 <= skew <= 1:
         raise DataError("skew", f"it is {skew}", "Pass a number from 0 to 1")
     if count is None and kind == "institution":
-        return
+        return skew, seed
     if not isinstance(count, int | np.integer) or not 2 <= count <= MOST_HOSPITALS:
         raise DataError("count", f"it is {count}", f"Pass 2 to {MOST_HOSPITALS} hospitals")
+    return skew, seed
 
 
 def _check_enough(cohort: Cohort, patients: Sequence[str], count: int) -> None:

@@ -48,6 +48,20 @@ def plain(name: str, value: object, kind: type, error: type[FedLabError] = FedLa
     return found
 
 
+def plain_seed(value: object, error: type[FedLabError] = FedLabError) -> int:
+    """Return a seed as Python's number: one that numpy, torch and Flower's messages can hold.
+
+    Raises
+    ------
+    FedLabError
+        Of the type ``error``, if it is no whole number from 0 to 2**63 - 1.
+    """
+    seed = plain("seed", value, int, error)
+    if not 0 <= seed < 2**63:
+        raise error("seed", f"it is {_shown(value)}", "Pass a whole number from 0 to below 2**63")
+    return seed
+
+
 def make_plain(settings: object, error: type[FedLabError] = FedLabError) -> None:
     """Make each field of a frozen dataclass what :func:`plain` says, by the type of its default.
 

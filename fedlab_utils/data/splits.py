@@ -48,7 +48,10 @@ def split_patients(
         If the fractions are no shares of 1, or the patients cannot be stratified: there is no such
         column, it is empty, a patient's visits disagree, or there are too few patients.
     """
-    shares = np.asarray(fractions, float)
+    try:
+        shares = np.asarray(fractions, float)
+    except (TypeError, ValueError):  # words, or lists of several lengths
+        shares = np.empty(0)
     # With "not ... <=" NaN is refused as well.
     if shares.shape != (3,) or (shares < 0).any() or not abs(shares.sum() - 1) <= 1e-6:
         raise DataError(

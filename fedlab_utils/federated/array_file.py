@@ -46,7 +46,7 @@ def write_arrays(path: Path, groups: Mapping[str, Mapping[str, np.ndarray]], abo
         {"groups": {name: list(part) for name, part in groups.items()}, "about": about}
     )
     try:
-        content = save(arrays, {ABOUT: told, DIGEST: _digest(arrays, told)})
+        content = save(arrays, {ABOUT: told, DIGEST: digest_of(arrays, told)})
     except SafetensorError as error:
         cause = f"it cannot be written ({str(error)[:80]})"
         remedy = "Send fewer or shorter figures, and arrays of floats or whole numbers"
@@ -68,7 +68,7 @@ def read_arrays(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], object]:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             values = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if metadata[DIGEST] != _digest(values, metadata[ABOUT]):
+        if metadata[DIGEST] != digest_of(values, metadata[ABOUT]):
             raise ValueError("its contents are not those that were written")
         told = json.loads(metadata[ABOUT])
         groups = {
@@ -80,7 +80,8 @@ def read_arrays(path: Path) -> tuple[dict[str, dict[str, np.ndarray]], object]:
         raise unreadable(path, error) from None
 
 
-def _digest(arrays: Mapping[str, np.ndarray], told: str) -> str:
+def digest_of(arrays: Mapping[str, np.ndarray], told: str = "") -> str:
+    """Return a digest, in hexadecimal, of arrays by name and of a text."""
     found = hashlib.sha256(told.encode())
     for name, value in sorted(arrays.items()):
         found.update(f"{name} {value.dtype} {value.shape}".encode())

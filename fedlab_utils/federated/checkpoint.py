@@ -6,20 +6,26 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.array_file import read_arrays, unreadable, write_arrays
+from fedlab_utils.federated.array_file import digest_of, read_arrays, unreadable, write_arrays
 from fedlab_utils.federated.history import RoundReport
+from fedlab_utils.federated.records import to_arrays, to_record
 from fedlab_utils.federated.settings import FederationSettings
+
+if TYPE_CHECKING:
+    import torch
 
 NAME = "checkpoint.safetensors"
 
 _FREE = {"out", "resume", "rounds"}
 """Keys of a ``run_config`` in which a resumed run may differ from how it began.
 
-With a schedule, a round's learning rate depends on how many there will be; then it may not.
+With a schedule, a round's learning rate depends on how many there will be; then it may not. Nor may
+the rounds where the last one was looked at out of turn, or would have been.
 """
 
 
@@ -45,6 +51,9 @@ class Checkpoint:
         ``[partition, name, patients]`` of every hospital that ever enrolled.
     judging
         ``[partition, part, patients]``: on how many each hospital judged a part.
+    identity
+        What :func:`identity_of` says of the strategy and the first weights; empty where it was
+        written without.
     """
 
     config: dict[str, object]
@@ -58,6 +67,7 @@ class Checkpoint:
     unjudged: dict[str, str] = field(default_factory=dict)
     members: list[list] = field(default_factory=list)
     judging: list[list] = field(default_factory=list)
+    identity: dict[str, str] = field(default_factory=dict)
 
     def write(self, folder: Path | None) -> None:
         """Write it; nothing happens without a folder."""
@@ -72,6 +82,7 @@ class Checkpoint:
             "unjudged": self.unjudged,
             "members": self.members,
             "judging": self.judging,
+            "identity": self.identity,
         }
         write_arrays(folder / NAME, groups, about)
 
@@ -99,6 +110,7 @@ def read_checkpoint(folder: Path) -> Checkpoint:
             unjudged=dict(about["unjudged"]),
             members=[[int(number), str(name), int(n)] for number, name, n in about["members"]],
             judging=[[int(number), str(part), int(n)] for number, part, n in about["judging"]],
+            identity=dict(about.get("identity", {})),
             **groups,
         )
         _check_rounds(found)
@@ -115,14 +127,38 @@ def _check_rounds(found: Checkpoint) -> None:
         raise ValueError(f"its best round is {best} of {len(rounds)}")
 
 
-def take_up(folder: Path | None, config: Mapping[str, object], resume: bool) -> Checkpoint | None:
+def identity_of(strategy: object, initial: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """Return what tells two runs with the same ``run_config`` apart, in words and short digests."""
+    digest = digest_of(to_arrays(to_record(initial)))
+    return {
+        "strategy's class": type(strategy).__name__,
+        "digest of the first weights": digest[:16],
+    }
+
+
+def take_up(
+    folder: Path | None,
+    config: Mapping[str, object],
+    resume: bool,
+    identity: Mapping[str, str] | None = None,
+) -> Checkpoint | None:
     """Return the checkpoint to go on from, None to begin.
+
+    Where rounds are left and no validation patient has judged any, there is no best round yet.
+
+    Parameters
+    ----------
+    folder, config, resume
+        The run's, of now.
+    identity
+        From :func:`identity_of`; without it only settings are compared.
 
     Raises
     ------
     FederationError
-        If the folder holds a run and resuming was not asked for, or one with other settings or
-        with more rounds than are asked for now.
+        If the folder holds a run and resuming was not asked for, or one with other settings,
+        another class of strategy or other first weights, or one that another number of rounds
+        would have led elsewhere.
     """
     if folder is None or not (folder / NAME).is_file():
         return None
@@ -130,15 +166,35 @@ def take_up(folder: Path | None, config: Mapping[str, object], resume: bool) -> 
         raise FederationError(folder, "it holds a federation", "Pass resume, or name a new folder")
     found = read_checkpoint(folder)
     free = _FREE if config.get("schedule", "constant") == "constant" else _FREE - {"rounds"}
-    before = {k: v for k, v in found.config.items() if k not in free}
-    now = {k: v for k, v in json.loads(json.dumps(dict(config))).items() if k not in free}
+    _check_same(
+        folder,
+        {k: v for k, v in found.config.items() if k not in free},
+        {k: v for k, v in json.loads(json.dumps(dict(config))).items() if k not in free},
+        "Resume with the same settings, or name a new folder",
+    )
+    if identity and found.identity:
+        remedy = "Resume with the same strategy and task, or name a new folder"
+        _check_same(folder, found.identity, identity, remedy)
+    asked = _check_asked(folder, found, config)
+    if asked > len(found.history) and found.best_score == float("-inf"):
+        found.best_round, found.best = 0, {}
+    return found
+
+
+def _check_same(
+    folder: Path, before: Mapping[str, object], now: Mapping[str, object], remedy: str
+) -> None:
     if other := sorted(k for k in before.keys() | now.keys() if before.get(k) != now.get(k)):
         raise FederationError(
             folder,
             f"it holds a run with another {other[0]}: {before.get(other[0])!r}, and now "
             f"{now.get(other[0])!r}",
-            "Resume with the same settings, or name a new folder",
+            remedy,
         )
+
+
+def _check_asked(folder: Path, found: Checkpoint, config: Mapping[str, object]) -> int:
+    """Return how many rounds are asked for, if those done are as they would be in such a run."""
     done, asked = len(found.history), int(config.get("rounds", FederationSettings.rounds))
     if done > asked:
         raise FederationError(
@@ -146,4 +202,14 @@ def take_up(folder: Path | None, config: Mapping[str, object], resume: bool) -> 
             f"it holds {done} rounds, and {asked} are asked for",
             f"Ask for {done} or more, or name a new folder",
         )
-    return found
+    before = int(found.config.get("rounds", FederationSettings.rounds))
+    every = int(config.get("evaluate-every", FederationSettings.evaluate_every))
+    if before != asked and done in (before, asked) and done % every:
+        looked = "was" if done == before else "was not"
+        raise FederationError(
+            folder,
+            f"its round {done} {looked} judged on validation patients in a run of {before} rounds "
+            f"with a look every {every}, and {asked} are asked for",
+            f"Ask for {before}, or name a new folder",
+        )
+    return asked

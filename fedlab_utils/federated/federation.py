@@ -36,7 +36,9 @@ def federate(
     out
         A folder for checkpoints and hospitals' states; without it nothing is written.
     resume
-        Go on with what the folder holds; the result has the bits of a run that was not disturbed.
+        Go on with what the folder holds, where settings, the strategy's class and the task's first
+        weights are the same; the result has the bits of a run that was not disturbed. That the
+        patients are the same is the caller's to see to.
     mods
         Flower's modifiers, around each hospital's training.
     strategy_of
@@ -47,9 +49,11 @@ def federate(
     Raises
     ------
     FederationError
-        If the folder holds another run, or one and ``resume`` was not asked for.
+        If the folder holds another run, or one and ``resume`` was not asked for; or if a round
+        needs more answers than there are hospitals.
     """
     settings = settings or FederationSettings()
+    settings.check_hospitals(len(task.hospitals))
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
     config = settings.to_config() | {OUT: str(Path(out).resolve()) if out else "", RESUME: resume}

@@ -20,7 +20,7 @@ from fedlab_utils.federated.hospital import layers_at_home
 from fedlab_utils.federated.layers import personal_names
 from fedlab_utils.federated.server import RESUME, make_server_app
 from fedlab_utils.federated.settings import FederationSettings
-from fedlab_utils.federated.unet_settings import UNetFederation, members_of
+from fedlab_utils.federated.unet_settings import UNetFederation, members_of, open_task
 
 if TYPE_CHECKING:
     from fedlab_utils.data.case_files import CaseFiles
@@ -54,8 +54,8 @@ def simulate(
     out
         A new folder, or one to resume in.
     federation, settings
-        Who takes part, and how they train. A case that cannot be read stops it: look with
-        ``fedlab validate`` first.
+        Who takes part, and how they train, with one seed. A case that cannot be read stops it: look
+        with ``fedlab validate`` first.
     engine
         ``"inprocess"``; ``"ray"``, under ``flwr run``; ``"deployment"``, SuperLink and SuperNodes.
     resume
@@ -75,7 +75,8 @@ def simulate(
     Raises
     ------
     FederationError
-        If the folder holds another run, or one with other patients, or the engine fails.
+        If the folder holds another run, or one with other patients; if the two seeds differ, or a
+        round needs more answers than there are hospitals; or if the engine fails.
     DataError
         If hospitals cannot be made, or a case cannot be read.
     """
@@ -86,9 +87,11 @@ def simulate(
     if engine not in ENGINES:
         raise FederationError("engine", f"it is {engine!r}", f"Take {', '.join(ENGINES)}")
     out, started = Path(out).resolve(), time.time()
-    config = federation.to_config() | settings.to_config() | {OUT: str(out), RESUME: resume}
+    config = _joined(federation, settings) | {OUT: str(out), RESUME: resume}
     take_up(out, config, resume)  # refuses before the work
+    open_task.cache_clear()  # the folder may hold others than when this process last read it
     cohort, partition = federation.open()
+    settings.check_hospitals(len(partition))
     _note_patients(out, partition)
     preprocessing = PreprocessSettings(spacing=TIERS[federation.tier].spacing)
     by_equipment: dict[Equipment | None, list[CaseFiles]] = {}
@@ -103,6 +106,19 @@ def simulate(
     about["hospitals"] = {h.name: len(h.patients) for h in partition.hospitals}
     models = _write_models(out, found, federation.task([]), settings, about)
     return _write_result(out, found, models, about)
+
+
+def _joined(federation: UNetFederation, settings: FederationSettings) -> dict[str, object]:
+    """Return both as one ``run_config``, in which each key has one value."""
+    whose, how = federation.to_config(), settings.to_config()
+    for key in sorted(whose.keys() & how.keys()):
+        if whose[key] != how[key]:
+            raise FederationError(
+                key,
+                f"the federation says {whose[key]!r}, and the settings {how[key]!r}",
+                "Give both the same",
+            )
+    return whose | how
 
 
 def _note_patients(out: Path, partition: Partition) -> None:

@@ -12,7 +12,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.serverapp import Grid, ServerApp
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.checkpoint import Checkpoint, take_up
+from fedlab_utils.federated.checkpoint import Checkpoint, identity_of, take_up
 from fedlab_utils.federated.client import OUT
 from fedlab_utils.federated.corrections import trained
 from fedlab_utils.federated.history import Federation, RoundReport
@@ -114,9 +114,10 @@ class Server:
         self.folder = Path(str(config[OUT])) if config.get(OUT) else None
         self.timeout = settings.timeout or None
         network = task.network()
-        home = personal_names(network, settings)
-        shared = to_record({n: v for n, v in task.initial().items() if n not in home})
-        found = take_up(self.folder, config, bool(config.get(RESUME)))
+        home, initial = personal_names(network, settings), task.initial()
+        shared = to_record({n: v for n, v in initial.items() if n not in home})
+        identity = identity_of(strategy, initial)
+        found = take_up(self.folder, config, bool(config.get(RESUME)), identity)
         if found is None:
             found = Checkpoint(config, to_arrays(shared))
         else:
@@ -124,7 +125,7 @@ class Server:
         self.roster = Roster(Member(*row) for row in found.members)
         strategy.join(self.roster, settings.seed, settings.fewest)
         strategy.begin([name for name in trained(network) if name not in home], shared)
-        found.config = config
+        found.config, found.identity = config, identity
         self.state = found
         if found.history:
             strategy.load_state(found.strategy)
@@ -194,10 +195,8 @@ class Server:
     def _train(self, number: int) -> tuple[dict[str, np.ndarray], bool, int, int]:
         """Write, wait, average. The model stays as it was where that gives no sound one."""
         before, memory = self.state.weights, self.strategy.state()
-        messages = self.strategy.configure_train(
-            number, to_record(before), ConfigRecord(), self.grid
-        )
-        messages = list(messages)
+        arrays, config = to_record(before), ConfigRecord()
+        messages = list(self.strategy.configure_train(number, arrays, config, self.grid))
         sent = sum(payload_bytes(message.content) for message in messages)
         replies = self._send(messages)
         record, _ = self.strategy.aggregate_train(number, replies)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
-from fedlab_utils.data.plain_values import make_plain, plain
+from fedlab_utils.data.plain_values import make_plain, plain, plain_seed
 from fedlab_utils.errors import FederationError
 from fedlab_utils.segmentation.training import OPTIMISERS, OptimiserSettings
 
@@ -54,13 +54,14 @@ class FederationSettings:
     fraction
         Share of the hospitals that train in a round.
     fewest
-        Valid answers that a round needs to count.
+        Valid answers that a round needs to count; no more than there are hospitals.
     timeout
         Seconds that the server waits for answers; 0: as long as it takes.
     evaluate_every
         Rounds between two looks at the validation patients; the last one is always looked at.
+        Where that is out of turn, the run cannot be resumed with another number of rounds.
     seed
-        Decides weights, draws of hospitals, patients' slices and augmentation.
+        Decides weights, draws of hospitals, patients' slices and augmentation; 0 to 2**63 - 1.
 
     Raises
     ------
@@ -93,6 +94,7 @@ class FederationSettings:
 
     def __post_init__(self) -> None:
         make_plain(self, FederationError)
+        plain_seed(self.seed, FederationError)
         known, tuned = ", ".join(STRATEGIES), self.tune_rate * self.learning_rate
         positive = ("rounds", "local_steps", "fewest", "evaluate_every")
         checks = {
@@ -127,6 +129,19 @@ class FederationSettings:
                 'Take another strategy, or personal=""',
             )
         self.local_optimiser()
+
+    def check_hospitals(self, count: int) -> None:
+        """Check that a round can count.
+
+        Raises
+        ------
+        FederationError
+            If ``fewest`` is larger than the number of hospitals: no round would ever change the
+            model.
+        """
+        if self.fewest > count:
+            cause = f"it is {self.fewest}, and there are {count} hospitals"
+            raise FederationError("fewest", cause, f"Pass 1 to {count}")
 
     def local_optimiser(self, server_round: int = 1) -> OptimiserSettings:
         """Return how a hospital's weights follow the gradient in a round, the first being 1."""

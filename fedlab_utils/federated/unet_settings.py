@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from fedlab_utils.data.hospital_cases import HospitalPatients, hospital_patients
 from fedlab_utils.data.hospitals import Partition, make_hospitals
-from fedlab_utils.data.plain_values import make_plain
+from fedlab_utils.data.plain_values import make_plain, plain_seed
 from fedlab_utils.data.preprocessing import PreprocessSettings
 from fedlab_utils.data.tiers import TIERS
-from fedlab_utils.errors import FederationError
+from fedlab_utils.errors import FederationError, ModelError
 from fedlab_utils.federated.settings import read_config, write_config
 from fedlab_utils.federated.unet_task import UNetTask
 from fedlab_utils.segmentation.unet import UNetSettings
@@ -44,7 +44,7 @@ class UNetFederation:
     threads
         torch's threads in each process; 0 leaves them. Engines agree to the last bits at 1.
     seed
-        Decides hospitals, weights and draws.
+        Decides hospitals, weights and draws; 0 to 2**63 - 1.
 
     Raises
     ------
@@ -70,6 +70,7 @@ class UNetFederation:
 
     def __post_init__(self) -> None:
         make_plain(self, FederationError)
+        plain_seed(self.seed, FederationError)
         if self.tier not in TIERS:
             raise FederationError("tier", f"it is {self.tier!r}", f"Take {' or '.join(TIERS)}")
         for name in ("per_patient", "batch"):
@@ -77,6 +78,14 @@ class UNetFederation:
                 raise FederationError(name, f"it is {getattr(self, name)}", "Pass 1 or more")
         if self.threads < 0:
             raise FederationError("threads", f"it is {self.threads}", "Pass 0 or more")
+        try:
+            self.unet()
+        except ModelError as error:
+            raise FederationError("width", f"it is {self.width}", error.remedy) from None
+
+    def unet(self) -> UNetSettings:
+        """Return the network's settings."""
+        return UNetSettings(spatial_dims=TIERS[self.tier].spatial_dims, width=self.width)
 
     def to_config(self) -> dict[str, str | int | float | bool]:
         """Return the settings as part of a Flower ``run_config``."""
@@ -107,9 +116,8 @@ class UNetFederation:
 
     def task(self, members: list[HospitalPatients]) -> UNetTask:
         """Return the task over these hospitals; the server's own has none."""
-        tier = TIERS[self.tier]
-        unet = UNetSettings(spatial_dims=tier.spatial_dims, width=self.width)
-        return UNetTask(members, unet, tier, self.per_patient, self.batch, self.augment, self.seed)
+        draws = (self.per_patient, self.batch, self.augment, self.seed)
+        return UNetTask(members, self.unet(), TIERS[self.tier], *draws)
 
 
 def members_of(cohort: Cohort, partition: Partition, spacing: float) -> list[HospitalPatients]:
@@ -120,6 +128,9 @@ def members_of(cohort: Cohort, partition: Partition, spacing: float) -> list[Hos
 
 @lru_cache(maxsize=1)
 def open_task(settings: UNetFederation) -> UNetTask:
-    """Open the folder and deal its patients; the last one asked for is kept."""
+    """Open the folder and deal its patients; the last one asked for is kept.
+
+    A folder that changes meanwhile is not noticed: whoever begins a run calls ``cache_clear()``.
+    """
     cohort, partition = settings.open()
     return settings.task(members_of(cohort, partition, TIERS[settings.tier].spacing))

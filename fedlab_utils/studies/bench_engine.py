@@ -3,6 +3,7 @@
 Each engine trains the same hospitals from a cold start, in a process of its own, in turns; the
 median of the turns counts. All do the same work: the same batches, one torch thread, a look at the
 validation patients in each round. Engine (a) also writes its checkpoints, the plain loop does not.
+All train at the laptop tier, whatever the voxels of the scans: slices of 80 x 96 pixels of 2 mm.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ LIGHT = ", coarse scans, one step a round"
 """Added to an engine's name where hospitals hardly work, so that what the engine costs shows."""
 
 COARSE_MM = 8.0
-"""Voxel edge of the patients of such hospitals."""
+"""Voxel edge of the scans of such hospitals, which are brought to the same slices as all others."""
 
 HUNDRED = 100
 """Hospitals whose memory is compared with that of four."""
@@ -86,7 +87,7 @@ def run(
     Parameters
     ----------
     hospitals, rounds, local_steps
-        Of the federation. It is measured once more with one local step, on patients of 8 mm.
+        Of the federation. It is measured once more with one local step, on scans of 8 mm.
     turns
         Times that each engine runs.
     ray
@@ -94,16 +95,18 @@ def run(
     hundred
         Whether to compare the memory that 4 and 100 hospitals take in engine (a), on 300 patients.
     patients, spacing
-        Phantoms, and their voxel edge in mm.
+        Phantoms, and the voxel edge of their scans in mm.
 
     Returns
     -------
     dict
         Engine -> ``seconds_per_round`` (after the first), ``cold_start`` (seconds until the first
-        round is over), ``total`` (seconds), ``peak_mb`` (of the largest process), and both times as
-        ratios: ``round_ratio`` to the plain loop, ``total_ratio`` to engine (a). The row of 100
-        hospitals has ``peak_ratio`` to 4. ``goals`` holds ratio -> ``rule``, ``bound`` and whether
-        it is ``met``, where ``GOALS`` ask something of it. ``missing`` says why an engine was not
+        round is over), ``total`` (seconds), ``peak_mb`` (of the largest process; in engine (b) of
+        all processes of the run together, see
+        :class:`fedlab_utils.studies.bench_engine_child.SampledPeak`), and both times as ratios:
+        ``round_ratio`` to the plain loop, ``total_ratio`` to engine (a). The row of 100 hospitals
+        has ``peak_ratio`` to 4. ``goals`` holds ratio -> ``rule``, ``bound`` and whether it is
+        ``met``, where ``GOALS`` ask something of it. ``missing`` says why an engine was not
         measured.
     """
     wanted = [PLAIN, INPROCESS]
@@ -160,7 +163,6 @@ def _job(data: Path, patients: int, spacing: float, hospitals: int, rounds: int,
     write_cohort(data, cases=patients, seed=1, spacing=spacing)
     return {
         "data": str(data),
-        "spacing": spacing,
         "hospitals": hospitals,
         "rounds": rounds,
         "local_steps": steps,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
+from fedlab_utils.federated.flower_end import HOME, processes_of
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.unet_settings import UNetFederation, open_task
 from fedlab_utils.studies.bench_engine import INPROCESS, PLAIN
@@ -50,8 +54,60 @@ def plain_loop(
         on_round(server_round)
 
 
+class SampledPeak:
+    """The most memory that a run of Flower's processes took at one moment. A context manager.
+
+    Twice a second the resident memory of this process, of Flower's processes that it started, and
+    of all that those started is summed. A run's processes are found as
+    :func:`fedlab_utils.federated.flower_end.processes_of` does, so that Ray's workers count,
+    for whom this process never waits. Memory that processes share, as Ray's object store and
+    libraries, counts once for each of them; what lasts less than half a second may be missed.
+
+    Attributes
+    ----------
+    megabytes
+        The largest sum so far.
+    """
+
+    def __init__(self) -> None:
+        self.megabytes = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        import psutil
+
+        this = psutil.Process()
+        while True:
+            processes, homes = [this], set()
+            for child in this.children():
+                with contextlib.suppress(psutil.Error, OSError):
+                    homes.add(child.environ().get(HOME))
+            for home in homes - {None}:
+                processes += processes_of(Path(home))
+            total = 0
+            for process in processes:
+                with contextlib.suppress(psutil.Error):  # one that has just ended
+                    total += process.memory_info().rss
+            self.megabytes = max(self.megabytes, total / MEGABYTE)
+            if self._over.wait(0.5):
+                return
+
+
 def main(told: str) -> dict[str, object]:
-    """Run what the parent asks for; return when each round ended, and the largest process."""
+    """Run what the parent asks for; return when each round ended, and how much memory it took.
+
+    In engine (b) that is :class:`SampledPeak`; otherwise hospitals train in this process, whose
+    peak the system knows.
+    """
     job = json.loads(told)
     federation = UNetFederation(data=job["data"], hospitals=job["hospitals"], threads=1)
     settings = FederationSettings(rounds=job["rounds"], local_steps=job["local_steps"])
@@ -62,16 +118,21 @@ def main(told: str) -> dict[str, object]:
 
     if job["engine"] == PLAIN:
         plain_loop(federation, settings, over)
-    else:
-        from fedlab_utils.federated.run import simulate
+        return {"ends": ends, "peak_mb": _peak()}
 
-        engine = "inprocess" if job["engine"] == INPROCESS else "ray"
-        simulate(Path(job["out"]) / "run", federation, settings, engine, on_round=over)
-    return {"ends": ends, "peak_mb": _peak()}
+    from fedlab_utils.federated.run import simulate
+
+    place = Path(job["out"]) / "run"
+    if job["engine"] == INPROCESS:
+        simulate(place, federation, settings, on_round=over)
+        return {"ends": ends, "peak_mb": _peak()}
+    with SampledPeak() as peak:
+        simulate(place, federation, settings, "ray", on_round=over)
+    return {"ends": ends, "peak_mb": peak.megabytes}
 
 
 def _peak() -> float:
-    """Return what this process or the largest of its children took at most; NaN on Windows."""
+    """Return what this process or the largest that it waited for took at most; NaN on Windows."""
     try:
         import resource
     except ImportError:

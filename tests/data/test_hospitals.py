@@ -195,6 +195,51 @@ def test_the_impossible_is_refused(count, kind: str, skew: float, words: str) ->
         dealt(cohort(60), count, kind, skew)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"seed": -1}, "seed: it is -1"),
+        ({"seed": 2**63}, "seed: it is 9223372036854775808"),
+        ({"seed": 1.5}, "seed: it is 1.5. Pass a whole number"),
+        ({"seed": None}, "seed: it is None"),
+        ({"skew": "0.5"}, "skew: it is '0.5'. Pass a finite number"),
+        ({"skew": None}, "skew: it is None"),
+        ({"fractions": ("a", "b", "c")}, r"fractions: \('a', 'b', 'c'\) are not three shares"),
+        ({"fractions": (0.5, (0.5,), 0)}, "are not three shares that sum to 1"),
+        ({"fractions": None}, "None are not three shares that sum to 1"),
+        ({"fractions": {0.5, 0.25}}, "are not three shares that sum to 1"),
+    ],
+)
+def test_arguments_of_another_type_are_refused(wrong: dict, words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        make_hospitals(cohort(60), 4, **wrong)
+
+
+def test_numbers_of_numpy_deal_as_those_of_python() -> None:
+    of = cohort(60)
+    given = make_hospitals(of, np.int64(4), "dirichlet", np.float32(0.5), np.int64(7))
+    assert given == make_hospitals(of, 4, "dirichlet", 0.5, 7)
+    assert type(given.seed) is int
+
+
+def test_a_table_of_other_patients_or_columns_is_refused() -> None:
+    of = cohort(60)
+    partial, renamed = of.table.iloc[:-1], of.table.rename(columns={"patient_id": "patient"})
+    wordy = of.table.assign(volume_wt_ml="large")
+    for table, words in (
+        (of.table.drop(columns="volume_wt_ml"), "table: it has no column 'volume_wt_ml'"),
+        (renamed, "table: it has no column 'patient_id'"),
+        (partial, "table: it lacks 1 of the cohort's 60 patients, P0059 among them"),
+        (wordy, "table: its column 'volume_wt_ml' holds what is no number"),
+        ("volumes.csv", "table: it is a str"),
+    ):
+        with pytest.raises(DataError, match=words):
+            make_hospitals(of, 4, "volume", 1.0, table=table)
+    more = cohort(80).table
+    more["volume_wt_ml"] = 5.0 + np.arange(80)
+    assert make_hospitals(of, 4, "volume", 1.0, table=more).sizes() == (15, 15, 15, 15)
+
+
 @pytest.mark.parametrize("kind", ATTRIBUTES)
 def test_a_column_that_tells_nobody_apart(kind: str) -> None:
     of = cohort(30)

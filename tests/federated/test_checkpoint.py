@@ -12,7 +12,8 @@ from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import federate
 from fedlab_utils.federated.array_file import write_arrays
 from fedlab_utils.federated.checkpoint import NAME, read_checkpoint
-from tests.federated.two_part import TwoPartTask, settings_of
+from fedlab_utils.federated.strategies import FedAvg
+from tests.federated.two_part import TwoPartTask, cut_off, settings_of
 
 
 def test_a_folder_in_use_is_not_written_over(tmp_path: Path) -> None:
@@ -22,6 +23,41 @@ def test_a_folder_in_use_is_not_written_over(tmp_path: Path) -> None:
         federate(TwoPartTask(), settings, tmp_path)
     with pytest.raises(FederationError, match="another local-steps: 2, and now 3"):
         federate(TwoPartTask(), replace(settings, local_steps=3), tmp_path, resume=True)
+
+
+def test_another_strategy_or_another_network_is_named(tmp_path: Path) -> None:
+    """Both have the settings, hospitals and shapes that the run began with."""
+
+    class Other(FedAvg):
+        pass
+
+    class Elsewhere(TwoPartTask):
+        def initial(self) -> dict:
+            return {name: value + 1 for name, value in super().initial().items()}
+
+    settings = settings_of("fedavg")
+    cut_off(TwoPartTask(), settings, tmp_path, after=2)
+    before = (tmp_path / NAME).read_bytes()
+    with pytest.raises(
+        FederationError, match=r"another strategy's class: 'FedAvg', and now 'Other'"
+    ):
+        federate(TwoPartTask(), settings, tmp_path, resume=True, strategy_of=lambda _: Other())
+    with pytest.raises(
+        FederationError, match=r"another digest of the first weights: '\w+', and now"
+    ):
+        federate(Elsewhere(), settings, tmp_path, resume=True)
+    assert (tmp_path / NAME).read_bytes() == before
+
+
+def test_a_checkpoint_that_does_not_say_who_wrote_it_is_resumed_and_then_says_so(
+    tmp_path: Path,
+) -> None:
+    settings = settings_of("fedavg")
+    cut_off(TwoPartTask(), settings, tmp_path, after=2)
+    replace(read_checkpoint(tmp_path), identity={}).write(tmp_path)
+    resumed = federate(TwoPartTask(), settings, tmp_path, resume=True)
+    assert len(resumed.history) == 5
+    assert read_checkpoint(tmp_path).identity["strategy's class"] == "FedAvg"
 
 
 def test_fewer_rounds_than_are_done_and_another_end_of_a_schedule(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_scaffold_reaches_the_optimum_after_answers_that_did_not_count(
         return reply
 
     task, ended, kept = Even(), [], []
-    more = {"strategy": "scaffold", "server_rate": 1.1, "timeout": 5.0, "evaluate_every": 1000}
+    more = {"strategy": "scaffold", "server_rate": 1.1, "timeout": 5.0, "evaluate_every": 5}
 
     def strategy_of(settings):
         kept.append(make_strategy(settings))

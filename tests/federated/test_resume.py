@@ -125,6 +125,53 @@ def test_a_finished_run_is_read_again_and_may_be_made_longer(tmp_path: Path) -> 
     assert same(resumed, federate(TwoPartTask(), longer))
 
 
+def test_a_longer_run_without_validation_patients_ends_with_its_own_last_round(
+    tmp_path: Path,
+) -> None:
+    class Unvalidated(TwoPartTask):
+        def evaluate(self, network, hospital, part) -> dict:
+            return super().evaluate(network, hospital, part) if part == "test" else {}
+
+    for name in ("fedavg", "personal", "every other round"):
+        out, settings = tmp_path / name, replace(settings_of(name), rounds=4)
+        longer = replace(settings, rounds=6)
+        assert federate(Unvalidated(), settings, out).best_round == 4
+        resumed = federate(Unvalidated(), longer, out, resume=True)
+        assert resumed.best_round == 6
+        assert same(resumed, federate(Unvalidated(), longer))
+        assert same(resumed, federate(Unvalidated(), longer, out, resume=True))
+
+
+@pytest.mark.parametrize(("first", "then"), [(3, 6), (3, 4), (6, 3)])
+def test_a_look_that_another_number_of_rounds_would_not_have_is_not_resumed_from(
+    tmp_path: Path, first: int, then: int
+) -> None:
+    """With a look every other round, round 3 is looked at in a run of three rounds alone."""
+    settings = settings_of("every other round")
+    cut_off(TwoPartTask(), replace(settings, rounds=first), tmp_path, after=3)
+    words = (
+        f"its round 3 .* in a run of {first} rounds.*, and {then} are asked for.*Ask for {first}"
+    )
+    with pytest.raises(FederationError, match=words):
+        federate(TwoPartTask(), replace(settings, rounds=then), tmp_path, resume=True)
+    whole = federate(TwoPartTask(), replace(settings, rounds=first))
+    assert same(
+        federate(TwoPartTask(), replace(settings, rounds=first), tmp_path, resume=True), whole
+    )
+
+
+@pytest.mark.parametrize(("first", "cut", "then"), [(4, 4, 7), (5, 3, 7), (5, 2, 4), (7, 2, 3)])
+def test_another_number_of_rounds_with_the_same_looks_so_far_is_as_undisturbed(
+    tmp_path: Path, first: int, cut: int, then: int
+) -> None:
+    settings = settings_of("every other round")
+    cut_off(TwoPartTask(), replace(settings, rounds=first), tmp_path, after=cut)
+    other = replace(settings, rounds=then)
+    assert same(
+        federate(TwoPartTask(), other, tmp_path, resume=True), federate(TwoPartTask(), other)
+    )
+
+
 def test_a_resumed_run_knows_who_took_part_and_on_whom_they_judged(tmp_path: Path) -> None:
     """Hospital 1 has other training patients after the pause, hospital 2 other validation ones."""
 
@@ -185,6 +232,8 @@ def federate_without(
 
             roster.enrol = without
             return super().join(roster, *more)
+
+    Strategy.__name__ = Scaffold.__name__  # whose run it goes on with
 
     def strategy_of(settings: FederationSettings) -> Scaffold:
         return Strategy(settings.server_rate, settings.uniform)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import (
     FederationSettings,
     UNetFederation,
+    UNetTask,
     engine_ray,
     run,
     simulate,
@@ -118,6 +120,51 @@ def test_the_patients_are_noted_and_a_resumed_run_must_have_the_same(
     for damage in ("nonsense", "3"):
         (out / "patients.json").write_text(damage)
         assert "cannot be read" in command(data, out, "--rounds", "2", "--resume").output
+
+
+def test_two_seeds_that_differ_are_refused_before_anything_is_written(
+    phantom_dir: Path, tmp_path: Path
+) -> None:
+    federation = UNetFederation(data=str(phantom_dir), hospitals=2, seed=1)
+    with pytest.raises(FederationError, match=r"seed: .* says 1, .* settings 2"):
+        simulate(tmp_path / "a", federation, replace(SETTINGS, seed=2))
+    assert not (tmp_path / "a").exists()
+
+
+def test_more_answers_than_hospitals_are_refused_before_anything_is_written(
+    phantom_dir: Path, tmp_path: Path
+) -> None:
+    federation = UNetFederation(data=str(phantom_dir), hospitals=2)
+    with pytest.raises(FederationError, match="fewest: it is 3, and there are 2 hospitals"):
+        simulate(tmp_path / "a", federation, replace(SETTINGS, fewest=3))
+    assert not (tmp_path / "a").exists()
+
+
+def test_a_run_reads_its_folder_once_and_the_next_run_reads_it_anew(
+    phantom_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another cohort of the same size in the same folder is what the second run trains on."""
+    made = []
+    monkeypatch.setattr(
+        UNetTask,
+        "_dataset",
+        lambda task, n, real=UNetTask._dataset: made.append(task) or real(task, n),
+    )
+    data = tmp_path / "data"
+    federation, once = UNetFederation(data=str(data), hospitals=2), replace(SETTINGS, rounds=2)
+    for number in (0, 1):
+        shutil.rmtree(data, ignore_errors=True)
+        if number:
+            write_cohort(data, cases=6, seed=5, spacing=4.0, workers=1)
+        else:
+            shutil.copytree(phantom_dir, data)
+        simulate(tmp_path / str(number), federation, once)
+        noted = json.loads((tmp_path / str(number) / "patients.json").read_text("utf-8"))
+        assert len(made) == 2, "one task for all rounds, one data set for each hospital"
+        assert made[0] is made[1]
+        trained = {m.name: list(m.hospital.split.train) for m in made[0].members}
+        assert trained == {name: split["train"] for name, split in noted.items()}
+        made.clear()
 
 
 def test_layers_that_stay_at_home_are_in_each_hospitals_own_model(

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated import FederationSettings
+from fedlab_utils.federated import FederationSettings, federate
 from fedlab_utils.federated.unet_settings import UNetFederation
 from tests.data.test_plain_values import WRONG
+from tests.federated.toys import BowlTask
 
 SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
 
@@ -37,6 +38,28 @@ SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
 def test_settings_that_make_no_sense(wrong: dict) -> None:
     with pytest.raises(FederationError):
         FederationSettings(**wrong)
+
+
+@pytest.mark.parametrize("cls", [FederationSettings, UNetFederation])
+def test_a_seed_that_no_generator_takes_is_refused(cls: type) -> None:
+    for seed in (-1, 2**63, 10**30, 10**5000):
+        with pytest.raises(FederationError) as raised:
+            cls(seed=seed)
+        assert raised.value.case == "seed"
+    assert cls(seed=2**63 - 1).seed == 2**63 - 1
+
+
+def test_a_round_cannot_need_more_answers_than_there_are_hospitals() -> None:
+    with pytest.raises(FederationError, match="fewest: it is 5, and there are 4 hospitals"):
+        federate(BowlTask(), FederationSettings(rounds=1, fewest=5))
+    found = federate(BowlTask(), FederationSettings(rounds=1, fewest=4))
+    assert found.history[0].counted
+
+
+@pytest.mark.parametrize("width", [0, -8, 12])
+def test_a_width_that_no_u_net_has_is_refused(width: int) -> None:
+    with pytest.raises(FederationError, match=f"width: it is {width}. Take a multiple of 8"):
+        UNetFederation(width=width)
 
 
 def test_a_cosine_lowers_the_rate_from_round_to_round() -> None:

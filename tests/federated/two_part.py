@@ -20,6 +20,9 @@ EVERY = {
     "half of them": {"strategy": "scaffold", **SGD, "fraction": 0.5},
     "personal": {"personal": "head", **SGD, "fraction": 0.5},
     "tuned": {**SGD, "tune_steps": 2},
+    "gradient as variate": {"strategy": "scaffold", **SGD, "option": 1, "fraction": 0.5},
+    "cosine": {**SGD, "schedule": "cosine", "momentum": 0.9, "keep_optimiser": True},
+    "every other round": {"personal": "head", **SGD, "fraction": 0.5, "evaluate_every": 2},
 }
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,7 @@ from fedlab_utils.federated.checkpoint import read_checkpoint
 from fedlab_utils.federated.run import simulate
 from fedlab_utils.federated.unet_settings import open_task
 from fedlab_utils.studies import bench_engine
-from fedlab_utils.studies.bench_engine_child import plain_loop
+from fedlab_utils.studies.bench_engine_child import SampledPeak, plain_loop
 
 
 def test_the_plain_loop_does_the_same_work_in_forty_lines(
@@ -45,14 +49,57 @@ def test_ratios_are_to_the_plain_loop_and_to_engine_a(monkeypatch: pytest.Monkey
         return {"cold_start": 1, "seconds_per_round": taken, "total": taken, "peak_mb": 100}
 
     monkeypatch.setattr(bench_engine, "_child", child)
-    monkeypatch.setattr(bench_engine, "_job", lambda *told: {"spacing": told[2], "steps": told[5]})
+    monkeypatch.setattr(bench_engine, "_job", lambda *told: {"edge": told[2], "steps": told[5]})
     told = bench_engine.run(turns=2, ray=True)
     assert told[bench_engine.INPROCESS]["round_ratio"] == pytest.approx(1.5)
     assert told[bench_engine.RAY]["total_ratio"] == pytest.approx(4.0)
     assert told[bench_engine.RAY + bench_engine.LIGHT]["total_ratio"] == pytest.approx(4.0)
     # Each engine twice, after a run that fills the cache; at last the memory of 4 and of 100.
-    assert [(job["spacing"], job["steps"]) for job in jobs] == 7 * [(2, 8)] + 9 * [(8, 1)]
+    assert [(job["edge"], job["steps"]) for job in jobs] == 7 * [(2, 8)] + 9 * [(8, 1)]
     assert sum("100 hospitals" in name for name in told) == 1
+
+
+def test_a_job_says_nothing_that_nobody_reads(tmp_path: Path) -> None:
+    job = bench_engine._job(tmp_path / "patients", 6, 4.0, 2, 1, 1)
+    assert set(job) == {"data", "hospitals", "rounds", "local_steps"}
+
+
+HOLDER = """
+import sys, time
+held = bytearray(b"x") * (int(sys.argv[1]) * 10**6)
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+STARTER = """
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", sys.argv[1], sys.argv[2]], start_new_session=True)
+held = bytearray(b"x") * (int(sys.argv[2]) * 10**6)
+sys.stdin.read()
+"""
+
+
+def test_the_peak_of_a_run_is_the_sum_over_its_processes_whoever_waits_for_them(
+    tmp_path: Path,
+) -> None:
+    """A child with Flower's mark and its own child hold 150 MB each; one without a mark 300."""
+    marked = os.environ | {"FLWR_HOME": str(tmp_path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    run = [sys.executable, "-c", STARTER, HOLDER, "150"]
+    other = [sys.executable, "-c", HOLDER, "300"]
+    with SampledPeak() as idle:
+        pass
+    with (
+        SampledPeak() as peak,
+        subprocess.Popen(run, env=marked, **pipes) as first,
+        subprocess.Popen(other, **pipes) as second,
+    ):
+        for process in (first, second):
+            assert process.stdout.readline() == b"held\n"
+        until = time.monotonic() + 60
+        while peak.megabytes < idle.megabytes + 300 and time.monotonic() < until:
+            time.sleep(0.1)
+    assert 300 < peak.megabytes - idle.megabytes < 450
 
 
 def measured(monkeypatch: pytest.MonkeyPatch, a: float, b: float, memory: float) -> None:
