@@ -33,11 +33,11 @@ class Estimate:
     patients: int
 
     def __str__(self) -> str:
-        return format(self, ".3f")
+        return format(self, "z.3f")
 
     def __format__(self, spec: str) -> str:
         """Write the three numbers as a number's format says, ``".3f"`` without one."""
-        mean, low, high = (format(x, spec or ".3f") for x in (self.mean, self.low, self.high))
+        mean, low, high = (format(x, spec or "z.3f") for x in (self.mean, self.low, self.high))
         return f"{mean} [{low}, {high}]"
 
 

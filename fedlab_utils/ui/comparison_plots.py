@@ -128,7 +128,8 @@ def gap_to_pooled(trials: Sequence[Trial], note: str = "recorded") -> Picture:
             capsize=4,
             label=None if at else "mean of the seeds, 95 %",
         )
-        part = f"which is {100 * gap.mean / of:.1f} %"
+        shares = [f"{100 * value / of:z.1f}" for value in (gap.mean, gap.low, gap.high)]
+        part = f"which is {shares[0]} % [{shares[1]}, {shares[2]}]"
         told.append(f"{condition}, {len(each)} seeds: {gap} of {of:.3f}, {part}")
     ax.axhline(0, color="black", lw=0.8)
     ax.set_xticks(range(len(pairs)), pairs)

@@ -550,7 +550,7 @@ from fedlab_utils.ui import gap_to_pooled, provenance_line
 
 recorded = read_rows("federation_gap")
 seeds = len({row["settings"]["seed"] for row in recorded})
-print(f"{seeds} of 20 seeds are recorded; `fedlab study federation_gap` goes on.")
+print(f"{seeds} of 20 seeds are recorded; `fedlab study federation_gap` makes them.")
 gap = gap_to_pooled(trials_of(recorded), provenance_line(recorded))
 print(gap.alt)
 gap

@@ -179,7 +179,7 @@ loss_between(shares, losses, ("H1", "H2"))
 # - [ ] They are not IID after all
 #   > The patients were dealt at random. The updates are noisy because each step sees a few patients.
 # - [x] Nothing about skew, until it is compared with what chance gives hospitals of this size
-#   > Right. The left matrix of the figure above shows just that: IID hospitals, and cosines of 0.94 to 0.97 with the phantoms. Only what lies clearly below, as much of the right matrix does, speaks of skew.
+#   > Right. The left matrix of the figure above shows just that: IID hospitals, and cosines of 0.93 to 0.98 with the phantoms. Only what lies clearly below, as much of the right matrix does, speaks of skew.
 # - [ ] The hospitals' models cannot be averaged
 #   > A cosine of 0.95 is close agreement, and averaging even cancels part of the noise. Far lower ones would not forbid it either.
 
