@@ -288,5 +288,5 @@ STUDY = Study(
     question="What do federated methods lose to pooled patients where hospitals differ?",
     cells=cells(),
     measure=measure,
-    hours=6.0,
+    hours=7.0,
 )
