@@ -46,12 +46,17 @@ class SystemRandomness:
         return (words >> np.uint64(11)) * 2.0**-53
 
     def normal(self, shape: tuple[int, ...]) -> np.ndarray:
-        """Return standard normal numbers, float64, by the method of Box and Muller (1958)."""
+        """Return standard normal numbers, float64, by the method of Box and Muller (1958).
+
+        A length and an angle give two independent ones, the cosine's and the sine's. They go to
+        neighbours, so that no sum holds both.
+        """
         count = int(np.prod(shape))
-        draws = self.uniform(2 * SUMMANDS * count).reshape(2, SUMMANDS, count)
+        draws = self.uniform(SUMMANDS * count).reshape(2, SUMMANDS // 2, count)
         length = np.sqrt(-2 * np.log1p(-draws[0]))  # 1 - u lies above 0
-        numbers = length * np.cos(2 * np.pi * draws[1])
-        return (numbers.sum(0) / np.sqrt(SUMMANDS)).reshape(shape)
+        angle = 2 * np.pi * draws[1]
+        total = (length * np.cos(angle)).sum(0) + np.roll((length * np.sin(angle)).sum(0), 1)
+        return (total / np.sqrt(SUMMANDS)).reshape(shape)
 
 
 class SimulatedRandomness:

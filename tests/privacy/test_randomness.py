@@ -18,6 +18,8 @@ def test_numbers_have_their_distributions(source) -> None:
     assert numbers.shape == (200, 100)
     assert stats.kstest(numbers.ravel(), "norm").pvalue > 1e-6
     assert abs(np.corrcoef(numbers[:, :-1].ravel(), numbers[:, 1:].ravel())[0, 1]) < 0.04
+    squared = numbers**2  # a length that two neighbours share must not show either
+    assert abs(np.corrcoef(squared[:, :-1].ravel(), squared[:, 1:].ravel())[0, 1]) < 0.04
     uniform = source.uniform(20_000)
     assert uniform.min() >= 0
     assert uniform.max() < 1
