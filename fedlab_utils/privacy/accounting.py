@@ -11,6 +11,7 @@ patient not been there. Adjacent are two hospitals that differ by one patient *a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from math import exp, log
@@ -62,11 +63,17 @@ def epsilon_of(history: Sequence[Steps], delta: float, accountant: str = "prv") 
     if accountant not in ACCOUNTANTS:
         known = " or ".join(ACCOUNTANTS)
         raise PrivacyError("accountant", f"it is {accountant!r}", f"Take {known}")
-    runs: dict[tuple[float, float], int] = {}
-    for noise, rate, steps in history:
-        runs[noise, rate] = runs.get((noise, rate), 0) + steps
-    taken = tuple((float(n), float(r), int(s)) for (n, r), s in sorted(runs.items()) if s)
+    runs = sorted(counted(history).items())
+    taken = tuple((float(n), float(r), int(s)) for (n, r), s in runs if s)
     return _epsilon(taken, float(delta), accountant) if taken else 0.0
+
+
+def counted(history: Sequence[Steps]) -> Counter[tuple[float, float]]:
+    """Return the number of steps by noise multiplier and sampling rate, whatever their order."""
+    found: Counter[tuple[float, float]] = Counter()
+    for noise, rate, steps in history:
+        found[noise, rate] += steps
+    return found
 
 
 @lru_cache(maxsize=4096)

@@ -90,11 +90,9 @@ def refuse_batch_statistics(model: nn.Module) -> None:
     """
     from torch import nn
 
-    mixing = (nn.modules.batchnorm._BatchNorm,)
-    tracking = nn.modules.instancenorm._InstanceNorm
+    batch, other = nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm
     for name, layer in model.named_modules():
-        averages = isinstance(layer, tracking) and layer.track_running_stats
-        if averages or (isinstance(layer, mixing) and not isinstance(layer, tracking)):
+        if isinstance(layer, batch) or (isinstance(layer, other) and layer.track_running_stats):
             raise PrivacyError(
                 name or type(layer).__name__,
                 f"{type(layer).__name__} keeps averages over patients, and no noise hides them",

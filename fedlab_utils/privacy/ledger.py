@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fedlab_utils.errors import PrivacyBudgetError, PrivacyError
-from fedlab_utils.privacy.accounting import Steps, epsilon_of, steps_within
+from fedlab_utils.privacy.accounting import Steps, counted, epsilon_of, steps_within
 
 HEADER = {"ledger": 1, "unit": "patient", "adjacency": "one added or removed"}
 DELTA = 1e-5
@@ -65,10 +65,10 @@ class Ledger:
             file.parent.mkdir(parents=True, exist_ok=True)
             _append(file, json.dumps(HEADER) + "\n")
             _sync_folder(file.parent)
-        for noise, rate, steps in known:
-            self._note(noise, rate, steps)
-        missing = _beyond(history, self.history)
-        for noise, rate, steps in missing:
+        for noise, rate in known:
+            self._note(noise, rate, 1)
+        missing = counted(history) - counted(self.history)  # of a Counter, what is more than none
+        for (noise, rate), steps in missing.items():
             if file is not None:
                 _append(file, _line(noise, rate) * steps)
             self._note(noise, rate, steps)
@@ -127,16 +127,6 @@ class Ledger:
 _ENDLESS = 1 << 62
 
 
-def _beyond(history: Sequence[Steps], known: Sequence[Steps]) -> list[Steps]:
-    """Return by how many steps of each kind a history exceeds another."""
-    counts: dict[tuple[float, float], int] = {}
-    for noise, rate, steps in history:
-        counts[noise, rate] = counts.get((noise, rate), 0) + steps
-    for noise, rate, steps in known:
-        counts[noise, rate] = counts.get((noise, rate), 0) - steps
-    return [(*kind, steps) for kind, steps in counts.items() if steps > 0]
-
-
 def _line(noise: float, rate: float) -> str:
     return f"{float(noise)!r} {float(rate)!r}\n"
 
@@ -163,8 +153,8 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _read(file: Path) -> list[Steps]:
-    """Return a file's charges; strike out a last line that has no end."""
+def _read(file: Path) -> list[tuple[float, float]]:
+    """Return a file's charges, noise and rate of each; strike out a last line that has no end."""
     content = file.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     lines = whole.decode("utf-8", "replace").splitlines()
@@ -185,13 +175,7 @@ def _read(file: Path) -> list[Steps]:
                 handle.write(json.dumps(HEADER).encode("ascii") + b"\n")
             handle.flush()
             os.fsync(handle.fileno())
-    runs: list[Steps] = []
-    for noise, rate in found:
-        if runs and runs[-1][:2] == (noise, rate):
-            runs[-1] = (noise, rate, runs[-1][2] + 1)
-        else:
-            runs.append((noise, rate, 1))
-    return runs
+    return found
 
 
 def _charge(line: str) -> tuple[float, float]:

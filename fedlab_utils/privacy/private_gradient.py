@@ -123,9 +123,9 @@ class PrivateGradient:
         import torch
 
         refuse_batch_statistics(model)
-        own, settings = self.settings, self.settings
-        self.ledger.charge(own.noise, own.rate)
-        total, self.norms, self.losses = clipped_sum(model, batch, loss, own.bound, precision)
+        settings = self.settings
+        self.ledger.charge(settings.noise, settings.rate)
+        total, self.norms, self.losses = clipped_sum(model, batch, loss, settings.bound, precision)
         for part in total:
             noise = torch.from_numpy(self.randomness.normal(tuple(part.shape)))
             part.add_(noise.to(part), alpha=settings.noise * settings.bound)

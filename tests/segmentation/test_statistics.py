@@ -75,3 +75,13 @@ def test_values_that_have_no_mean_are_refused(values: list) -> None:
 def test_a_difference_of_other_patients_is_refused() -> None:
     with pytest.raises(FedLabError, match="shape"):
         bootstrap_difference([1.0, 2.0, 3.0], [1.0])
+
+
+@pytest.mark.parametrize(("patients", "due"), [(8, 0.88), (16, 0.92)])
+def test_of_few_patients_the_interval_is_as_narrow_as_lessons_04_and_05_say(
+    patients: int, due: float
+) -> None:
+    rng = np.random.default_rng(0)
+    found = [bootstrap_mean(rng.normal(size=patients), resamples=400) for _ in range(1500)]
+    covered = np.mean([e.low <= 0 <= e.high for e in found])
+    assert covered == pytest.approx(due, abs=0.02)

@@ -71,6 +71,19 @@ def test_the_lessons_figures_of_few_and_many_rounds() -> None:
     assert explorer.shown["away"] == pytest.approx(1.41, abs=0.005)
 
 
+def test_the_lessons_figures_of_fedprox_at_many_and_few_steps() -> None:
+    """Its pull helps where walks are long, and can harm where they are short."""
+    explorer = DriftExplorer()
+    explorer.method.value, explorer.rate.value = "FedProx", 0.1
+    found = {}
+    for steps in (10, 2):
+        explorer.steps.value = steps
+        for mu in (0.0, 4.0):
+            explorer.mu.value = mu
+            found[steps, mu] = round(explorer.shown["bias"], 2)
+    assert found == {(10, 0.0): 1.38, (10, 4.0): 0.63, (2, 0.0): 0.16, (2, 4.0): 0.21}
+
+
 @pytest.mark.parametrize("steps", [1, 10, 20])
 def test_at_the_usual_rate_rounds_suffice_to_come_to_rest(steps: int) -> None:
     explorer = DriftExplorer()
