@@ -48,6 +48,22 @@ def simulate(
     fraction: Annotated[float, typer.Option(help="Share of hospitals in a round.")] = 1.0,
     personal: Annotated[str, typer.Option(help="Layers that stay at home, such as norm.")] = "",
     tune_steps: Annotated[int, typer.Option(min=0, help="Steps alone after the end.")] = 0,
+    epsilon: Annotated[
+        float, typer.Option(min=0, help="Budget per patient, for the run; 0: no privacy.")
+    ] = 0.0,
+    delta: Annotated[float, typer.Option(help="Of the budget.")] = 1e-5,
+    bound: Annotated[float, typer.Option(help="Longest gradient of one patient.")] = 1.0,
+    noise: Annotated[
+        float, typer.Option(min=0, help="Over the bound; 0: the least that fits the budget.")
+    ] = 0.0,
+    patient_rate: Annotated[float, typer.Option(help="Chance of a patient in a step.")] = 0.1,
+    simulated_noise: Annotated[
+        bool, typer.Option(help="Noise by the seed: no guarantee, for lessons.")
+    ] = False,
+    secure: Annotated[bool, typer.Option(help="Hide each hospital's numbers by masks.")] = False,
+    threshold: Annotated[
+        int, typer.Option(min=0, help="Hospitals that must be left; 0: just over half.")
+    ] = 0,
     width: Annotated[int, typer.Option(help="Of the U-Net.")] = 8,
     tier: Annotated[TierName, typer.Option(help="Resolution.")] = TierName.laptop,
     threads: Annotated[int, typer.Option(min=0, help="torch's threads per process.")] = 0,
@@ -58,9 +74,12 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Train one U-Net over virtual hospitals that keep their patients."""
+    from fedlab_utils.federated.masked_hospital import MaskingPlan
+    from fedlab_utils.federated.private_training import PrivacyPlan
     from fedlab_utils.federated.run import simulate as run
     from fedlab_utils.federated.settings import FederationSettings
     from fedlab_utils.federated.unet_settings import UNetFederation
+    from fedlab_utils.privacy.randomness import SIMULATED
 
     again = "Start the same command with --resume to go on after the last whole round."
     with reported(as_json, again), progress_bar("simulate", unit="round") as progress:
@@ -94,6 +113,9 @@ def simulate(
             threads=threads,
             seed=seed,
         )
+        plan = PrivacyPlan(epsilon, delta, bound, noise, patient_rate, simulated_noise)
+        if plan.on and plan.simulated:
+            typer.echo(SIMULATED, err=True)
         result = run(
             out,
             federation,
@@ -101,6 +123,8 @@ def simulate(
             engine.value,
             resume,
             " ".join(["fedlab", *sys.argv[1:]]),
+            plan,
+            MaskingPlan(secure, threshold=threshold),
             on_round=lambda number: progress(number, rounds),
         )
     _tell(result, out, as_json)
@@ -154,4 +178,16 @@ def _told(result: dict) -> str:
         )
     elif _missed(result):
         told = "unjudged on test patients"
-    return f"{len(result['rounds'])} rounds, best {result['best_round']}; {told}"
+    return f"{len(result['rounds'])} rounds, best {result['best_round']}; {told}{_spending(result)}"
+
+
+def _spending(result: dict) -> str:
+    """Return the epsilon of the hospital that spent most, with all that belongs to it."""
+    privacy = result["privacy"]
+    if not privacy or not privacy["spent"]:
+        return ""
+    most = max(privacy["spent"].values())
+    adjacency = privacy["meaning"]["adjacency"]
+    plan = privacy["plan"]
+    simulated = "; simulated noise: no guarantee" if plan["simulated"] else ""
+    return f"; epsilon {most:.2f} (delta {plan['delta']:g}, {adjacency}){simulated}"

@@ -8,6 +8,8 @@ _EXPORTS = {
     "zero_variates": "corrections",
     "gradient_at": "corrections",
     "FederationSettings": "settings",
+    "MaskingPlan": "masked_hospital",
+    "PrivacyPlan": "private_training",
     "federate": "federation",
     "Federation": "history",
     "RoundReport": "history",

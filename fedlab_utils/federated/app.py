@@ -6,10 +6,15 @@ Under ``flwr run`` this module is loaded in other processes, which know of the f
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 from flwr.app import Context
 
-from fedlab_utils.federated.client import make_client_app
+from fedlab_utils.federated.client import OUT, hospital_folder, make_client_app, partition_of
 from fedlab_utils.federated.history import RoundReport
+from fedlab_utils.federated.hospital_keys import HospitalKeys, read_keys
+from fedlab_utils.federated.masked_hospital import masking_mod
 from fedlab_utils.federated.server import make_server_app
 from fedlab_utils.federated.unet_settings import UNetFederation, open_task
 from fedlab_utils.federated.unet_task import UNetTask
@@ -35,10 +40,17 @@ def servers_task(context: Context) -> UNetTask:
 
 def say_round(report: RoundReport) -> None:
     """Print a line about a round, for whoever watches the engine."""
+    loss = "" if math.isnan(report.loss) else f" loss {report.loss:.3f}"
     score = "" if report.score is None else f", validation {report.score:.3f}"
     left_out = "".join(f"; {name} left out: {why}" for name, why in report.left_out.items())
-    print(f"{ROUND} {report.round}: loss {report.loss:.3f}{score}{left_out}", flush=True)
+    print(f"{ROUND} {report.round}:{loss}{score}{left_out}", flush=True)
 
 
-client_app = make_client_app(hospitals_task)
+def keys_in_folders(context: Context) -> HospitalKeys:
+    """Return a hospital's keys: its own from its folder, the others' from the run's."""
+    out = context.run_config[OUT]
+    return read_keys(Path(str(out)), hospital_folder(out, partition_of(context)))
+
+
+client_app = make_client_app(hospitals_task, [masking_mod(keys_in_folders)])
 server_app = make_server_app(servers_task, on_round=say_round)

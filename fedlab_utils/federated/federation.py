@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from flwr.clientapp.typing import Mod
 
-from fedlab_utils.federated.client import OUT, make_client_app
+from fedlab_utils.federated.client import OUT, make_client_app, partition_of
 from fedlab_utils.federated.engine_inprocess import run_in_process
 from fedlab_utils.federated.history import Federation, RoundReport
+from fedlab_utils.federated.hospital_keys import make_keys
+from fedlab_utils.federated.masked_hospital import MaskingPlan, masking_mod
+from fedlab_utils.federated.private_training import PrivacyPlan
 from fedlab_utils.federated.server import RESUME, make_server_app, make_strategy
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import Screened
 from fedlab_utils.federated.task import Task
+from fedlab_utils.privacy.randomness import SIMULATED
 
 
 def federate(
@@ -22,6 +27,8 @@ def federate(
     out: Path | None = None,
     resume: bool = False,
     mods: Sequence[Mod] = (),
+    plan: PrivacyPlan | None = None,
+    masking: MaskingPlan | None = None,
     strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
     on_round: Callable[[RoundReport], None] | None = None,
 ) -> Federation:
@@ -41,6 +48,10 @@ def federate(
         patients are the same is the caller's to see to.
     mods
         Flower's modifiers, around each hospital's training.
+    plan
+        How hospitals keep their patients private; without one they do not.
+    masking
+        How they hide their numbers from the server; without one they do not.
     strategy_of
         Another strategy than the one that the settings name.
     on_round
@@ -51,11 +62,24 @@ def federate(
     FederationError
         If the folder holds another run, or one and ``resume`` was not asked for; or if a round
         needs more answers than there are hospitals.
+    PrivacyError
+        If a plan does not go with the settings, or with the number of hospitals.
     """
     settings = settings or FederationSettings()
     settings.check_hospitals(len(task.hospitals))
+    plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
+    if plan.simulated and plan.on:
+        print(SIMULATED)
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
-    config = settings.to_config() | {OUT: str(Path(out).resolve()) if out else "", RESUME: resume}
+    config = settings.to_config() | (plan.to_config() if plan.on else {})
+    if masking.secure:
+        masking, keys = (
+            replace(masking, key_holders=len(task.hospitals)),
+            make_keys(len(task.hospitals)),
+        )
+        config |= masking.to_config()
+        mods = [masking_mod(lambda context: keys[partition_of(context)]), *mods]
+    config |= {OUT: str(Path(out).resolve()) if out else "", RESUME: resume}
     run_in_process(make_client_app(lambda _: task, mods), server, config, len(task.hospitals))
     return ended[0]

@@ -23,8 +23,8 @@ class RoundReport:
     counted
         Whether enough hospitals answered validly, so that the model changed.
     trained
-        Hospital's name -> figures of its training (``loss``, ``steps``, ``samples``,
-        ``num-examples``).
+        Hospital's name -> figures of its training (``num-examples``, ``steps``, ``loss``,
+        ``samples``; with differential privacy ``epsilon`` in place of the last two).
     left_out
         Hospital's name -> why its training did not count.
     sent, received
@@ -53,8 +53,8 @@ class RoundReport:
 
     @property
     def loss(self) -> float:
-        """Mean training loss, hospitals weighted by patients; NaN if none answered."""
-        rows = self.trained.values()
+        """Mean training loss, hospitals weighted by patients; NaN if none told it."""
+        rows = [row for row in self.trained.values() if "loss" in row]
         if not rows:
             return float("nan")
         weights = [row["num-examples"] for row in rows]

@@ -15,6 +15,7 @@ from fedlab_utils.federated.corrections import (
 )
 from fedlab_utils.federated.hospital_state import HospitalState
 from fedlab_utils.federated.layers import personal_names
+from fedlab_utils.federated.private_training import PrivacyPlan, private_gradient
 from fedlab_utils.federated.records import to_record, to_tensors
 from fedlab_utils.federated.scaffold import ACCEPTED, CHANGE, VARIATE
 from fedlab_utils.federated.settings import FederationSettings
@@ -49,6 +50,7 @@ def train_hospital(
     hospital: int,
     content: RecordDict,
     state: HospitalState,
+    plan: PrivacyPlan | None = None,
 ) -> RecordDict:
     """Take a round's steps from the model that came, and say what became of it."""
     server_round = int(content["config"]["server-round"])
@@ -67,7 +69,17 @@ def train_hospital(
     optimiser = make_optimiser(network, settings.local_optimiser(server_round))
     if settings.keep_optimiser and (record := state.arrays(OPTIMISER)):
         _load_optimiser(optimiser, record)
-    update = local_update(network, task.batches(*batches), optimiser, corrections, task.loss)
+    patients, ways = task.patients(hospital), (optimiser, corrections, task.loss)
+    if plan is None or not plan.on:
+        update = local_update(network, task.batches(*batches), *ways)
+        told = {"loss": update.loss, "steps": update.steps, "samples": update.samples}
+    else:
+        whose = (hospital, server_round)
+        with private_gradient(plan, settings, patients, whose, state) as gradient:
+            chance = (gradient.settings.rate, gradient.randomness)
+            steps = task.private_batches(*batches, *chance)
+            update = local_update(network, steps, *ways, gradient=gradient)
+            told = {"steps": update.steps, "epsilon": gradient.ledger.spent()}
     if settings.keep_optimiser:
         state.records[OPTIMISER] = _moments(optimiser)
     answer = RecordDict()
@@ -77,14 +89,7 @@ def train_hospital(
         state.records[PENDING] = to_record(new)
         state.records[PENDING_ROUND] = ConfigRecord({"round": server_round})
     answer[ARRAYS] = _shared(network, settings, state)
-    answer["metrics"] = MetricRecord(
-        {
-            "num-examples": task.patients(hospital),
-            "loss": update.loss,
-            "steps": update.steps,
-            "samples": update.samples,
-        }
-    )
+    answer["metrics"] = MetricRecord({"num-examples": patients, **told})
     state.keep(server_round)
     return answer
 

@@ -18,6 +18,9 @@ from fedlab_utils.federated.records import of_kind, to_record
 MARK = "fedlab"
 """Record of the context's state that holds the round it belongs to."""
 
+UNWRITTEN = "unwritten-"
+"""Records whose names begin so hold secrets of a round, and are never written."""
+
 KEPT = 2
 """Files that stay: the round under way, and the one before it."""
 
@@ -84,7 +87,9 @@ class HospitalState:
             for group, record in of_kind(self.records, ArrayRecord).items()
         }
         configs = {
-            name: dict(record) for name, record in of_kind(self.records, ConfigRecord).items()
+            name: dict(record)
+            for name, record in of_kind(self.records, ConfigRecord).items()
+            if not name.startswith(UNWRITTEN)
         }
         write_arrays(self.folder / f"round-{server_round:06d}.safetensors", groups, configs)
         for _, path in self._files()[:-KEPT]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,13 @@ from fedlab_utils.data.tiers import TIERS
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.array_file import unreadable
 from fedlab_utils.federated.checkpoint import NAME, Checkpoint, read_checkpoint, take_up
-from fedlab_utils.federated.client import OUT, hospital_folder, make_client_app
+from fedlab_utils.federated.client import OUT, hospital_folder
 from fedlab_utils.federated.history import RoundReport, summarise
 from fedlab_utils.federated.hospital import layers_at_home
+from fedlab_utils.federated.hospital_keys import write_keys
 from fedlab_utils.federated.layers import personal_names
+from fedlab_utils.federated.masked_hospital import MaskingPlan
+from fedlab_utils.federated.private_training import GUARANTEE, PrivacyPlan
 from fedlab_utils.federated.server import RESUME, make_server_app
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.unet_settings import UNetFederation, members_of, open_task
@@ -40,6 +43,8 @@ def simulate(
     engine: str = "inprocess",
     resume: bool = False,
     command: str = "",
+    plan: PrivacyPlan | None = None,
+    masking: MaskingPlan | None = None,
     on_round: Callable[[int], None] | None = None,
 ) -> dict[str, object]:
     """Train over virtual hospitals of a cohort, and keep everything about it in a folder.
@@ -62,6 +67,12 @@ def simulate(
         Go on with what the folder holds.
     command
         What the user typed, for the record.
+    plan
+        How hospitals keep their patients private; without one they do not. Each hospital's ledger
+        lies in its folder, and grows whenever a round is run again.
+    masking
+        How they hide their numbers from the server; without one they do not. Each hospital's
+        private key lies in its folder.
     on_round
         Called with the number of each round that is over.
 
@@ -69,14 +80,17 @@ def simulate(
     -------
     dict
         ``rounds`` (reports), ``best_round``, ``test`` (per hospital), ``unjudged``, ``summary``
-        (per figure: mean over patients, over hospitals, worst hospital), ``models`` (files in the
-        folder, one under ``all`` or one per hospital) and ``provenance``.
+        (per figure: mean over patients, over hospitals, worst hospital), ``privacy`` (None, or the
+        plan, each hospital's ``spent`` epsilon as it last told, and what epsilon means),
+        ``models`` (files in the folder, one under ``all`` or one per hospital) and ``provenance``.
 
     Raises
     ------
     FederationError
         If the folder holds another run, or one with other patients; if the two seeds differ, or a
         round needs more answers than there are hospitals; or if the engine fails.
+    PrivacyError
+        If a plan does not go with the settings, or with the number of hospitals.
     DataError
         If hospitals cannot be made, or a case cannot be read.
     """
@@ -87,12 +101,22 @@ def simulate(
     if engine not in ENGINES:
         raise FederationError("engine", f"it is {engine!r}", f"Take {', '.join(ENGINES)}")
     out, started = Path(out).resolve(), time.time()
+    plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
     config = _joined(federation, settings) | {OUT: str(out), RESUME: resume}
-    take_up(out, config, resume)  # refuses before the work
+    if plan.on:
+        plan.steps(settings)  # refuses before the work
+        config |= plan.to_config()
     open_task.cache_clear()  # the folder may hold others than when this process last read it
     cohort, partition = federation.open()
     settings.check_hospitals(len(partition))
+    if masking.secure:
+        masking = replace(masking, key_holders=len(partition))
+        masking.needed()
+        config |= masking.to_config()
+    take_up(out, config, resume)  # refuses before the work
     _note_patients(out, partition)
+    if masking.secure:
+        write_keys(out, [hospital_folder(out, number) for number in range(len(partition))])
     preprocessing = PreprocessSettings(spacing=TIERS[federation.tier].spacing)
     by_equipment: dict[Equipment | None, list[CaseFiles]] = {}
     for member in members_of(cohort, partition, preprocessing.spacing):
@@ -105,7 +129,7 @@ def simulate(
     about = record_provenance(started, command=command, engine=engine, seed=settings.seed)
     about["hospitals"] = {h.name: len(h.patients) for h in partition.hospitals}
     models = _write_models(out, found, federation.task([]), settings, about)
-    return _write_result(out, found, models, about)
+    return _write_result(out, found, models, about, plan)
 
 
 def _joined(federation: UNetFederation, settings: FederationSettings) -> dict[str, object]:
@@ -160,7 +184,7 @@ def _run(engine: str, config: dict, hospitals: int, on_round: Callable[[int], No
 
     if engine == "inprocess":
         server = make_server_app(app.servers_task, on_round=over)
-        run_in_process(make_client_app(app.hospitals_task), server, config, hospitals)
+        run_in_process(app.client_app, server, config, hospitals)
     elif engine == "ray":
         from fedlab_utils.federated.engine_ray import run_with_ray
 
@@ -177,7 +201,11 @@ def _with(test: dict[str, dict], figure: str) -> dict[str, dict]:
 
 
 def _write_result(
-    out: Path, found: Checkpoint, models: dict[str, str], about: dict[str, object]
+    out: Path,
+    found: Checkpoint,
+    models: dict[str, str],
+    about: dict[str, object],
+    plan: PrivacyPlan,
 ) -> dict[str, object]:
     from fedlab_utils.data.atomic import write_text
 
@@ -188,11 +216,18 @@ def _write_result(
         "test": found.test,
         "unjudged": found.unjudged,
         "summary": {f: summarise(rows, f) for f in figures if (rows := _with(found.test, f))},
+        "privacy": _spent(found.history, plan) if plan.on else None,
         "models": models,
         "provenance": about,
     }
     write_text(out / RESULT, json.dumps(result, indent=1))
     return result
+
+
+def _spent(history: Sequence[RoundReport], plan: PrivacyPlan) -> dict[str, object]:
+    """Return what a run's epsilon is, as its hospitals told it, and what it means."""
+    told = {n: row["epsilon"] for r in history for n, row in r.trained.items() if "epsilon" in row}
+    return {"plan": asdict(plan), "spent": told, "meaning": GUARANTEE}
 
 
 def _write_models(

@@ -14,7 +14,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.records import Array, to_record
+from fedlab_utils.federated.records import Array, to_arrays, to_record
 from fedlab_utils.federated.strategies import ARRAYS, Screened
 
 VARIATE = "variate"
@@ -113,9 +113,12 @@ class Scaffold(Screened):
     def add(self, node: int, content: RecordDict) -> None:
         """Add a hospital's model, and what its control variate changed by."""
         super().add(node, content)
-        share = self.roster.share(node, self.uniform)
+        self.move(self.roster.share(node, self.uniform), to_arrays(content[CHANGE]))
+
+    def move(self, share: float, changes: Mapping[str, np.ndarray]) -> None:
+        """Note by how much the control variate moves: a share of changes, by name."""
         for name, moved in self._moved.items():
-            moved += share * content[CHANGE][name].numpy()
+            moved += share * changes[name]
 
     def combine(self, server_round: int, counted: list[int]) -> ArrayRecord:
         """Average the models, step, and move the control variate."""

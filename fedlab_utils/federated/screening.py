@@ -22,8 +22,8 @@ from fedlab_utils.federated.records import Array, of_kind
 MOST_PATIENTS = 10_000
 """No hospital has more patients with a glioma: BraTS 2021, the largest collection, has 2,040."""
 
-MOST_HOSPITALS = 10_000
-"""No federation has more of them; their numbers count from 0."""
+MOST_PARTITIONS = 10_000
+"""No federation has more hospitals; their numbers count from 0."""
 
 LARGEST = 1e100
 """No figure is further from 0: times patients and summed, it must still be a finite float."""
@@ -43,11 +43,11 @@ LONGEST_REASON, LONGEST_NAME, MOST_FIGURES = 200, 100, 200
 METRICS = "metrics"
 """Name of an answer's record of figures."""
 
-DUE = frozenset({"num-examples", "loss"})
-"""Figures that an answer to a training message must hold."""
+DUE, WELCOME = frozenset({"num-examples", "loss"}), frozenset({"steps", "samples"})
+"""Figures that an answer to a training message must hold, and may hold besides."""
 
-WELCOME = DUE | {"steps", "samples"}
-"""Figures that it may hold."""
+DUE_IN_PRIVATE, WELCOME_IN_PRIVATE = frozenset({"num-examples", "epsilon"}), frozenset({"steps"})
+"""The same where hospitals train with differential privacy: a loss would tell of patients."""
 
 NO_PATIENT = "it has no patient to judge the model on"
 """Why a hospital that is honest and well did not judge."""
@@ -78,9 +78,9 @@ def partition_problem(partition: object) -> str | None:
     """Return what is wrong with a hospital's number, or None."""
     if isinstance(partition, bool) or not isinstance(partition, int):
         return f"its number is of type {type(partition).__name__}, and a whole number was due"
-    if not 0 <= partition < MOST_HOSPITALS:
+    if not 0 <= partition < MOST_PARTITIONS:
         told = partition if abs(partition) < 10**20 else "vast"  # Python may refuse to write it out
-        return f"its number is {told}, not from 0 to {MOST_HOSPITALS - 1}"
+        return f"its number is {told}, not from 0 to {MOST_PARTITIONS - 1}"
     return None
 
 
@@ -97,7 +97,8 @@ def reply_problem(reply: Message | None) -> str | None:
 def patients_problem(patients: object) -> str | None:
     """Return what is wrong with a number of patients, or None."""
     if isinstance(patients, bool) or not isinstance(patients, Real):
-        return f"its number of patients is {patients!r}"
+        told = "missing" if patients is None else f"of type {type(patients).__name__}"
+        return f"its number of patients is {told}"
     if patients > LARGEST:  # a whole number may be too large to be written as a float
         return f"it says that it has more than {LARGEST:g} patients"
     if not 1 <= patients <= MOST_PATIENTS or patients != int(patients):
@@ -106,7 +107,10 @@ def patients_problem(patients: object) -> str | None:
 
 
 def train_problem(
-    reply: Message | None, expected: Mapping[str, ArrayRecord], patients: int
+    reply: Message | None,
+    expected: Mapping[str, ArrayRecord],
+    patients: int,
+    private: bool = False,
 ) -> str | None:
     """Return why a reply to a training message must be left out, or None.
 
@@ -118,21 +122,24 @@ def train_problem(
         Records of arrays that belong into it, with names, shapes and types as they should be.
     patients
         How many the hospital had when it enrolled; it may not say otherwise now.
+    private
+        Whether hospitals train with differential privacy.
     """
-    return in_short(_train_problem(reply, expected, patients))
+    return in_short(_train_problem(reply, expected, patients, private))
 
 
 def _train_problem(
-    reply: Message | None, expected: Mapping[str, ArrayRecord], patients: int
+    reply: Message | None, expected: Mapping[str, ArrayRecord], patients: int, private: bool
 ) -> str | None:
     if problem := reply_problem(reply) or metrics_problem(reply.content):
         return problem
     metrics = reply.content[METRICS]
     if metrics["num-examples"] != patients:
         return f"it says that it has {metrics['num-examples']:g} patients, and enrolled {patients}"
-    if missing := sorted(DUE - set(metrics)):
+    due, welcome = (DUE_IN_PRIVATE, WELCOME_IN_PRIVATE) if private else (DUE, WELCOME)
+    if missing := sorted(due - set(metrics)):
         return f"its {missing[0]} is missing"
-    if other := sorted(set(metrics) - WELCOME):
+    if other := sorted(set(metrics) - due - welcome):
         return f"its {other[0]} is not asked for"
     for name, value in metrics.items():
         if isinstance(value, list):
@@ -222,8 +229,13 @@ def arrays_problem(found: ArrayRecord, expected: ArrayRecord) -> str | None:
             return f"{name} holds {values.dtype} {values.shape}, not what its label says"
         if not np.isfinite(values).all():
             return f"{name} is not finite"
-        # Both ends, for the absolute value of the least int64 is negative.
-        if values.size and max(float(values.max()), -float(values.min())) > LARGEST_WEIGHT:
+        # Both ends, for the absolute value of the least int64 is negative. Masked numbers (uint64)
+        # may have any value; their sum is judged when the masks are off.
+        if (
+            values.dtype != np.uint64
+            and values.size
+            and max(float(values.max()), -float(values.min())) > LARGEST_WEIGHT
+        ):
             return f"{name} is beyond {LARGEST_WEIGHT:g}"
     return None
 

@@ -17,6 +17,9 @@ from fedlab_utils.federated.client import OUT
 from fedlab_utils.federated.corrections import trained
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.layers import personal_names
+from fedlab_utils.federated.masked_hospital import MaskingPlan
+from fedlab_utils.federated.masked_strategy import masked
+from fedlab_utils.federated.private_training import PrivacyPlan
 from fedlab_utils.federated.records import averaged, payload_bytes, to_arrays, to_record, to_tensors
 from fedlab_utils.federated.roster import Member, Roster
 from fedlab_utils.federated.scaffold import Scaffold
@@ -77,7 +80,10 @@ def make_server_app(
     @app.main()
     def main(grid: Grid, context: Context) -> None:
         settings = FederationSettings.from_config(context.run_config)
-        server = Server(grid, context, task_of(context), settings, strategy_of(settings))
+        strategy, masking = strategy_of(settings), MaskingPlan.from_config(context.run_config)
+        if masking.secure:
+            strategy = masked(strategy, masking)
+        server = Server(grid, context, task_of(context), settings, strategy)
         federation = server.run(on_round)
         if on_end is not None:
             on_end(federation)
@@ -112,7 +118,7 @@ class Server:
         self.grid, self.settings, self.strategy = grid, settings, strategy
         config = dict(context.run_config)
         self.folder = Path(str(config[OUT])) if config.get(OUT) else None
-        self.timeout = settings.timeout or None
+        self.timeout = strategy.timeout = settings.timeout or None
         network = task.network()
         home, initial = personal_names(network, settings), task.initial()
         shared = to_record({n: v for n, v in initial.items() if n not in home})
@@ -123,7 +129,10 @@ class Server:
         else:
             self._check_model(found, shared)
         self.roster = Roster(Member(*row) for row in found.members)
-        strategy.join(self.roster, settings.seed, settings.fewest)
+        private = PrivacyPlan.from_config(config)
+        if private.on:
+            private.steps(settings)  # refuses, before anyone trains, what no noise covers
+        strategy.join(self.roster, settings.seed, settings.fewest, private.on)
         strategy.begin([name for name in trained(network) if name not in home], shared)
         found.config, found.identity = config, identity
         self.state = found

@@ -47,14 +47,19 @@ class Screened(strategy.FedAvg):
     answers the round changes nothing.
     """
 
-    def join(self, roster: Roster, seed: int = 0, fewest: int = 1) -> Screened:
-        """Say who the hospitals are; before the first round."""
-        self.roster, self.seed, self.fewest = roster, seed, fewest
+    def join(
+        self, roster: Roster, seed: int = 0, fewest: int = 1, private: bool = False
+    ) -> Screened:
+        """Say who the hospitals are, and whether they train privately; before the first round."""
+        self.roster, self.seed, self.fewest, self.private = roster, seed, fewest, private
         self.asked: list[int] = []
         self.sent: ArrayRecord | None = None
         self.trained, self.evaluated = Answers(), Answers()
         self.part, self.judging = "", {}
         return self
+
+    timeout: float | None = None
+    """Seconds to wait for answers, where a strategy writes to hospitals by itself."""
 
     def begin(self, trained: Iterable[str], arrays: ArrayRecord) -> None:
         """Say what a model is made of; after :meth:`join`.
@@ -107,7 +112,7 @@ class Screened(strategy.FedAvg):
         counted = []
         for node, reply in self._by_partition(replies):
             member = self.roster.members[node]
-            if problem := train_problem(reply, expected, member.patients):
+            if problem := train_problem(reply, expected, member.patients, self.private):
                 self.trained.left_out[member.name] = problem
                 continue
             self.trained.metrics[member.name] = dict(reply.content[METRICS])
@@ -145,10 +150,15 @@ class Screened(strategy.FedAvg):
         counted
             Nodes whose answers were added, by partition.
         """
-        if len(counted) < len(self.asked):
-            scale = self._asked_weight / sum(self.weight(node) for node in counted)
-            self._sum = {n: np.asarray(value * scale) for n, value in self._sum.items()}
-        return to_record({name: self._sum[name] for name in self.sent})
+        average = self.average(counted)
+        return to_record({name: average[name] for name in self.sent})
+
+    def average(self, counted: list[int]) -> dict[str, np.ndarray]:
+        """Return the mean of the answers that were added, weighted."""
+        if len(counted) == len(self.asked):
+            return self._sum
+        scale = self._asked_weight / sum(self.weight(node) for node in counted)
+        return {name: np.asarray(value * scale) for name, value in self._sum.items()}
 
     def _by_partition(self, replies: Iterable[Message]) -> Iterator[tuple[int, Message | None]]:
         """Yield who was asked with the answer, or None, by partition and as early as possible.

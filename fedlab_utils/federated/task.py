@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from fedlab_utils.privacy.randomness import Randomness
+
 
 class Task(Protocol):
     """What a federation is about. Flower's apps know no more of it than this.
@@ -37,6 +39,14 @@ class Task(Protocol):
         self, hospital: int, server_round: int, steps: int
     ) -> Iterable[dict[str, torch.Tensor]]:
         """Yield as many batches as there are steps, decided by (seed, round, partition) alone."""
+
+    def private_batches(
+        self, hospital: int, server_round: int, steps: int, rate: float, randomness: Randomness
+    ) -> Iterable[dict[str, torch.Tensor]]:
+        """Yield as many batches, each of the patients that a coin chose; a batch may be empty.
+
+        Only where a run has a privacy budget. See :func:`fedlab_utils.privacy.private_batches`.
+        """
 
     def evaluate(
         self, network: nn.Module, hospital: int, part: str

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from fedlab_utils.data.hospital_cases import HospitalPatients
+    from fedlab_utils.privacy.randomness import Randomness
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,16 @@ class UNetTask:
             for batch in batches(dataset, self.batch, epoch, self.unet.sequences)
         )
         return islice(endless, steps)
+
+    def private_batches(
+        self, hospital: int, server_round: int, steps: int, rate: float, randomness: Randomness
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """Yield a round's batches of patients chosen by coin, with all their visits."""
+        from fedlab_utils.privacy import private_batches
+
+        dataset = self._kept(("dataset", hospital), lambda: self._dataset(hospital))
+        first = (server_round - 1) * steps
+        return private_batches(dataset, rate, steps, randomness, first, self.unet.sequences)
 
     def evaluate(
         self, network: nn.Module, hospital: int, part: str

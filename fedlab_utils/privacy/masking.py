@@ -19,7 +19,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -68,6 +68,9 @@ class Advert:
         )
 
 
+ADVERT = tuple(field.name for field in fields(Advert))
+
+
 class Masker:
     """A hospital in one round. Each step is taken once, in order; a new round is a new object.
 
@@ -106,6 +109,7 @@ class Masker:
         self._seed = os.urandom(SECRET)
         self._adverts: dict[int, Advert] = {}
         self._pairs: dict[int, bytes] = {}
+        self._boxes: dict[int, ChaCha20Poly1305] = {}
         self._pieces: dict[int, bytes] = {}
         self._left: frozenset[int] = frozenset()
         self._step = "advertise"
@@ -220,6 +224,41 @@ class Masker:
             for n, piece in self._pieces.items()
         }
 
+    def remember(self) -> dict[str, object]:
+        """Return all that the next step needs: secrets of this round, for nobody else's eyes.
+
+        Returns
+        -------
+        dict
+            Name -> text, bytes, or a list of bytes or whole numbers.
+        """
+        pairs, pieces = sorted(self._pairs.items()), sorted(self._pieces.items())
+        adverts = sorted(self._adverts.items())
+        return {
+            "step": self._step,
+            "keys": [k.private_bytes_raw() for k in (self._mask_key, self._box_key)],
+            "seed": self._seed,
+            "adverts": [n for n, _ in adverts],
+            **{f"advert-{name}": [getattr(a, name) for _, a in adverts] for name in ADVERT},
+            "pairs": [n for n, _ in pairs],
+            "pair-secrets": [secret for _, secret in pairs],
+            "pieces": [n for n, _ in pieces],
+            "piece-contents": [piece for _, piece in pieces],
+            "left": sorted(self._left),
+        }
+
+    def recall(self, known: Mapping[str, object]) -> Masker:
+        """Go on where :meth:`remember` was called."""
+        keys = [X25519PrivateKey.from_private_bytes(key) for key in known["keys"]]
+        self._mask_key, self._box_key = keys
+        self._seed, self._step = known["seed"], known["step"]
+        rows = zip(*(known[f"advert-{name}"] for name in ADVERT), strict=True)
+        self._adverts = {n: Advert(*row) for n, row in zip(known["adverts"], rows, strict=True)}
+        self._pairs = dict(zip(known["pairs"], known["pair-secrets"], strict=True))
+        self._pieces = dict(zip(known["pieces"], known["piece-contents"], strict=True))
+        self._left = frozenset(known["left"])
+        return self
+
     def _next(self, step: str, then: str) -> None:
         if self._step != step:
             raise PrivacyError(
@@ -266,8 +305,10 @@ class Masker:
             ) from None
 
     def _box(self, other: int) -> ChaCha20Poly1305:
-        pair = self._agree(self._box_key, other, self._adverts[other].box_key)
-        return ChaCha20Poly1305(_derived(pair, b"box", self.round_name))
+        if other not in self._boxes:
+            pair = self._agree(self._box_key, other, self._adverts[other].box_key)
+            self._boxes[other] = ChaCha20Poly1305(_derived(pair, b"box", self.round_name))
+        return self._boxes[other]
 
     def _lock(self, other: int, content: bytes) -> bytes:
         nonce = os.urandom(12)

@@ -15,6 +15,9 @@ import numpy as np
 SUMMANDS = 4
 """Gaussians that are added for each number."""
 
+SIMULATED = "simulated: no guarantee (the noise is decided by a seed)"
+"""What is said wherever noise is not the operating system's."""
+
 
 class Randomness(Protocol):
     """Uniform and normal numbers."""
@@ -77,7 +80,7 @@ class SimulatedRandomness:
 
     def __init__(self, seed: int | tuple[int, ...], say: Callable[[str], None] = print) -> None:
         self._generator = np.random.default_rng(seed)
-        say("simulated: no guarantee (the noise is decided by a seed)")
+        say(SIMULATED)
 
     def uniform(self, count: int) -> np.ndarray:
         """Return numbers from 0 to below 1, float64 ``(count,)``."""

@@ -67,10 +67,12 @@ class SampledPeak:
     ----------
     megabytes
         The largest sum so far.
+    own
+        The same without what is shared or the pages of a file; NaN where the system does not say.
     """
 
     def __init__(self) -> None:
-        self.megabytes = 0.0
+        self.megabytes = self.own = 0.0
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -93,11 +95,14 @@ class SampledPeak:
                     homes.add(child.environ().get(HOME))
             for home in homes - {None}:
                 processes += processes_of(Path(home))
-            total = 0
+            total = own = 0
             for process in processes:
                 with contextlib.suppress(psutil.Error):  # one that has just ended
-                    total += process.memory_info().rss
+                    memory = process.memory_info()
+                    total += memory.rss
+                    own += memory.rss - getattr(memory, "shared", float("nan"))
             self.megabytes = max(self.megabytes, total / MEGABYTE)
+            self.own = max(own / MEGABYTE, self.own)  # of NaN and a number, max takes the first
             if self._over.wait(0.5):
                 return
 
@@ -117,18 +122,18 @@ def main(told: str) -> dict[str, object]:
         ends.append(time.time())
 
     if job["engine"] == PLAIN:
-        plain_loop(federation, settings, over)
-        return {"ends": ends, "peak_mb": _peak()}
+        with SampledPeak() as peak:
+            plain_loop(federation, settings, over)
+        return {"ends": ends, "peak_mb": _peak(), "own_mb": peak.own}
 
     from fedlab_utils.federated.run import simulate
 
     place = Path(job["out"]) / "run"
-    if job["engine"] == INPROCESS:
-        simulate(place, federation, settings, on_round=over)
-        return {"ends": ends, "peak_mb": _peak()}
+    engine = "inprocess" if job["engine"] == INPROCESS else "ray"
     with SampledPeak() as peak:
-        simulate(place, federation, settings, "ray", on_round=over)
-    return {"ends": ends, "peak_mb": peak.megabytes}
+        simulate(place, federation, settings, engine, on_round=over)
+    megabytes = _peak() if engine == "inprocess" else peak.megabytes
+    return {"ends": ends, "peak_mb": megabytes, "own_mb": peak.own}
 
 
 def _peak() -> float:
