@@ -38,6 +38,7 @@ _EXPORTS = {
     "which_sequence": "study_plots",
     "HospitalExplorer": "hospital_view",
     "transfer_matrix": "matrix_plots",
+    "server_view": "aggregation_plots",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

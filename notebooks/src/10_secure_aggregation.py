@@ -1,0 +1,487 @@
+# ---
+# title: Secure aggregation
+# data: phantom or a BraTS folder
+# minutes: 75
+# ---
+
+# %% [markdown]
+# # Can the server learn the average without seeing what it averages?
+#
+# In lesson 05 every hospital sent its weights to the server, which averaged them. So the server saw each hospital's weights, and weights are made from patients: whoever holds one hospital's update may read things out of it that the average no longer shows. Yet the server needs the *average* only. This lesson gives it that, and nothing else.
+#
+# *For physicians.* Three colleagues want to know what they earn on average, and none wants to tell. Each pair agrees in secret on a random number; one of the two adds it to his salary, the other takes it away. What they then call out is nonsense, each by itself. In the sum every secret number is added once and taken away once, and the true sum is left. That is all of it. The rest of the lesson is about what happens when somebody leaves the room in the middle.
+#
+# *For computer scientists.* **Secure aggregation** by pairwise masks (Bonawitz et al., 2017): additive masks modulo $2^{64}$ from keys that pairs agree on, a second mask per hospital, and secret sharing, so that the sum survives dropouts. It is a protocol of a few messages between clients and a server. Then the other way to the same end, homomorphic encryption, and what each costs.
+#
+# When you are done you can
+#
+# - write numbers so that masks hide them perfectly and cancel to the bit,
+# - write pairwise masks, and take what is left of them off the sum when a hospital drops out,
+# - say why each hospital needs a second mask, and why the server gets only one of two secrets,
+# - run a federation in which the server never sees a hospital's numbers, and say what it costs,
+# - say what masks do **not** protect.
+
+# %%
+import numpy as np
+
+from fedlab_utils.course import (
+    check,
+    hint,
+    open_patients,
+    progress_board,
+    quiz,
+    show_source,
+    solution,
+)
+from fedlab_utils.course.patients import draw_patients
+from fedlab_utils.data.cohort import open_phantom
+
+from fedlab_utils.data import PreprocessSettings, build_cache, hospital_patients, make_hospitals
+from fedlab_utils.data.regions import to_regions
+from fedlab_utils.data.windows import centred
+from fedlab_utils.ui import server_view
+
+# %% [markdown]
+# ## Something worth hiding
+#
+# Before networks, something one can look at. Four hospitals want to know where in the brain gliomas sit. Each adds up its patients' tumour masks, seen from above: at each point, the number of its patients with tumour somewhere above or below. With few patients such a map shows single patients. In the sum over all hospitals they blur.
+
+# %% tags=["check-output"]
+own, _ = open_patients(at_most=1)
+cohort = own
+if len(own.patients) < 24:
+    print("Too few patients to deal to hospitals: the phantoms take their place.")
+    cohort = open_phantom()
+coarse = PreprocessSettings(spacing=4.0)
+some = draw_patients(cohort, at_most=36, seed=3)
+unusable = {problem.case for problem in build_cache(some.cases, coarse)}
+some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+dealt = make_hospitals(some, 4, "iid", seed=0, fractions=(0.6, 0.1, 0.3))
+members = [hospital_patients(some, hospital, coarse) for hospital in dealt.hospitals]
+
+
+def tumour_map(patients):
+    """Return at each point, seen from above, how many of these patients have tumour there."""
+    whole = [to_regions(patient.labels)[2].any(axis=2) for patient in patients]
+    return sum(centred(mask, (48, 48)).astype(float) for mask in whole)
+
+
+maps = {member.name: tumour_map(member.train) for member in members}
+for member in members:
+    print(f"{member.name}: {len(member.train)} patients")
+
+# %%
+server_view({f"{name}'s map": one for name, one in maps.items()} | {"sum": sum(maps.values())})
+
+# %% [markdown]
+# The outlines of single tumours can be told apart in each hospital's map. Whoever has seen the patient's scan elsewhere can recognise it. (Whether such a map, or an update of weights, is *personal data* in the sense of the GDPR, article 4, depends on whether a person can be singled out by means that are reasonably likely to be used; HIPAA's rules on de-identification, 45 CFR 164.514, were written for records and do not speak of maps or weights. A course cannot settle that; it can show what is in the numbers.)
+#
+# ## Numbers that a mask can hide
+#
+# Adding a random number hides a value only if the result could have come from *any* value. Add a normal random number to 7, and a result of 7.3 says a lot. No bell curve is wide enough: in floating point the mask would also leave rounding errors behind when it is taken away.
+#
+# So the numbers become whole numbers modulo $2^{64}$, a clock with $2^{64}$ hours. A mask drawn uniformly from that clock hides *perfectly*: whatever the value, every hour is equally likely afterwards. And sums on a clock are exact. A number $x$ is written as $\mathrm{round}(x \cdot 2^f)$, with $f$ bits after the point; a negative one counts backwards from midnight, $-1$ is $2^{64}-1$, which is how processors write negative whole numbers anyway.
+
+
+# %% exercise="to_whole_numbers"
+def my_to_whole_numbers(values, fraction_bits):
+    """Return numbers as whole numbers modulo 2**64, with so many bits after the point.
+
+    values: float64 array of any shape, each less than 2**20 from 0. fraction_bits: an int up to 40.
+    Return an array of type uint64 and the same shape: each value times 2**fraction_bits, rounded to the nearest whole number, negative ones counted backwards from 2**64.
+    """
+    # BEGIN SOLUTION: scale, round, make int64 of it, and read the same bits as uint64
+    scaled = np.rint(values * 2.0**fraction_bits)
+    return scaled.astype(np.int64).view(np.uint64)
+    # END SOLUTION
+
+
+# %% [markdown] hint="to_whole_numbers"
+# Multiply by `2.0**fraction_bits` and round with `np.rint`; `astype` alone cuts off what comes after the point.
+
+# %% [markdown] hint="to_whole_numbers"
+# `np.int64` holds negative numbers. `array.view(np.uint64)` reads the same 64 bits as a number without sign, which is exactly the counting backwards.
+
+
+# %% wrong="to_whole_numbers" diagnosis="cut off"
+def my_to_whole_numbers(values, fraction_bits):
+    return (values * 2.0**fraction_bits).astype(np.int64).view(np.uint64)
+
+
+# %% wrong="to_whole_numbers" diagnosis="Negative numbers lose their sign"
+def my_to_whole_numbers(values, fraction_bits):
+    return np.rint(np.abs(values) * 2.0**fraction_bits).astype(np.uint64)
+
+
+# %% wrong="to_whole_numbers" diagnosis="two to the power"
+def my_to_whole_numbers(values, fraction_bits):
+    return np.rint(values * 2.0 * fraction_bits).astype(np.int64).view(np.uint64)
+
+
+# %% wrong="to_whole_numbers" diagnosis="Return an array of type uint64"
+def my_to_whole_numbers(values, fraction_bits):
+    return np.rint(values * 2.0**fraction_bits)
+
+
+# %% [markdown]
+# The package's version also proves that no sum can overflow: a hospital's number is at most `bound`, counts at most `heaviest` times (its patients), and there are at most `summands` hospitals. If their product does not fit into 63 bits, it refuses to begin. A number beyond the bound is refused, not clipped: a clipped one would falsify the sum, and nobody would notice.
+
+# %%
+from fedlab_utils.privacy import FixedPoint
+
+show_source(FixedPoint)
+
+# %% [markdown]
+# ## Pairwise masks
+#
+# Each pair of hospitals needs a common random row of numbers, as long as the data, that nobody else knows. They agree on a **key** (Diffie and Hellman's exchange, on the curve X25519: each sends a public key, each computes the same secret from its own private and the other's public one, and a listener cannot), and stretch that key with a stream cipher (ChaCha20) to as many numbers as needed. Both hospitals get the same row.
+#
+# The hospital with the *smaller* number adds the row, the one with the larger takes it away. On the clock, of course: uint64 arrays of numpy wrap around by themselves.
+
+
+# %% exercise="pairwise_masks"
+def my_pairwise_masks(numbers, own, rows):
+    """Return a hospital's numbers under its pairwise masks.
+
+    numbers: uint64 array (D,). own: this hospital's number.
+    rows: dict, another hospital's number -> uint64 array (D,), the row that this pair has in common.
+    Of each pair the hospital with the smaller number adds the row, the other one takes it away, modulo 2**64.
+    Return a new uint64 array (D,).
+    """
+    # BEGIN SOLUTION: start from the numbers; for each other hospital add its row, or take it away
+    total = numbers
+    for other, row in rows.items():
+        total = total + row if own < other else total - row
+    return total
+    # END SOLUTION
+
+
+# %% [markdown] hint="pairwise_masks"
+# Go through `rows.items()`, and compare `own` with the other one's number.
+
+# %% [markdown] hint="pairwise_masks"
+# `total = total + row if own < other else total - row`. Not `numbers += row`, which changes what you were given.
+
+
+# %% wrong="pairwise_masks" diagnosis="always added"
+def my_pairwise_masks(numbers, own, rows):
+    return numbers + sum(rows.values())
+
+
+# %% wrong="pairwise_masks" diagnosis="the smaller number adds"
+def my_pairwise_masks(numbers, own, rows):
+    total = numbers
+    for other, row in rows.items():
+        total = total - row if own < other else total + row
+    return total
+
+
+# %% wrong="pairwise_masks" diagnosis="changes `numbers`"
+def my_pairwise_masks(numbers, own, rows):
+    for other, row in rows.items():
+        numbers += row if own < other else -row
+    return numbers
+
+
+# %% wrong="pairwise_masks" diagnosis="Return an array of type uint64"
+def my_pairwise_masks(numbers, own, rows):
+    total = numbers.astype(float)
+    for other, row in rows.items():
+        total = total + row if own < other else total - row
+    return total
+
+
+# %% wrong="pairwise_masks" diagnosis="exclusive or"
+def my_pairwise_masks(numbers, own, rows):
+    total = numbers
+    for row in rows.values():
+        total = total ^ row
+    return total
+
+
+# %% [markdown]
+# Here are the four maps as the server gets them, with the package's streams: one key for each pair, made by the operating system.
+
+# %%
+import os
+
+from fedlab_utils.privacy.masking import pair_mask, stream
+
+FRACTION = 16
+writing = FixedPoint(bound=1000.0, fraction=FRACTION, summands=4, heaviest=1)
+numbers = {h: writing.encode(maps[m.name].ravel()) for h, m in enumerate(members)}
+keys = {(a, b): os.urandom(32) for a in numbers for b in numbers if a < b}
+ROUND = b"round 1"
+
+
+def pair_masks(own, others):
+    """Return the sum of all rows that a hospital adds or takes away, with the package's streams."""
+    size = len(numbers[own])
+    pairs = ((other, keys[min(own, other), max(own, other)]) for other in others if other != own)
+    return sum(pair_mask(key, own, other, ROUND, size) for other, key in pairs)
+
+
+masked = {h: numbers[h] + pair_masks(h, numbers) for h in numbers}
+
+
+def as_map(row):
+    """Return a row of whole numbers as the map that it stands for."""
+    return writing.decode(row).reshape(48, 48)
+
+
+server_view(
+    {f"{members[h].name} as it arrives": as_map(masked[h]) for h in masked}
+    | {"sum of what arrives": as_map(sum(masked.values()))}
+)
+
+# %%
+difference = as_map(sum(masked.values())) - sum(maps.values())
+print(f"largest difference to the true sum: {np.abs(difference).max():.0e} patients")
+
+# %% [markdown]
+# Noise in, truth out, to the last bit. Note the scale of the noise: what arrives runs over the whole clock.
+#
+# ## When somebody leaves
+#
+# Hospitals fail: a firewall, a power cut, an update at the wrong moment. Say the last hospital exchanged keys and then fell silent. The other three have added and taken away rows that it shares with them, and their sum is nonsense.
+
+# %%
+gone = 3
+left = [h for h in numbers if h != gone]
+server_view({"sum of those who are left": as_map(sum(masked[h] for h in left))})
+
+# %% [markdown]
+# The repair: the hospitals that are left can tell the server the keys that they have in common with the one that is gone. Or, since they might be gone next: at the beginning each hospital splits its private key into **shares** (Shamir, 1979), one for each of the others, such that any $t$ of them give the key back and fewer say nothing at all. The server asks the others for their shares.
+#
+# But this opens a hole. Suppose the server *says* that hospital 3 has dropped out, although its numbers arrived, only late. It gets the key, computes all rows that hospital 3 masked its numbers with, and takes them off.
+
+# %%
+server_view(
+    {"what a lying server sees of hospital 4": as_map(masked[gone] - pair_masks(gone, left))}
+)
+
+# %% [markdown]
+# So each hospital adds a second mask, its **self mask**, a row from a seed of its own, and splits that seed into shares as well. For each hospital the server may ask for shares of *one* of the two secrets: of the seed, if the hospital is left (to take its self mask off), or of the key, if it is gone (to take its pairwise rows off the others' sum). Hospitals never give out both for the same one. Now the lying server, which asked for the key, is stuck with the self mask.
+
+# %%
+seeds = {h: os.urandom(32) for h in numbers}
+size = 48 * 48
+self_masks = {h: stream(seeds[h], ROUND, size) for h in numbers}
+masked = {h: numbers[h] + pair_masks(h, numbers) + self_masks[h] for h in numbers}
+server_view({"the same server, with a self mask": as_map(masked[gone] - pair_masks(gone, left))})
+
+# %% [markdown]
+# Now write what the honest server does when a hospital has dropped out.
+
+
+# %% exercise="sum_of_those_left"
+def my_sum_of_those_left(masked, self_masks, leftover):
+    """Return the sum of the numbers of all hospitals that are left, modulo 2**64.
+
+    masked: dict, number of a hospital that is left -> uint64 array (D,): its numbers, plus its self mask, plus or minus the row of each pair (the smaller number of a pair has added it).
+    self_masks: dict, number of a hospital that is left -> its self mask, found again from the shares of its seed.
+    leftover: dict, (left, gone) -> the row that these two have in common, found again from the shares of the key of the one that is gone.
+    """
+    # BEGIN SOLUTION: add up what is masked, take off self masks, then undo each row that lacks its partner
+    total = sum(masked.values()) - sum(self_masks.values())
+    for (left, gone), row in leftover.items():
+        total = total - row if left < gone else total + row
+    return total
+    # END SOLUTION
+
+
+# %% [markdown] hint="sum_of_those_left"
+# Rows of pairs of which both are left cancel in the sum. Three things are left over: the numbers, the self masks, and the rows shared with those who are gone.
+
+# %% [markdown] hint="sum_of_those_left"
+# If `left < gone`, the one that is left *added* the row, so take it off; otherwise it took the row away, so add it.
+
+
+# %% wrong="sum_of_those_left" diagnosis="self masks are still"
+def my_sum_of_those_left(masked, self_masks, leftover):
+    total = sum(masked.values())
+    for (left, gone), row in leftover.items():
+        total = total - row if left < gone else total + row
+    return total
+
+
+# %% wrong="sum_of_those_left" diagnosis="rows shared with those who are gone"
+def my_sum_of_those_left(masked, self_masks, leftover):
+    return sum(masked.values()) - sum(self_masks.values())
+
+
+# %% wrong="sum_of_those_left" diagnosis="signs of the rows are turned"
+def my_sum_of_those_left(masked, self_masks, leftover):
+    total = sum(masked.values()) - sum(self_masks.values())
+    for (left, gone), row in leftover.items():
+        total = total + row if left < gone else total - row
+    return total
+
+
+# %% wrong="sum_of_those_left" diagnosis="always taken off"
+def my_sum_of_those_left(masked, self_masks, leftover):
+    return sum(masked.values()) - sum(self_masks.values()) - sum(leftover.values())
+
+
+# %% [markdown]
+# With the package's streams, hospital 4 gone:
+
+# %%
+there = {h: masked[h] for h in left}
+off = sum(self_masks[h] for h in left) + sum(
+    pair_mask(keys[min(h, gone), max(h, gone)], h, gone, ROUND, size) for h in left
+)
+recovered = as_map(sum(there.values()) - off)
+difference = recovered - sum(maps[members[h].name] for h in left)
+print(f"largest difference to the true sum of three: {np.abs(difference).max():.0e} patients")
+
+# %% [markdown] quiz="two-masks"
+# A hospital's masked numbers arrive after the server had already asked for the shares of its key. What now?
+#
+# - [ ] The server adds them to the sum as well
+#   > Its pairwise rows have been taken off the others' sum as if it were gone. Adding its numbers would leave its self mask in the sum, and nobody may give out its seed any more.
+# - [x] They are thrown away; the hospital takes part again in the next round
+#   > Right. For this round it counts as gone. With both secrets known, its numbers would lie open.
+# - [ ] The other hospitals give out the shares of its seed as well
+#   > That is what they must never do: with key and seed the server could take off both masks.
+
+# %% [markdown]
+# ## The whole protocol
+#
+# In the package a hospital in a round is a `Masker`, with five steps. A server that lies about *who is left* to different hospitals could still collect both secrets, one from each half. Therefore the hospitals sign the list of those who are left, and give out shares only when more than half of all have signed the same list.
+
+# %%
+from fedlab_utils.federated.hospital_keys import make_keys
+from fedlab_utils.privacy import Masker, unmasked_sum
+
+identities = make_keys(4)
+threshold = 3
+maskers = {
+    h: Masker(h, ROUND, own.identity, own.known, threshold) for h, own in enumerate(identities)
+}
+
+adverts = {h: m.advertise() for h, m in maskers.items()}
+boxes = {h: m.share(adverts) for h, m in maskers.items()}
+arrived = {h: maskers[h].mask(numbers[h], {o: boxes[o][h] for o in boxes if o != h}) for h in left}
+peers = {h: maskers[h].peers() for h in left}
+signatures = {h: maskers[h].confirm(left) for h in left}
+revealed = {h: maskers[h].reveal(signatures) for h in left}
+total = unmasked_sum(ROUND, threshold, adverts, peers, arrived, revealed)
+print(
+    "equal to the sum of three, bit by bit:", np.array_equal(total, sum(numbers[h] for h in left))
+)
+
+# %%
+show_source(Masker.reveal)
+
+# %% [markdown]
+# Three things in this protocol are there because of attacks that were found on simpler ones.
+#
+# - **Signed keys.** If the server could hand out keys of its own making, it could play all hospitals but one. So hospitals know each other's long-lived public keys (Ed25519) from a list that they agreed on when they founded the federation, not from the server.
+# - **A threshold over half.** Else the server could tell two halves two different stories.
+# - **Fresh keys in each round.** A key that was given out in an old round must be worth nothing in a new one; a hospital refuses a round whose name is not newer than the last.
+
+# %% [markdown] quiz="collusion"
+# Five hospitals, threshold 3. Two of them and the server put their heads together. What do they learn about a third hospital's numbers?
+#
+# - [x] Nothing beyond the sum over the three others, which they can compute from the sum and their own numbers
+#   > Right. They know all rows that they share with it, but not those that it shares with the two honest others, nor its self mask: two shares are fewer than three.
+# - [ ] Everything: they hold two shares each
+#   > They hold one share each of every secret, two in all, and three are needed.
+# - [ ] Nothing at all
+#   > The sum over all, less their own two numbers, is the sum over the other three. Masks cannot hide what the sum itself says.
+
+# %% [markdown]
+# ## In a federation
+#
+# In Flower the hospital's part is a *mod* around its training, and the server's part stands before the strategy: keys and boxes go around before the training message, signatures and shares after. Everything else is as in lesson 05. Four hospitals, a small network, two rounds; in the second a hospital trains, and its line goes dead before it answers.
+
+# %%
+import time
+
+import torch
+
+from fedlab_utils.data.tiers import Tier
+from fedlab_utils.federated import FederationSettings, MaskingPlan, federate
+from fedlab_utils.federated.norm_lab import NormTask
+
+tier = Tier("lesson", spacing=4.0, spatial_dims=2, size=(48, 48))
+task = NormTask(members, tier=tier, norm="instance", augment=False, seed=0)
+settings = FederationSettings(rounds=2, local_steps=4, learning_rate=1e-2, evaluate_every=2)
+
+
+def line_goes_dead(message, context, call_next):
+    """A mod: the fourth hospital trains in round 2, and its answer never arrives."""
+    answer = call_next(message, context)
+    if context.node_config["partition-id"] == 3 and message.content["config"]["server-round"] == 2:
+        raise ConnectionError("the line is dead")
+    return answer
+
+
+runs, seconds = {}, {}
+for name, masking in (("plain", None), ("masked", MaskingPlan(secure=True))):
+    began = time.perf_counter()
+    runs[name] = federate(task, settings, masking=masking, mods=[line_goes_dead])
+    seconds[name] = time.perf_counter() - began
+    for report in runs[name].history:
+        print(f"{name}, round {report.round}: left out {report.left_out or 'nobody'}")
+
+# %%
+apart = max(
+    float((runs["masked"].last[n] - value).abs().max()) for n, value in runs["plain"].last.items()
+)
+largest = max(float(value.abs().max()) for value in runs["plain"].last.values())
+count = sum(value.numel() for value in runs["plain"].last.values())
+print(
+    f"{count} weights; largest {largest:.2f}, largest difference between the two models {apart:.0e}"
+)
+for name, run in runs.items():
+    print(f"{name:7} {1e3 * run.history[0].received:.0f} kB to the server in round 1")
+
+# %% [markdown]
+# The same model, but for the rounding of fixed point and of float32 itself. To the server goes twice as much, since a masked weight takes 64 bits where a plain one takes 32, and some kilobytes of keys and boxes per pair of hospitals. The masks' cost in time is a stream cipher at a gigabyte per second, and grows with the number of hospitals; beside the training it does not show.
+#
+# ## What masks do not do
+#
+# | who | sees | does not see |
+# |---|---|---|
+# | the server | the sum over those who are left; how many patients each hospital has; its training loss and scores, who dropped out | any hospital's update |
+# | another hospital | the new model, as before | any other's update |
+# | server and some hospitals together (fewer than the threshold) | the sum over the others | a single honest hospital's update, as long as two honest ones are in the sum |
+# | whoever taps the line | who takes part; nothing else if messages are encrypted | |
+#
+# - **The sum itself speaks.** With two hospitals each knows the other's part: the package asks for three. If a hospital takes part in one round and not in the next, the difference of two sums says something about it. A patient's mark on the average is smaller than on the hospital's update, and it is still there. What bounds it is differential privacy (lesson 09), and the two go together: clip and add noise at home, then mask. The guarantee then comes from the noise, in the view of everyone who sees what leaves the hospital; the masks add that the server sees the sum alone.
+# - **Nobody can look for cheats.** In lesson 05 the server left out answers that were not finite, or absurd. Under masks one hospital's garbage spoils the sum, and nobody can tell whose it was. Rules that compare hospitals with each other (the median, Krum, in a later lesson) need to see them: they and masks exclude each other.
+# - **The hospital's own word.** That it trains on the patients it says, on as many as it says, is not proved by masks.
+# - **The model that comes out** is the same as without masks, and says as much about patients as before. Membership inference (lesson 08) works on it.
+
+# %% [markdown] quiz="masks-protect"
+# A federation of twenty hospitals runs secure aggregation, without differential privacy. Which attacks of a curious server does that stop?
+#
+# - [x] Reconstructing a patient's slice from one hospital's update
+#   > Right: it never sees one hospital's update. From the sum over twenty a slice is far harder to get, though nobody has proved that it cannot be done.
+# - [ ] Finding out whether a patient was among those that the final model was trained on
+#   > The final model is the same. Whoever holds it can try membership inference.
+# - [ ] A hospital that sends a sabotaged update
+#   > On the contrary: under masks nobody can look at single updates.
+
+# %% [markdown]
+# ## What you have learnt
+#
+# - Masks that are uniform on whole numbers modulo a power of two hide perfectly and cancel exactly; floating point does neither.
+# - Pairwise masks cancel in the sum. Dropouts need secret sharing, and secret sharing needs a second mask, or a lying server sees everything.
+# - Hospitals must know each other's keys from somewhere else than the server.
+# - Secure aggregation hides updates from the server, and nothing from the sum. It forbids looking for cheats.
+
+# %%
+progress_board()
+
+# %% [markdown]
+# ### References
+#
+# - K. Bonawitz et al., Practical secure aggregation for privacy-preserving machine learning. CCS 2017. doi:10.1145/3133956.3133982
+# - W. Diffie, M. E. Hellman, New directions in cryptography. IEEE Transactions on Information Theory 22:644-654, 1976. doi:10.1109/TIT.1976.1055638
+# - A. Langley, M. Hamburg, S. Turner, Elliptic curves for security (X25519). RFC 7748, 2016.
+# - Y. Nir, A. Langley, ChaCha20 and Poly1305 for IETF protocols. RFC 8439, 2018.
+# - A. Shamir, How to share a secret. Communications of the ACM 22:612-613, 1979. doi:10.1145/359168.359176
+# - Regulation (EU) 2016/679 (GDPR), article 4 and recital 26; HIPAA, 45 CFR 164.514.
