@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from fedlab_utils.ui.slices import picture_array
 from fedlab_utils.ui.twin import Picture, figure
 
 _PER_ROW = 5
@@ -17,7 +18,8 @@ def server_view(images: Mapping[str, np.ndarray]) -> Picture:
     Parameters
     ----------
     images
-        Title -> ``(X, Y)``, patients per point.
+        Title -> ``(X, Y)``, patients per point of an axial plane; the patient's left is at the
+        right, as in radiology.
     """
     from matplotlib import pyplot as plt
 
@@ -30,7 +32,7 @@ def server_view(images: Mapping[str, np.ndarray]) -> Picture:
     for ax in axes.ravel()[len(images) :]:
         ax.set_visible(False)
     for ax, (title, image) in zip(axes.ravel(), images.items(), strict=False):
-        drawn = ax.imshow(np.asarray(image).T, origin="lower", cmap="viridis")
+        drawn = ax.imshow(picture_array(np.asarray(image), "axial", radiological=True))
         ax.set_title(title, fontsize=9)
         ax.set_axis_off()
         bar = fig.colorbar(drawn, ax=ax, shrink=0.7)

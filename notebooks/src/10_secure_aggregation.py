@@ -199,6 +199,9 @@ def my_pairwise_masks(numbers, own, rows):
     return total
 
 
+# %% [markdown] equivalent="pairwise_masks"
+# - `total = total + row if own < other else total - row` -> `total = total + row if own <= other else total - row`: a hospital shares no row with itself, so that `own` and `other` are never equal
+
 # %% [markdown]
 # Here are the four maps as the server gets them, with the package's streams: one key for each pair, made by the operating system.
 
@@ -253,11 +256,11 @@ server_view({"sum of those who are left": as_map(sum(masked[h] for h in left))})
 # %% [markdown]
 # The repair: the hospitals that are left can tell the server the keys that they have in common with the one that is gone. Or, since they might be gone next: at the beginning each hospital splits its private key into **shares** (Shamir, 1979), one for each of the others, such that any $t$ of them give the key back and fewer say nothing at all. The server asks the others for their shares.
 #
-# But this opens a hole. Suppose the server *says* that hospital 3 has dropped out, although its numbers arrived, only late. It gets the key, computes all rows that hospital 3 masked its numbers with, and takes them off.
+# But this opens a hole. Suppose the server *says* that H4 has dropped out, although its numbers arrived, only late. It gets the key, computes all rows that H4 masked its numbers with, and takes them off.
 
 # %%
 server_view(
-    {"what a lying server sees of hospital 4": as_map(masked[gone] - pair_masks(gone, left))}
+    {"what a lying server sees of H4": as_map(masked[gone] - pair_masks(gone, left))}
 )
 
 # %% [markdown]
@@ -323,8 +326,11 @@ def my_sum_of_those_left(masked, self_masks, leftover):
     return sum(masked.values()) - sum(self_masks.values()) - sum(leftover.values())
 
 
+# %% [markdown] equivalent="sum_of_those_left"
+# - `total = total - row if left < gone else total + row` -> `total = total - row if left <= gone else total + row`: nobody is left and gone at once, so that the two are never equal
+
 # %% [markdown]
-# With the package's streams, hospital 4 gone:
+# With the package's streams, H4 gone:
 
 # %%
 there = {h: masked[h] for h in left}
@@ -439,7 +445,7 @@ for name, run in runs.items():
     print(f"{name:7} {1e3 * run.history[0].received:.0f} kB to the server in round 1")
 
 # %% [markdown]
-# The same model, but for the rounding of fixed point and of float32 itself. To the server goes twice as much, since a masked weight takes 64 bits where a plain one takes 32, and some kilobytes of keys and boxes per pair of hospitals. The masks' cost in time is a stream cipher at a gigabyte per second, and grows with the number of hospitals; beside the training it does not show.
+# The same model, but for the rounding of fixed point and of float32, which two rounds of AdamW have magnified a little. To the server goes twice as much, since a masked weight takes 64 bits where a plain one takes 32, and some kilobytes of keys and boxes per pair of hospitals. The masks' cost in time is a stream cipher at a gigabyte per second, and grows with the number of hospitals; beside the training it does not show.
 #
 # ## What masks do not do
 #

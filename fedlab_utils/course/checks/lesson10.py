@@ -67,7 +67,7 @@ def _rows(rng: np.random.Generator, count: int, size: int = 5) -> np.ndarray:
 
 
 def pairwise_masks(answer: Answer) -> str:
-    """A hospital in the middle, with neighbours on both sides; then all of them, whose sum counts."""
+    """A hospital in the middle, with neighbours on both sides."""
     rng = np.random.default_rng(102)
     numbers, others = _rows(rng, 1)[0], (6, 0, 5, 2)
     streams = dict(zip(others, _rows(rng, 4), strict=True))
