@@ -14,6 +14,8 @@ _EXPORTS = {
     "noise_for": "accounting",
     "steps_within": "accounting",
     "Ledger": "ledger",
+    "audit": "canaries",
+    "canary_scores": "canaries",
     "FixedPoint": "fixed_point",
     "Masker": "masking",
     "unmasked_sum": "unmasking",

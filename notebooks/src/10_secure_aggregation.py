@@ -259,9 +259,7 @@ server_view({"sum of those who are left": as_map(sum(masked[h] for h in left))})
 # But this opens a hole. Suppose the server *says* that H4 has dropped out, although its numbers arrived, only late. It gets the key, computes all rows that H4 masked its numbers with, and takes them off.
 
 # %%
-server_view(
-    {"what a lying server sees of H4": as_map(masked[gone] - pair_masks(gone, left))}
-)
+server_view({"what a lying server sees of H4": as_map(masked[gone] - pair_masks(gone, left))})
 
 # %% [markdown]
 # So each hospital adds a second mask, its **self mask**, a row from a seed of its own, and splits that seed into shares as well. For each hospital the server may ask for shares of *one* of the two secrets: of the seed, if the hospital is left (to take its self mask off), or of the key, if it is gone (to take its pairwise rows off the others' sum). Hospitals never give out both for the same one. Now the lying server, which asked for the key, is stuck with the self mask.
