@@ -25,6 +25,7 @@ _EXPORTS = {
     "PredictionViewer": "predictions",
     "Segmented": "predictions",
     "DriftExplorer": "drift",
+    "EpsilonExplorer": "epsilon",
     "METHOD_NAMES": "colours",
     "METHOD_STYLES": "colours",
     "cosine_matrices": "drift_plots",

@@ -1,0 +1,441 @@
+# ---
+# title: Differential privacy
+# data: phantom or a BraTS folder
+# minutes: 80
+# ---
+
+# %% [markdown]
+# # What can a hospital promise each patient, and what does the promise cost?
+#
+# Weights are made from patients, and something of each patient is left in them. This lesson limits how much, with a proof: **differential privacy** (Dwork et al., 2006). You write its two ingredients, train with them, keep the books, and then do not believe the books and try to refute them.
+#
+# *For physicians.* A patient asks: "What will anybody learn about me if I let you use my scan?" No honest answer is "nothing". But this one can be kept: "Nearly the same as if you had stayed away. Whatever anybody concludes from our model, he would have concluded with nearly the same probability without you." How near is a number, $\varepsilon$ (epsilon). It says nothing about what the model teaches about *gliomas*: that is what research is for, and it holds whether you take part or not.
+#
+# *For computer scientists.* A randomised algorithm $M$ is $(\varepsilon, \delta)$-differentially private if for all neighbouring data sets $D, D'$ and all sets $S$ of outcomes
+#
+# $$\Pr[M(D) \in S] \le e^{\varepsilon} \Pr[M(D') \in S] + \delta$$
+#
+# Here *neighbouring* means that one **patient**, with all scans and slices, is added or removed. The *outcome* is everything that leaves the hospital during training, not just the final model. $\delta$ is a small probability with which the promise may fail, here $10^{-5}$, well under one over the number of patients.
+#
+# When you are done you can
+#
+# - say what epsilon means, with its delta, its unit, and in whose view it holds,
+# - write the sampling by patients and the clipped, noisy mean of DP-SGD, and name the mistakes that silently void the promise,
+# - say what a budget costs in noise, and how many patients make it bearable,
+# - keep a ledger that survives crashes, and audit a claim of privacy by experiment.
+
+# %%
+from collections.abc import Callable
+
+import numpy as np
+from scipy.stats import norm
+
+from fedlab_utils.course import (
+    check,
+    hint,
+    open_patients,
+    progress_board,
+    quiz,
+    show_source,
+    solution,
+)
+from fedlab_utils.course.patients import draw_patients
+from fedlab_utils.data.cohort import open_phantom
+
+from fedlab_utils.data import PreprocessSettings, build_cache, hospital_patients, make_hospitals
+from fedlab_utils.privacy import epsilon_of, noise_for
+
+# %% [markdown]
+# ## One noisy number
+#
+# A hospital publishes a count, say of patients with a glioma in the left temporal lobe. One patient more or less changes it by 1. Publish it with normal noise of deviation $\sigma$ and an observer sees one of two bells, the one with you and the one without, a distance of 1 apart. If they overlap enough, he cannot tell.
+#
+# How enough is enough? For each $\varepsilon$ the bells have the smallest $\delta$ for which the promise holds (Balle and Wang, 2018), with $\Phi$ the normal distribution function:
+#
+# $$\delta(\varepsilon) = \Phi\!\left(\frac{1}{2\sigma} - \varepsilon\sigma\right) - e^{\varepsilon}\, \Phi\!\left(-\frac{1}{2\sigma} - \varepsilon\sigma\right)$$
+
+
+# %% exercise="gaussian_delta"
+def my_gaussian_delta(epsilon, noise):
+    """Return the smallest delta with which one noisy sum is (epsilon, delta)-private.
+
+    epsilon: 0 or more. noise: the deviation sigma, where one patient moves the sum by 1.
+    """
+    # BEGIN SOLUTION: the two terms of the formula, with norm.cdf for Phi
+    high = 1 / (2 * noise) - epsilon * noise
+    low = -1 / (2 * noise) - epsilon * noise
+    return norm.cdf(high) - np.exp(epsilon) * norm.cdf(low)
+    # END SOLUTION
+
+
+# %% [markdown] hint="gaussian_delta"
+# `norm.cdf(x)` is $\Phi(x)$. Compute the two arguments first; they differ in the sign of `1 / (2 * noise)`.
+
+# %% [markdown] hint="gaussian_delta"
+# `high = 1 / (2 * noise) - epsilon * noise` and `low = -1 / (2 * noise) - epsilon * noise`; the answer is `norm.cdf(high) - np.exp(epsilon) * norm.cdf(low)`.
+
+
+# %% wrong="gaussian_delta" diagnosis="exp(epsilon)"
+def my_gaussian_delta(epsilon, noise):
+    shift = epsilon * noise
+    return norm.cdf(1 / (2 * noise) - shift) - norm.cdf(-1 / (2 * noise) - shift)
+
+
+# %% wrong="gaussian_delta" diagnosis="taken off, not added"
+def my_gaussian_delta(epsilon, noise):
+    shift = epsilon * noise
+    return norm.cdf(1 / (2 * noise) - shift) + np.exp(epsilon) * norm.cdf(-1 / (2 * noise) - shift)
+
+
+# %% wrong="gaussian_delta" diagnosis="second term is missing"
+def my_gaussian_delta(epsilon, noise):
+    return norm.cdf(1 / (2 * noise) - epsilon * noise)
+
+
+# %% [markdown]
+# So a mechanism has no *one* epsilon: it has a curve, and a number without its delta says nothing. Some points of it, for $\sigma = 1$:
+
+# %% tags=["check-output"]
+for epsilon in (0.5, 1, 2, 4, 8):
+    high, low = 1 / 2 - epsilon, -1 / 2 - epsilon
+    delta = norm.cdf(high) - np.exp(epsilon) * norm.cdf(low)
+    print(f"epsilon {epsilon:3}: delta {delta:.1e}")
+print(f"at delta 1e-5: epsilon {epsilon_of([(1.0, 1.0, 1)], 1e-5):.2f}")
+
+# %% [markdown] quiz="meaning-of-epsilon"
+# A hospital reports: "Our model is private with epsilon 2." What is missing?
+#
+# - [x] Delta
+#   > Right: with another delta the same mechanism has another epsilon.
+# - [x] The unit: whose data is added or removed, a slice's, a scan's, a patient's
+#   > Right. Epsilon 2 per slice is about no promise at all to a patient of sixty slices.
+# - [x] In whose view: the server's, who sees every round, or that of whoever gets the final model
+#   > Right. The two can be far apart.
+# - [ ] The accuracy of the model
+#   > Worth knowing, and no part of the promise.
+
+# %% [markdown]
+# ## From a count to a gradient
+#
+# **DP-SGD** (Abadi et al., 2016) makes each step of training such a noisy sum. Two things are different from a count. A gradient has no natural bound, so one has to be made: each patient's gradient is *clipped* to a length $C$. And each step looks at some patients only, drawn at random; an observer who does not know who was drawn learns less, which the accountant turns into a smaller epsilon (*amplification by sampling*).
+#
+# Both have traps. Sampling first. The sums of the accountants hold if **each patient is in or out by a coin of its own** (*Poisson sampling*), with all slices. The usual loop, which shuffles slices and deals them in batches of 8, protects slices.
+
+
+# %% exercise="patient_sample"
+def my_patient_sample(patient_of, rate, uniform):
+    """Return the numbers of the slices that take part in a private step.
+
+    patient_of: list of str, the patient of each slice, in no particular order.
+    rate: probability of a patient to take part. uniform: a function; uniform(count) returns so many random numbers from 0 to below 1.
+    Draw one number for each patient, in alphabetical order of the patients. Who draws a number below the rate takes part with all slices.
+    Return a list of ints, in rising order; it may be empty.
+    """
+    # BEGIN SOLUTION: the patients in order, a coin for each, then the slices of those chosen
+    patients = sorted(set(patient_of))
+    coins = dict(zip(patients, uniform(len(patients))))
+    return [number for number, patient in enumerate(patient_of) if coins[patient] < rate]
+    # END SOLUTION
+
+
+# %% [markdown] hint="patient_sample"
+# `sorted(set(patient_of))` are the patients. Ask for as many random numbers as there are patients, not slices.
+
+# %% [markdown] hint="patient_sample"
+# `coins = dict(zip(patients, uniform(len(patients))))`; then go through `enumerate(patient_of)`.
+
+
+# %% wrong="patient_sample" diagnosis="coin for each slice"
+def my_patient_sample(patient_of, rate, uniform):
+    coins = uniform(len(patient_of))
+    return [number for number, coin in enumerate(coins) if coin < rate]
+
+
+# %% wrong="patient_sample" diagnosis="fixed number of patients"
+def my_patient_sample(patient_of, rate, uniform):
+    patients = sorted(set(patient_of))
+    chosen = patients[: round(rate * len(patients))]
+    return [number for number, patient in enumerate(patient_of) if patient in chosen]
+
+
+# %% wrong="patient_sample" diagnosis="one slice is taken"
+def my_patient_sample(patient_of, rate, uniform):
+    patients = sorted(set(patient_of))
+    coins = dict(zip(patients, uniform(len(patients))))
+    return sorted(patient_of.index(patient) for patient in patients if coins[patient] < rate)
+
+
+# %% [markdown]
+# Now the step. Each sampled patient has *one* gradient, whatever number of slices it came from. Clip each, add them up, add noise measured by the bound, and divide: not by the number of patients in the step, which is private too, but by the *expected* number.
+
+
+# %% exercise="private_mean"
+def my_private_mean(gradients, bound, noise, expected, normal):
+    """Return the private mean gradient of a step.
+
+    gradients: float array (P, D), one row per sampled patient; P may be 0.
+    bound: largest length of one patient's gradient. noise: the multiplier, deviation of the noise on the sum over the bound.
+    expected: expected number of patients in a step. normal: a function; normal(shape) returns standard normal numbers.
+    Return an array (D,).
+    """
+    # BEGIN SOLUTION: shorten rows that are longer than the bound, sum, noise of deviation noise times bound, divide by expected
+    lengths = np.linalg.norm(gradients, axis=1, keepdims=True)
+    factors = np.minimum(1.0, bound / np.maximum(lengths, 1e-12))
+    total = (gradients * factors).sum(axis=0)
+    return (total + noise * bound * normal(total.shape)) / expected
+    # END SOLUTION
+
+
+# %% [markdown] hint="private_mean"
+# A row's factor is `min(1, bound / length)`; guard against a length of 0. `np.linalg.norm(gradients, axis=1, keepdims=True)` are the lengths.
+
+# %% [markdown] hint="private_mean"
+# The noise goes on the *sum*: `noise * bound * normal((D,))`. Then all of it is divided by `expected`. With no patient at all the sum is 0, and noise is left.
+
+
+# %% wrong="private_mean" diagnosis="number of patients in this step"
+def my_private_mean(gradients, bound, noise, expected, normal):
+    lengths = np.linalg.norm(gradients, axis=1, keepdims=True)
+    total = (gradients * np.minimum(1.0, bound / np.maximum(lengths, 1e-12))).sum(axis=0)
+    return (total + noise * bound * normal(total.shape)) / max(1, len(gradients))
+
+
+# %% wrong="private_mean" diagnosis="not multiplied by the bound"
+def my_private_mean(gradients, bound, noise, expected, normal):
+    lengths = np.linalg.norm(gradients, axis=1, keepdims=True)
+    total = (gradients * np.minimum(1.0, bound / np.maximum(lengths, 1e-12))).sum(axis=0)
+    return (total + noise * normal(total.shape)) / expected
+
+
+# %% wrong="private_mean" diagnosis="You clip the sum"
+def my_private_mean(gradients, bound, noise, expected, normal):
+    total = gradients.sum(axis=0)
+    total = total * min(1.0, bound / max(np.linalg.norm(total), 1e-12))
+    return (total + noise * bound * normal(total.shape)) / expected
+
+
+# %% wrong="private_mean" diagnosis="each number by itself"
+def my_private_mean(gradients, bound, noise, expected, normal):
+    total = np.clip(gradients, -bound, bound).sum(axis=0)
+    return (total + noise * bound * normal(total.shape)) / expected
+
+
+# %% wrong="private_mean" diagnosis="made longer"
+def my_private_mean(gradients, bound, noise, expected, normal):
+    lengths = np.linalg.norm(gradients, axis=1, keepdims=True)
+    total = (gradients * bound / np.maximum(lengths, 1e-12)).sum(axis=0)
+    return (total + noise * bound * normal(total.shape)) / expected
+
+
+# %% wrong="private_mean" diagnosis="added to the mean"
+def my_private_mean(gradients, bound, noise, expected, normal):
+    lengths = np.linalg.norm(gradients, axis=1, keepdims=True)
+    total = (gradients * np.minimum(1.0, bound / np.maximum(lengths, 1e-12))).sum(axis=0)
+    return total / expected + noise * bound * normal(total.shape)
+
+
+# %% [markdown]
+# The package does the same inside the one training loop of lesson 03: `local_update(..., gradient=...)` takes another way to make a gradient, and this is it. Note what comes first: the step is charged before it is taken.
+
+# %%
+from fedlab_utils.privacy import PrivateGradient
+
+show_source(PrivateGradient.__call__)
+
+# %% [markdown]
+# ## What a budget costs
+#
+# Choose a budget for the whole training. The accountant then says how much noise each step needs: left, the two bells of a step, with and without the patient; right, how the steps spend the budget.
+#
+# *Try:* halve epsilon, and look at the noise. Ten times as many steps. Then a higher rate: more of it is spent on each step, but the noise is shared by more patients. Last the patients: ten times as many, and the noise on their mean is a tenth. *Which of the four is the cheapest way to less noise on the mean?*
+
+# %%
+from fedlab_utils.ui import EpsilonExplorer
+
+EpsilonExplorer()
+
+# %% [markdown]
+# Patients. Everything else is a trade of one thing for another; a hospital with more patients simply pays less for the same promise. That is the opposite of what people fear: privacy is cheapest where there is much data.
+#
+# ## Private training, live
+#
+# Three hospitals, a small network at 4 mm, a few rounds. Each hospital trains privately, with its own ledger. It sends weights, the number of its patients, and how much it has spent: no loss and no count of slices, which would tell of patients. The noise below comes from a seed, so that the lesson comes out the same each time, and says so. Real noise comes from the operating system's cryptographic generator, and nobody can draw it again, neither an attacker nor you.
+
+# %%
+from fedlab_utils.data.tiers import Tier
+from fedlab_utils.federated import FederationSettings, PrivacyPlan, federate
+from fedlab_utils.federated.norm_lab import NormTask
+
+own, _ = open_patients(at_most=1)
+cohort = own
+if len(own.patients) < 24:
+    print("Too few patients to deal to hospitals: the phantoms take their place.")
+    cohort = open_phantom()
+coarse = PreprocessSettings(spacing=4.0)
+some = draw_patients(cohort, at_most=48, seed=3)
+unusable = {problem.case for problem in build_cache(some.cases, coarse)}
+some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+dealt = make_hospitals(some, 3, "iid", seed=0, fractions=(0.6, 0.1, 0.3))
+members = [hospital_patients(some, hospital, coarse) for hospital in dealt.hospitals]
+tier = Tier("lesson", spacing=4.0, spatial_dims=2, size=(48, 48))
+task = NormTask(members, tier=tier, norm="instance", augment=False, seed=0)
+print(
+    [f"{member.name}: {task.patients(n)} patients to train on" for n, member in enumerate(members)]
+)
+
+# %%
+RATE, BOUND = 0.5, 0.5
+settings = FederationSettings(rounds=6, local_steps=4, learning_rate=1e-2, evaluate_every=6)
+runs = {"no privacy": federate(task, settings)}
+for noise in (0.3, 1.0, 3.0):
+    budget = PrivacyPlan(epsilon=1e4, noise=noise, bound=BOUND, patient_rate=RATE, simulated=True)
+    runs[f"noise {noise:g}"] = federate(task, settings, plan=budget)
+for name, run in runs.items():
+    told = run.summary()["patients"]
+    spent = max(row.get("epsilon", np.inf) for row in run.history[-1].trained.values())
+    print(f"{name:10}  epsilon {spent:7.1f} per patient (delta 1e-5)   mean Dice {told:.3f}")
+
+# %% [markdown]
+# Ten patients per hospital can have a useful model or a meaningful promise. What the network feels is not epsilon: it is the noise on the *mean* gradient, $\sigma C / (qN)$ in each weight. So the same trainings tell what a larger hospital would get. For each noise above: with how many patients would the same noise on the mean be had at epsilon 8, at the same rate and number of steps?
+
+# %%
+steps = settings.rounds * settings.local_steps
+needed = noise_for(8.0, 1e-5, RATE, steps)
+patients = min(task.patients(n) for n in range(3))
+for noise in (0.3, 1.0, 3.0):
+    share = noise / (RATE * patients)
+    print(
+        f"noise {noise:g}: as in a hospital of {needed / (RATE * share):.0f} patients at epsilon 8"
+    )
+
+# %% [markdown] quiz="what-epsilon-covers"
+# The hospitals train privately with epsilon 2, and each round the server picks the best model by the hospitals' validation scores. What is *not* covered by epsilon 2?
+#
+# - [x] The validation patients
+#   > Right: their scores leave the hospital without noise, in each round. They are other patients than those trained on, and the promise was not made to them.
+# - [ ] A patient who was trained on, seen from the server
+#   > That is just what is covered.
+# - [x] That the clipping bound was chosen by trying ten of them on the same patients
+#   > Right. Each trial is a training, and spends. Choose such settings on public data (here: phantoms), or charge for them.
+# - [ ] A patient with two scans
+#   > Covered: the unit is the patient, and both scans go into one clipped gradient.
+
+# %% [markdown]
+# ## The ledger
+#
+# Epsilon adds up over the whole life of the data, and nothing undoes it: when training is rolled back to an earlier round and run again, the first run has left the hospital all the same. So a hospital's **ledger** only grows. It lies in the hospital's own folder, and a step is written there, on the disk, before it is taken. Watch it: a budget for ten rounds, of which two are run; the run is then resumed, and asked for twelve.
+
+# %%
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from fedlab_utils.errors import PrivacyBudgetError
+from fedlab_utils.privacy import Ledger
+
+file = Path(tempfile.mkdtemp()) / "ledger.txt"
+ledger = Ledger(budget=2.0, file=file)
+noise = noise_for(2.0, 1e-5, 0.1, 40)
+for _ in range(30):
+    ledger.charge(noise, 0.1)
+print(f"spent {ledger.spent():.2f} of 2; {ledger.left(noise, 0.1)} more steps fit")
+
+again = Ledger(budget=2.0, file=file)  # the process was killed; another one opens the file
+try:
+    for _ in range(30):
+        again.charge(noise, 0.1)
+except PrivacyBudgetError as refusal:
+    print(refusal)
+print(file.read_text().splitlines()[0], "and", len(file.read_text().splitlines()) - 1, "charges")
+
+# %% [markdown]
+# In a federation each hospital has a ledger of its own. Their patients are different people, so the promise to a patient is that of *his* hospital, not the sum over hospitals (*parallel composition*). It fails if a patient was treated at two hospitals, and the package refuses a patient who is at two.
+#
+# ## Do not believe the books
+#
+# An accountant computes with what the program is *said* to do. Three mistakes that have all been made: the noise is left out by an `if`; the *batch* is clipped instead of each patient; the ledger begins anew in each round. Each of them trains fine and reports the same epsilon.
+#
+# So put the claim to the test. Plant **canaries**: made-up patients, each of whom pulls at a weight of its own, as hard as clipping allows. Toss a coin for each, train on those with heads, and guess the coins from the weights. Under $(\varepsilon, \delta)$ nobody can be right too often; how often is too often, for many canaries in *one* training, is a theorem (Steinke et al., 2023). Many right guesses prove that epsilon is *at least* so large, at 95 % confidence. Few prove nothing: a better attack may exist.
+
+# %%
+from fedlab_utils.privacy import SimulatedRandomness, audit, canary_scores
+from fedlab_utils.privacy.planted_faults import ClippedPerBatch, LedgerForgets, NoiseLeftOut
+from fedlab_utils.privacy.private_gradient import PrivacySettings
+
+CLAIM, STEPS = 4.0, 4
+private = PrivacySettings(bound=1.0, noise=noise_for(CLAIM, 1e-5, 1.0, STEPS), rate=1.0)
+
+
+def audited(kind, rounds=1):
+    """Audit one way to make gradients private, which claims to have spent no more than CLAIM."""
+    randomness = SimulatedRandomness(9, say=lambda _: None)
+
+    def train(included):
+        gradient = kind(private, int(included.sum()), Ledger(CLAIM), randomness)
+        gradient.round_steps = STEPS
+        return canary_scores(gradient, included, 1.0, STEPS * rounds, randomness)
+
+    return audit(train, 1000, 400, CLAIM, 1e-5, randomness)
+
+
+for kind, rounds in (
+    (PrivateGradient, 1),
+    (NoiseLeftOut, 1),
+    (ClippedPerBatch, 1),
+    (LedgerForgets, 10),
+):
+    found = audited(kind, rounds)
+    verdict = "REFUTED" if found.refuted else "stands"
+    print(
+        f"{kind.__name__:16} {found.correct} of {found.guesses} guesses right: epsilon at least "
+        f"{found.least:.2f}; the claim of {CLAIM:g} {verdict}"
+    )
+
+# %% [markdown]
+# An audit with a thousand canaries cannot prove much above 5, whatever happens: even if every guess is right, epsilon 5 remains possible, just as a coin may show heads a few hundred times in a row with a coin that nearly always does. So audit at a small claim, and with many canaries.
+
+# %% [markdown] quiz="audit-verdict"
+# An audit of your training finds that epsilon is at least 0.8. You claim 4. What have you shown?
+#
+# - [ ] That epsilon is 0.8
+#   > The bound is one-sided. It says that no smaller epsilon fits; the true one may be anything above.
+# - [ ] That the claim of 4 is right
+#   > It was not refuted. A sharper attack, or a mistake that these canaries do not touch, may still be there.
+# - [x] That this attack found no contradiction to the claim
+#   > Right, and that is worth something: an audit that can find planted faults did not find any here.
+
+# %% [markdown]
+# ## Who is trusted?
+#
+# | way | who adds the noise, and is trusted | epsilon covers | in whose view | cost |
+# |---|---|---|---|---|
+# | each hospital trains privately (this lesson) | the patient's own hospital | a patient of the hospital | everybody outside the hospital, the server too | noise of each hospital's few patients |
+# | the server clips hospitals' updates and adds noise (*hospital-level*, McMahan et al., 2018) | the server | a whole hospital | whoever gets the model; **not** the server | with five hospitals as much noise as signal: the unit is one of five |
+# | each hospital's update is made private by itself (*local*) | nobody | a whole hospital | everybody, the server too | far more noise still |
+# | private training under masks (lesson 10) | the patient's own hospital | a patient | as in the first row, and the server sees the sum alone | as in the first row |
+#
+# An epsilon of a hospital and one of a patient must never stand in one column. And none of the four makes data *anonymous* in the sense of the GDPR (recital 26) by itself; regulators speak of epsilon as a measure of risk, not as a limit below which the law no longer holds.
+
+# %% [markdown]
+# ## What you have learnt
+#
+# - Epsilon bounds what anybody learns from a patient's taking part. It needs its delta, its unit, its adjacency and its view.
+# - Sample patients by coin, clip each patient, add noise to the sum, divide by the expected number. Each of these can be got wrong without a trace in training.
+# - What the network feels is the noise on the mean. Patients are the cheapest way to less of it.
+# - The ledger is charged before the step, and never rolled back.
+# - An audit refutes or does not refute. It found three faults that the accountant could not see.
+
+# %%
+progress_board()
+
+# %% [markdown]
+# ### References
+#
+# - M. Abadi et al., Deep learning with differential privacy. CCS 2016. arXiv:1607.00133
+# - B. Balle, Y.-X. Wang, Improving the Gaussian mechanism for differential privacy. ICML 2018. arXiv:1805.06530
+# - C. Dwork, F. McSherry, K. Nissim, A. Smith, Calibrating noise to sensitivity in private data analysis. TCC 2006. doi:10.1007/11681878_14
+# - S. Gopi, Y. T. Lee, L. Wutschitz, Numerical composition of differential privacy. NeurIPS 2021. arXiv:2106.02848
+# - H. B. McMahan, D. Ramage, K. Talwar, L. Zhang, Learning differentially private recurrent language models. ICLR 2018. arXiv:1710.06963
+# - T. Steinke, M. Nasr, M. Jagielski, Privacy auditing with one (1) training run. NeurIPS 2023. arXiv:2305.08846
+# - Regulation (EU) 2016/679 (GDPR), recital 26.
