@@ -74,7 +74,7 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Train one U-Net over virtual hospitals that keep their patients."""
-    from fedlab_utils.federated.masked_hospital import MaskingPlan
+    from fedlab_utils.federated.masking_plan import MaskingPlan
     from fedlab_utils.federated.private_training import PrivacyPlan
     from fedlab_utils.federated.run import simulate as run
     from fedlab_utils.federated.settings import FederationSettings

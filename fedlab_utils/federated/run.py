@@ -19,7 +19,7 @@ from fedlab_utils.federated.history import RoundReport, summarise
 from fedlab_utils.federated.hospital import layers_at_home
 from fedlab_utils.federated.hospital_keys import write_keys
 from fedlab_utils.federated.layers import personal_names
-from fedlab_utils.federated.masked_hospital import MaskingPlan
+from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.private_training import GUARANTEE, PrivacyPlan
 from fedlab_utils.federated.server import RESUME, make_server_app
 from fedlab_utils.federated.settings import FederationSettings

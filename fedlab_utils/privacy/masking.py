@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -86,12 +87,14 @@ class Masker:
         Number of each hospital that may take part -> its public key. This list comes from the
         hospitals' agreement, not from the server, which could otherwise play all other hospitals.
     threshold
-        Hospitals that must be left; more than half of those known.
+        Hospitals that must be left: at least three, and more than half of those known. A server
+        that lies and ``c`` hospitals that help it fail as long as it is over ``(known + c) / 2``,
+        and over ``c + 1``.
 
     Raises
     ------
     PrivacyError
-        If there are too few hospitals or the threshold is not more than half.
+        If the threshold is below three, or not more than half.
     """
 
     def __init__(
@@ -125,18 +128,18 @@ class Masker:
     def share(self, adverts: Mapping[int, Advert]) -> dict[int, bytes]:
         """Return a locked box for each other hospital, with its pieces of this one's secrets.
 
+        Whose signature is false, whose key is none, or stands there twice, gets no box and is left
+        out: one hospital's bad advert must not end the round of all.
+
         Raises
         ------
         PrivacyError
-            If a signature is false, a key is used twice or is none, or too few take part.
+            If this hospital's own advert is not among them as it was, or too few are sound.
         """
         self._next("share", "mask")
-        self._check(adverts)
-        self._adverts = dict(adverts)
-        for other in adverts:
-            if other != self.number:
-                self._pairs[other] = self._agree(self._mask_key, other, adverts[other].mask_key)
-        holders = sorted(adverts)
+        self._adverts = self._sound(adverts)
+        self._enough(len(self._adverts))
+        holders = sorted(self._adverts)
         secrets = (self._mask_key.private_bytes_raw(), self._seed)
         pieces = [split(secret, self.threshold, max(holders) + 1) for secret in secrets]
         boxes = {}
@@ -259,32 +262,56 @@ class Masker:
         self._left = frozenset(known["left"])
         return self
 
-    def _next(self, step: str, then: str) -> None:
+    @property
+    def over(self) -> bool:
+        """Whether the last step is taken, so that nothing needs to be remembered."""
+        return self._step == "done"
+
+    def expect(self, step: str) -> None:
+        """Refuse a step that is not the next one.
+
+        Raises
+        ------
+        PrivacyError
+            If another step is the next one.
+        """
         if self._step != step:
             raise PrivacyError(
                 f"hospital {self.number}",
                 f"it was asked to {step}, and its next step is to {self._step}",
                 "Begin another round; a step taken twice could give both secrets away",
             )
+
+    def _next(self, step: str, then: str) -> None:
+        self.expect(step)
         self._step = then
 
-    def _check(self, adverts: Mapping[int, Advert]) -> None:
-        own = adverts.get(self.number)
-        if own is None or own.mask_key != self._mask_key.public_key().public_bytes_raw():
+    def _sound(self, adverts: Mapping[int, Advert]) -> dict[int, Advert]:
+        """Return the adverts of those with whom secrets can be agreed, and note the masks'."""
+        signed = {
+            n: advert
+            for n, advert in adverts.items()
+            if n in self._known
+            and verified(self._known[n], advert.signature, advert.signed_part(n, self.round_name))
+        }
+        times = Counter(key for a in signed.values() for key in (a.mask_key, a.box_key))
+        own = signed.get(self.number)
+        mine = own is not None and own.mask_key == self._mask_key.public_key().public_bytes_raw()
+        if not mine or max(times[own.mask_key], times[own.box_key]) > 1:
             raise PrivacyError(
-                f"hospital {self.number}", "its own advert is not among them", "End the round"
+                f"hospital {self.number}",
+                "its own advert is not among them, or somebody copied its keys",
+                "End the round",
             )
-        for other, advert in adverts.items():
-            key = self._known.get(other)
-            part = advert.signed_part(other, self.round_name)
-            if key is None or not verified(key, advert.signature, part):
-                raise PrivacyError(
-                    f"hospital {other}", "its advert has no valid signature", "Leave it out"
-                )
-        keys = [key for a in adverts.values() for key in (a.mask_key, a.box_key)]
-        if len(set(keys)) < len(keys):
-            raise PrivacyError("adverts", "a key stands there twice", "End the round")
-        self._enough(len(adverts))
+        sound = {self.number: own}
+        for other, advert in signed.items():
+            keys = (advert.mask_key, advert.box_key)
+            if other == self.number or max(times[key] for key in keys) > 1:
+                continue
+            pairs = [agreed(*k) for k in zip((self._mask_key, self._box_key), keys, strict=True)]
+            if None not in pairs:
+                sound[other], self._pairs[other] = advert, pairs[0]
+        return sound
 
     def _enough(self, count: int) -> None:
         if count < self.threshold:
@@ -294,19 +321,9 @@ class Masker:
                 "Wait for more hospitals; a sum of few hides little",
             )
 
-    def _agree(self, own: X25519PrivateKey, other: int, key: bytes) -> bytes:
-        try:
-            return own.exchange(X25519PublicKey.from_public_bytes(key))
-        except ValueError:
-            raise PrivacyError(
-                f"hospital {other}",
-                "its key is none that a secret can be agreed by",
-                "Leave it out",
-            ) from None
-
     def _box(self, other: int) -> ChaCha20Poly1305:
         if other not in self._boxes:
-            pair = self._agree(self._box_key, other, self._adverts[other].box_key)
+            pair = agreed(self._box_key, self._adverts[other].box_key)  # sound: not None
             self._boxes[other] = ChaCha20Poly1305(_derived(pair, b"box", self.round_name))
         return self._boxes[other]
 
@@ -331,15 +348,23 @@ def check_numbers(hospitals: int, threshold: int) -> None:
     Raises
     ------
     PrivacyError
-        If there are fewer than three hospitals, or the threshold is not over half of them.
+        If the threshold is below three, or not over half of the hospitals.
     """
-    if hospitals < FEWEST or not hospitals / 2 < threshold <= hospitals:
+    if not max(FEWEST - 1, hospitals / 2) < threshold <= hospitals:
         raise PrivacyError(
             "secure aggregation",
             f"{hospitals} hospitals, of whom {threshold} must be left",
-            f"Take at least {FEWEST}, and a threshold over half of them: two halves that are told "
-            "different stories must not both be enough",
+            f"Take a threshold of at least {FEWEST}, and over half of them: two halves that are "
+            "told different stories must not both be enough",
         )
+
+
+def agreed(own: X25519PrivateKey, key: bytes) -> bytes | None:
+    """Return the secret that two keys agree on; None where the other one is no sound key."""
+    try:
+        return own.exchange(X25519PublicKey.from_public_bytes(key))
+    except ValueError:
+        return None
 
 
 def stream(key: bytes, round_name: bytes, count: int) -> np.ndarray:
