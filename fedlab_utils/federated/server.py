@@ -132,7 +132,7 @@ class Server:
         private = PrivacyPlan.from_config(config)
         if private.on:
             private.steps(settings)  # refuses, before anyone trains, what no noise covers
-        strategy.join(self.roster, settings.seed, settings.fewest, private.on)
+        strategy.join(self.roster, settings.seed, settings.fewest, private.epsilon)
         strategy.begin([name for name in trained(network) if name not in home], shared)
         found.config, found.identity = config, identity
         self.state = found

@@ -8,7 +8,7 @@ from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.common.serde import recorddict_from_proto, recorddict_to_proto
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.federated import MaskingPlan, federate
+from fedlab_utils.federated import federate
 from fedlab_utils.federated.masked_hospital import ASKED, PEERS, ROUND_STATE
 from fedlab_utils.federated.strategies import FedAvg
 from tests.federated.test_masked_strategy import absent, at, dead, faulty, federated, how
@@ -93,8 +93,6 @@ def test_two_left_of_three_are_too_few() -> None:
     task = BowlTask(bowls(3), (1, 2, 3))
     found = federated(how(rounds=1), task, outside=[faulty(dead, at("mask"), (0,))])
     assert not found.history[0].counted
-    with pytest.raises(PrivacyError, match="of whom 2"):
-        MaskingPlan(True, 3, threshold=2).needed()
 
 
 def test_a_round_needs_as_many_valid_answers_as_the_settings_say() -> None:
@@ -171,8 +169,3 @@ def test_a_strategy_that_looks_at_single_answers_is_refused() -> None:
 
     with pytest.raises(PrivacyError, match="Median: it looks at each hospital's numbers"):
         federated(how(rounds=1), strategy_of=lambda _: Median())
-
-
-def test_a_threshold_without_masks_is_refused() -> None:
-    with pytest.raises(PrivacyError, match="no number is hidden"):
-        MaskingPlan(threshold=3)
