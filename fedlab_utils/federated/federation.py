@@ -69,7 +69,7 @@ def federate(
     settings = settings or FederationSettings()
     settings.check_hospitals(len(task.hospitals))
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
-    if plan.simulated and plan.on:
+    if plan.simulated:
         print(SIMULATED)
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
