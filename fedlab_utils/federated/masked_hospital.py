@@ -30,7 +30,7 @@ from fedlab_utils.federated.screening import METRICS
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import ARRAYS
 from fedlab_utils.privacy import Masker
-from fedlab_utils.privacy.masking import ADVERT, Advert
+from fedlab_utils.privacy.masks import ADVERT, Advert
 
 ASKED, MASKED, PEERS = "secure", "masked", "peers"
 """Records: what the server asks for; masked numbers; with whom their masks were made."""

@@ -22,7 +22,7 @@ from fedlab_utils.federated.scaffold import CHANGE, Scaffold
 from fedlab_utils.federated.screening import in_short, reply_problem
 from fedlab_utils.federated.strategies import Screened
 from fedlab_utils.privacy import unmasked_sum
-from fedlab_utils.privacy.masking import ADVERT, Advert
+from fedlab_utils.privacy.masks import ADVERT, Advert
 from fedlab_utils.privacy.unmasking import agreeing
 
 

@@ -16,60 +16,32 @@ Keys, signatures, ciphers and shares are those of kept libraries (cryptography, 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 
 import numpy as np
-from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from fedlab_utils.errors import PrivacyError
+from fedlab_utils.privacy.masks import (
+    ADVERT,
+    Advert,
+    agreed,
+    derived,
+    joined,
+    left_part,
+    pair_mask,
+    stream,
+    verified,
+)
 from fedlab_utils.privacy.sharing import SECRET, fingerprint, split
 
 FEWEST = 3
 """Hospitals: of two, each can take its own numbers off the sum and has the other's."""
-
-
-@dataclass(frozen=True)
-class Advert:
-    """What a hospital tells all others at the start of a round.
-
-    Attributes
-    ----------
-    mask_key, box_key
-        Public keys (X25519) that masks, and the boxes for pieces of secrets, are made from.
-    seed_print
-        Fingerprint of the seed of its own mask, by which false pieces are found out.
-    signature
-        Of these and the round, by the key (Ed25519) that the hospital is known by.
-    """
-
-    mask_key: bytes
-    box_key: bytes
-    seed_print: bytes
-    signature: bytes = b""
-
-    def signed_part(self, number: int, round_name: bytes) -> bytes:
-        """Return what the signature stands for."""
-        return _joined(
-            b"advert",
-            round_name,
-            str(number).encode(),
-            self.mask_key,
-            self.box_key,
-            self.seed_print,
-        )
-
-
-ADVERT = tuple(field.name for field in fields(Advert))
 
 
 class Masker:
@@ -201,7 +173,7 @@ class Masker:
             )
         self._enough(len(set(left)))
         self._left = frozenset(left)
-        return self._identity.sign(_left_part(self._left, self.round_name))
+        return self._identity.sign(left_part(self._left, self.round_name))
 
     def reveal(self, confirmed: Mapping[int, bytes]) -> dict[int, bytes]:
         """Return a piece per hospital: of the seed of who is left, of the key of who dropped out.
@@ -217,7 +189,7 @@ class Masker:
             If too few signed the list that this hospital saw.
         """
         self._next("reveal", "done")
-        part = _left_part(self._left, self.round_name)
+        part = left_part(self._left, self.round_name)
         signed = [
             n for n in self._left if n in confirmed and verified(self._known[n], confirmed[n], part)
         ]
@@ -324,16 +296,16 @@ class Masker:
     def _box(self, other: int) -> ChaCha20Poly1305:
         if other not in self._boxes:
             pair = agreed(self._box_key, self._adverts[other].box_key)  # sound: not None
-            self._boxes[other] = ChaCha20Poly1305(_derived(pair, b"box", self.round_name))
+            self._boxes[other] = ChaCha20Poly1305(derived(pair, b"box", self.round_name))
         return self._boxes[other]
 
     def _lock(self, other: int, content: bytes) -> bytes:
         nonce = os.urandom(12)
-        about = _joined(self.round_name, str(self.number).encode(), str(other).encode())
+        about = joined(self.round_name, str(self.number).encode(), str(other).encode())
         return nonce + self._box(other).encrypt(nonce, content, about)
 
     def _open(self, other: int, box: bytes) -> None:
-        about = _joined(self.round_name, str(other).encode(), str(self.number).encode())
+        about = joined(self.round_name, str(other).encode(), str(self.number).encode())
         try:
             content = self._box(other).decrypt(bytes(box[:12]), bytes(box[12:]), about)
         except (InvalidTag, ValueError):
@@ -357,47 +329,3 @@ def check_numbers(hospitals: int, threshold: int) -> None:
             f"Take a threshold of at least {FEWEST}, and over half of them: two halves that are "
             "told different stories must not both be enough",
         )
-
-
-def agreed(own: X25519PrivateKey, key: bytes) -> bytes | None:
-    """Return the secret that two keys agree on; None where the other one is no sound key."""
-    try:
-        return own.exchange(X25519PublicKey.from_public_bytes(key))
-    except ValueError:
-        return None
-
-
-def stream(key: bytes, round_name: bytes, count: int) -> np.ndarray:
-    """Return ``count`` uniform numbers decided by a key, uint64: ChaCha20 (RFC 8439)."""
-    chosen = _derived(key, b"mask", round_name)
-    cipher = Cipher(algorithms.ChaCha20(chosen, bytes(16)), mode=None).encryptor()
-    return np.frombuffer(cipher.update(bytes(8 * count)), "<u8").astype(np.uint64)
-
-
-def pair_mask(pair: bytes, own: int, other: int, round_name: bytes, count: int) -> np.ndarray:
-    """Return what one of a pair adds; the other one's is its negative, modulo ``2**64``."""
-    numbers = stream(pair, round_name, count)
-    return numbers if own < other else -numbers
-
-
-def verified(key: bytes, signature: bytes, content: bytes) -> bool:
-    """Whether a signature is of this content, by the owner of this public key."""
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, content)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
-
-
-def _left_part(left: frozenset[int], round_name: bytes) -> bytes:
-    return _joined(b"left", round_name, ",".join(map(str, sorted(left))).encode())
-
-
-def _derived(secret: bytes, purpose: bytes, round_name: bytes) -> bytes:
-    about = _joined(b"fedlab", purpose, round_name)
-    return HKDF(SHA256(), 32, salt=None, info=about).derive(secret)
-
-
-def _joined(*parts: bytes) -> bytes:
-    """Parts with their lengths, so that no two lists of parts read alike."""
-    return hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()

@@ -12,7 +12,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.privacy.masking import Advert, agreed, pair_mask, stream
+from fedlab_utils.privacy.masks import Advert, agreed, pair_mask, stream
 from fedlab_utils.privacy.sharing import combine, fingerprint
 
 

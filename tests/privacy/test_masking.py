@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.privacy.masking import Advert, Masker, check_numbers, pair_mask, stream
+from fedlab_utils.privacy.masking import Masker, check_numbers
+from fedlab_utils.privacy.masks import Advert, pair_mask, stream
 from fedlab_utils.privacy.unmasking import agreeing, unmasked_sum
 
 LENGTH = 7
