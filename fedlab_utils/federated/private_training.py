@@ -192,7 +192,8 @@ def private_gradient(
     """Open a hospital's ledger for a round, and lend what makes its steps private.
 
     What was spent lies in the hospital's folder before each step, and in the state's records when
-    the round is over, however it ends. Going back to an earlier round does not undo it.
+    the round is over, however it ends. Going back to an earlier round does not undo it. Whose
+    folder is lost along with the process begins a new ledger: keep a copy of it.
 
     Parameters
     ----------
@@ -215,8 +216,8 @@ def private_gradient(
     before = list(zip(known["noise"], known["rate"], known["steps"], strict=True)) if known else []
     file = state.folder / LEDGER_FILE if state.folder else None
     ledger = Ledger(plan.epsilon, file, plan.delta, history=before)
-    left = ledger.left(how.noise, how.rate)
-    if left < settings.local_steps:
+    if not ledger.allows(how.noise, how.rate, settings.local_steps):
+        left = ledger.left(how.noise, how.rate)
         raise PrivacyBudgetError(
             "ledger",
             f"epsilon {ledger.spent():.3f} of {plan.epsilon:g} is spent (delta {plan.delta:g}, per "

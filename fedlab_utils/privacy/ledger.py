@@ -65,6 +65,7 @@ class Ledger:
         self.budget, self.delta, self.accountant, self.file = budget, delta, accountant, file
         self.history: list[Steps] = []
         self._left: tuple[tuple[float, float], int] | None = None
+        self._sure: tuple[tuple[float, float], int] | None = None
         self._size = -1
         if file is not None and not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +116,9 @@ class Ledger:
             self._charge(noise, rate)
 
     def _charge(self, noise: float, rate: float) -> None:
-        if self.left(noise, rate) < 1:
+        if not self._sure or self._sure[0] != (noise, rate) or not self._sure[1]:
+            self._sure = ((noise, rate), self.left(noise, rate))
+        if not self._sure[1]:
             raise PrivacyBudgetError(
                 "ledger",
                 f"epsilon {self.spent():.3f} of {self.budget:g} is spent (delta {self.delta:g}, "
@@ -123,9 +126,23 @@ class Ledger:
                 "Stop here, or let the hospital decide on a larger budget",
             )
         self._write(_line(noise, rate))
-        left = self._left
+        left, (step, sure) = self._left, self._sure
         self._note(noise, rate, 1)
-        self._left = (left[0], left[1] - 1)
+        self._sure = (step, sure - 1)
+        self._left = (step, left[1] - 1) if left and left[0] == step else None
+
+    def allows(self, noise: float, rate: float, steps: int) -> bool:
+        """Return whether so many such steps fit into the budget.
+
+        One evaluation of the accountant, and :meth:`left` takes some dozens.
+        """
+        more = [*self.history, (noise, rate, steps)]
+        if self.budget < float("inf") and (
+            epsilon_of(more, self.delta, self.accountant) > self.budget
+        ):
+            return False
+        self._sure = ((noise, rate), steps)
+        return True
 
     def left(self, noise: float, rate: float) -> int:
         """Return how many such steps the budget still allows."""
@@ -145,7 +162,7 @@ class Ledger:
         return epsilon_of(self.history, self.delta, self.accountant)
 
     def _note(self, noise: float, rate: float, steps: int) -> None:
-        self._left = None
+        self._left = self._sure = None
         if self.history and self.history[-1][:2] == (noise, rate):
             self.history[-1] = (noise, rate, self.history[-1][2] + steps)
         else:

@@ -317,3 +317,9 @@ def test_an_epsilon_that_cannot_be_is_not_believed(told: float) -> None:
     found = run(mods=[lie])
     assert set(found.history[0].left_out) == {"H2"}
     assert "epsilon" in found.history[0].left_out["H2"]
+
+
+def test_a_round_costs_no_search_for_how_many_steps_are_left(monkeypatch) -> None:
+    """With the tight accountant that takes many times as long as the round's steps."""
+    monkeypatch.setattr("fedlab_utils.privacy.ledger.steps_within", None)
+    assert all(report.counted and not report.left_out for report in run().history)

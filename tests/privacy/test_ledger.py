@@ -184,3 +184,24 @@ def test_a_ledger_that_vanishes_under_way_stops_the_steps(tmp_path: Path) -> Non
     file.unlink()
     with pytest.raises(PrivacyError, match="it is gone"):
         ledger.charge(1.0, 0.1)
+
+
+def test_that_some_steps_fit_is_known_without_counting_how_many_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = Ledger(3.0, **RDP).left(1.0, 0.1)
+    assert not Ledger(3.0, **RDP).allows(1.0, 0.1, most + 1)
+    ledger = Ledger(3.0, tmp_path / "ledger.txt", **RDP)
+    monkeypatch.setattr("fedlab_utils.privacy.ledger.steps_within", None)
+    assert ledger.allows(1.0, 0.1, most)
+    for _ in range(most):
+        ledger.charge(1.0, 0.1)
+    monkeypatch.undo()
+    with pytest.raises(PrivacyBudgetError):
+        ledger.charge(1.0, 0.1)
+    ledger = Ledger(3.0, **RDP)
+    assert ledger.allows(1.0, 0.1, 2)
+    ledger.charge(1.0, 0.1)
+    assert ledger.left(1.0, 0.1) == most - 1
+    ledger.charge(2.0, 0.1)  # of another kind: what was known is not
+    assert ledger.left(1.0, 0.1) == Ledger(3.0, **RDP, history=ledger.history).left(1.0, 0.1)
