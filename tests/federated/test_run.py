@@ -207,24 +207,3 @@ def test_rounds_are_read_from_lines_that_the_server_wrote(monkeypatch: pytest.Mo
     )
     run._run("ray", {}, 2, heard.append)
     assert heard == [1, 2]
-
-
-def test_a_private_and_masked_run_keeps_ledgers_and_keys_in_hospitals_folders(
-    tmp_path: Path,
-) -> None:
-    """Through the command, and resumed: each hospital's ledger grows, its key stays."""
-    data, out = tmp_path / "data", tmp_path / "p"
-    write_cohort(data, cases=9, seed=5, spacing=4.0, workers=1)
-    # Noise is given: to compute the least one takes a minute of a slow machine.
-    words = ("--hospitals", "3", "--secure", "--epsilon", "50", "--noise", "3", "--json")
-    for rounds, more in (("1", ()), ("2", ("--resume",))):
-        ran = command(data, out, *words, "--rounds", rounds, *more)
-        assert ran.exit_code == 0, ran.output
-    result = json.loads(ran.stdout)
-    assert [report["counted"] for report in result["rounds"]] == [True, True]
-    assert len(result["privacy"]["spent"]) == 3
-    for number in range(3):
-        folder = out / "hospitals" / f"{number:03d}"
-        assert (folder / "ledger.txt").read_text().count("3.0 0.1\n") == 2
-        assert (folder / "identity.key").is_file()
-    assert set(result["rounds"][0]["trained"]["Hospital 1"]) == {"num-examples", "steps", "epsilon"}
