@@ -74,12 +74,11 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Train one U-Net over virtual hospitals that keep their patients."""
-    from fedlab_utils.federated.masked_hospital import MaskingPlan
+    from fedlab_utils.federated.masking_plan import MaskingPlan
     from fedlab_utils.federated.private_training import PrivacyPlan
     from fedlab_utils.federated.run import simulate as run
     from fedlab_utils.federated.settings import FederationSettings
     from fedlab_utils.federated.unet_settings import UNetFederation
-    from fedlab_utils.privacy.randomness import SIMULATED
 
     again = "Start the same command with --resume to go on after the last whole round."
     with reported(as_json, again), progress_bar("simulate", unit="round") as progress:
@@ -114,8 +113,6 @@ def simulate(
             seed=seed,
         )
         plan = PrivacyPlan(epsilon, delta, bound, noise, patient_rate, simulated_noise)
-        if plan.on and plan.simulated:
-            typer.echo(SIMULATED, err=True)
         result = run(
             out,
             federation,
@@ -182,12 +179,16 @@ def _told(result: dict) -> str:
 
 
 def _spending(result: dict) -> str:
-    """Return the epsilon of the hospital that spent most, with all that belongs to it."""
+    """Return the epsilon of the hospital that spent most, with all that belongs to it.
+
+    What it spent on rounds that did not count it may not have told; so the budget stands beside.
+    """
     privacy = result["privacy"]
-    if not privacy or not privacy["spent"]:
+    if not privacy:
         return ""
-    most = max(privacy["spent"].values())
-    adjacency = privacy["meaning"]["adjacency"]
-    plan = privacy["plan"]
-    simulated = "; simulated noise: no guarantee" if plan["simulated"] else ""
-    return f"; epsilon {most:.2f} (delta {plan['delta']:g}, {adjacency}){simulated}"
+    plan, told = privacy["plan"], privacy["spent"].values()
+    if plan["simulated"]:
+        return "; simulated noise: no guarantee"
+    most = f"{max(told):.2f} as told, " if told else ""
+    about = f"per patient, delta {plan['delta']:g}, {privacy['meaning']['adjacency']}"
+    return f"; epsilon {most}at most {plan['epsilon']:g} ({about})"

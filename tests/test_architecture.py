@@ -130,6 +130,7 @@ def test_a_module_of_the_package_has_a_test_file(path: Path) -> None:
 UNMIRRORED = {
     "federated/masked_hospital.py": "federated/test_masked_strategy.py",
     "privacy/planted_faults.py": "privacy/test_canaries.py",
+    "privacy/masks.py": "privacy/test_masking.py",
     "privacy/unmasking.py": "privacy/test_masking.py",
     "course/checks/client_steps.py": "course/checks/test_lesson05.py",
     "course/checks/splits.py": "course/checks/test_lesson01.py",

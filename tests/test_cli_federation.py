@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,14 @@ from fedlab_utils.federated.screening import NO_PATIENT
 HARMLESS = {"left_out": {}, "unjudged": {"H2": NO_PATIENT}, "counted": True}
 
 
-def simulate(monkeypatch: pytest.MonkeyPatch, rounds: list[dict], unjudged: dict, *more: str):
+def simulate(
+    monkeypatch: pytest.MonkeyPatch, rounds: list[dict], unjudged: dict, *more: str, privacy=None
+):
     """Run the command with a simulation that ends as told; its settings come along."""
     seen = []
     rounds = [HARMLESS | row | {"round": n} for n, row in enumerate(rounds, 1)]
     result = {"rounds": rounds, "best_round": 1, "summary": {}, "unjudged": unjudged}
+    result["privacy"] = privacy
 
     def simulation(out: Path, federation, settings, *_: object, **__: object) -> dict:  # noqa: ARG001
         seen.append(settings)
@@ -56,3 +60,34 @@ def test_a_learning_rate_of_zero_is_not_replaced(monkeypatch) -> None:
     ran, seen = simulate(monkeypatch, [{}], {}, "--learning-rate", "0")
     assert (ran.exit_code, seen) == (2, [])
     assert "learning_rate: it is 0" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("spent", "simulated", "due"),
+    [
+        (
+            {"H1": 1.234, "H2": 2.5},
+            False,
+            "; epsilon 2.50 as told, at most 8 (per patient, delta 1e-05, one patient added or",
+        ),
+        ({}, False, "; epsilon at most 8 (per patient, delta 1e-05, one patient added or removed)"),
+        ({"H1": 1.0}, True, "; simulated noise: no guarantee"),
+    ],
+)
+def test_epsilon_stands_with_its_unit_delta_and_adjacency(
+    monkeypatch, spent: dict, simulated: bool, due: str
+) -> None:
+    from fedlab_utils.federated.private_training import GUARANTEE, PrivacyPlan
+
+    plan = asdict(PrivacyPlan(8.0, simulated=simulated))
+    told = {"plan": plan, "spent": spent, "meaning": GUARANTEE}
+    ran, _ = simulate(monkeypatch, [{}], {}, privacy=told)
+    assert due in ran.stdout
+    assert ("epsilon" in ran.stdout) != simulated
+
+
+@pytest.mark.parametrize("more", [("--noise", "1.0"), ("--simulated-noise",), ("--threshold", "3")])
+def test_half_a_wish_for_privacy_is_refused(monkeypatch, more: tuple[str, ...]) -> None:
+    ran, seen = simulate(monkeypatch, [{}], {}, *more)
+    assert (ran.exit_code, seen) == (2, [])
+    assert "PrivacyError" in ran.stderr

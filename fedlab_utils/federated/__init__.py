@@ -8,7 +8,7 @@ _EXPORTS = {
     "zero_variates": "corrections",
     "gradient_at": "corrections",
     "FederationSettings": "settings",
-    "MaskingPlan": "masked_hospital",
+    "MaskingPlan": "masking_plan",
     "PrivacyPlan": "private_training",
     "federate": "federation",
     "Federation": "history",

@@ -11,7 +11,7 @@ from flwr.clientapp.typing import Mod
 
 from fedlab_utils.federated.hospital import evaluate_hospital, train_hospital
 from fedlab_utils.federated.hospital_state import HospitalState
-from fedlab_utils.federated.private_training import PrivacyPlan
+from fedlab_utils.federated.private_training import PrivacyPlan, reasons_at_home
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.task import Task
 
@@ -46,19 +46,18 @@ def make_client_app(task_of: Callable[[Context], Task], mods: Sequence[Mod] = ()
 
     @app.train(mods=list(mods))
     def train(message: Message, context: Context) -> Message:
-        plan = PrivacyPlan.from_config(context.run_config)
-        return Message(_work(train_hospital, message, context, plan), reply_to=message)
+        with reasons_at_home(PrivacyPlan.from_config(context.run_config)):
+            return Message(_work(train_hospital, message, context), reply_to=message)
 
     @app.evaluate()
     def evaluate(message: Message, context: Context) -> Message:
         return Message(_work(evaluate_hospital, message, context), reply_to=message)
 
-    def _work(
-        what: Callable[..., RecordDict], message: Message, context: Context, *more: object
-    ) -> RecordDict:
+    def _work(what: Callable[..., RecordDict], message: Message, context: Context) -> RecordDict:
         number, settings = partition_of(context), FederationSettings.from_config(context.run_config)
+        plan = PrivacyPlan.from_config(context.run_config)
         state = HospitalState(context, hospital_folder(context.run_config.get(OUT), number))
-        return what(task_of(context), settings, number, message.content, state, *more)
+        return what(task_of(context), settings, number, message.content, state, plan)
 
     return app
 

@@ -12,7 +12,8 @@ from fedlab_utils.federated.client import OUT, make_client_app, partition_of
 from fedlab_utils.federated.engine_inprocess import run_in_process
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.hospital_keys import make_keys
-from fedlab_utils.federated.masked_hospital import MaskingPlan, masking_mod
+from fedlab_utils.federated.masked_hospital import masking_mod
+from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.private_training import PrivacyPlan
 from fedlab_utils.federated.server import RESUME, make_server_app, make_strategy
 from fedlab_utils.federated.settings import FederationSettings
@@ -68,7 +69,7 @@ def federate(
     settings = settings or FederationSettings()
     settings.check_hospitals(len(task.hospitals))
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
-    if plan.simulated and plan.on:
+    if plan.simulated:
         print(SIMULATED)
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from flwr.app import ConfigRecord, Context, MetricRecord, RecordDict
 
+from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.corrections import (
     ControlVariates,
     Proximal,
@@ -37,6 +38,9 @@ PERSONAL, EVALUATED, BEST, ROUNDS = (
     "personal-rounds",
 )
 """Layers that stay at home: now, at the last look at validation, at the best one; and when."""
+
+PARTS = ("validation", "test")
+"""Patients whose scores a hospital tells."""
 
 OPTIMISER = "optimiser"
 
@@ -120,10 +124,19 @@ def evaluate_hospital(
     hospital: int,
     content: RecordDict,
     state: HospitalState,
+    plan: PrivacyPlan | None = None,
 ) -> RecordDict:
     """Judge the model that came, with the hospital's own layers where it has some."""
     config = content["config"]
     server_round, part = int(config["server-round"]), str(config["part"])
+    if part not in PARTS:
+        raise FederationError(
+            f"hospital {hospital}",
+            f"the server asks for scores of {part!r}, and training patients' stay at home",
+            f"Ask for {' or '.join(PARTS)}",
+        )
+    if plan is not None and plan.on:
+        plan.check(settings)
     state.rewind(server_round)
     personal = _personal_layers(state, server_round, part, int(config["best-round"]))
     network = _load(task, settings, content[ARRAYS], personal)

@@ -8,6 +8,7 @@ the federation, as they agree on a contract; here the run's first step makes it.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,7 +54,7 @@ def write_keys(out: Path, folders: list[Path]) -> None:
     FederationError
         If the keys that are there are of another number of hospitals.
     """
-    from fedlab_utils.data.atomic import write_bytes, write_text
+    from fedlab_utils.data.atomic import write_text
 
     if (out / PUBLIC).is_file():
         if len(_read_public(out / PUBLIC)) != len(folders):
@@ -66,8 +67,12 @@ def write_keys(out: Path, folders: list[Path]) -> None:
     keys = make_keys(len(folders))
     for folder, own in zip(folders, keys, strict=True):
         folder.mkdir(parents=True, exist_ok=True)
-        write_bytes(folder / PRIVATE, own.identity.private_bytes_raw())
-        (folder / PRIVATE).chmod(0o600)
+        (folder / PRIVATE).unlink(missing_ok=True)
+        handle = os.open(folder / PRIVATE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:  # nobody else's at any time
+            file.write(own.identity.private_bytes_raw())
+            file.flush()
+            os.fsync(handle)
     public = {str(n): key.hex() for n, key in keys[0].known.items()}
     write_text(out / PUBLIC, json.dumps(public, indent=1) + "\n")
 

@@ -3,28 +3,34 @@
 The mod answers the server's five questions of a round (see :mod:`fedlab_utils.privacy.masking`).
 At the third one it lets the hospital train, and puts masked numbers in the place of what came out.
 A hospital that is to hide its numbers refuses to train for a server that does not ask for masks.
+
+**Not hidden**: who takes part; figures of training (patients, steps, and the loss where there is no
+differential privacy); scores on validation and test patients; and the sum itself, which may tell
+of a patient as any model may. That a run is with masks is in its ``run_config``: whoever starts
+runs could start one without.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp.typing import ClientAppCallable, Mod
 
-from fedlab_utils.data.plain_values import make_plain
+from fedlab_utils.data.atomic import write_text
 from fedlab_utils.errors import PrivacyError
+from fedlab_utils.federated.client import OUT, hospital_folder, partition_of
 from fedlab_utils.federated.hospital_keys import HospitalKeys
 from fedlab_utils.federated.hospital_state import UNWRITTEN
+from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.records import Array, of_kind, to_arrays
 from fedlab_utils.federated.scaffold import CHANGE
-from fedlab_utils.federated.screening import METRICS, MOST_PATIENTS
-from fedlab_utils.federated.settings import FederationSettings, read_config, write_config
+from fedlab_utils.federated.screening import METRICS
+from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import ARRAYS
-from fedlab_utils.privacy import FixedPoint, Masker
-from fedlab_utils.privacy.masking import ADVERT, FEWEST, Advert, check_numbers
+from fedlab_utils.privacy import Masker
+from fedlab_utils.privacy.masks import ADVERT, Advert
 
 ASKED, MASKED, PEERS = "secure", "masked", "peers"
 """Records: what the server asks for; masked numbers; with whom their masks were made."""
@@ -32,66 +38,8 @@ ASKED, MASKED, PEERS = "secure", "masked", "peers"
 ROUND_STATE, LAST_ROUND = f"{UNWRITTEN}masks", "secure-last-round"
 """Records of a hospital's state: this round's secrets, in memory alone; the last round's name."""
 
-
-@dataclass(frozen=True)
-class MaskingPlan:
-    """How hospitals hide their numbers from the server. It is part of what they agreed on.
-
-    Attributes
-    ----------
-    secure
-        Whether they do.
-    key_holders
-        Hospitals that agreed on each other's keys; set when a run begins.
-    threshold
-        Hospitals that must be left in a round; 0: the least that is over half of all.
-    number_bound, fraction_bits
-        Of the numbers, see :class:`fedlab_utils.privacy.FixedPoint`.
-
-    Raises
-    ------
-    PrivacyError
-        If a value is of another type, or out of range.
-    """
-
-    secure: bool = False
-    key_holders: int = 0
-    threshold: int = 0
-    number_bound: float = 256.0
-    fraction_bits: int = 32
-
-    def __post_init__(self) -> None:
-        make_plain(self, PrivacyError)
-        for name in ("key_holders", "threshold"):
-            if getattr(self, name) < 0:
-                raise PrivacyError(name, f"it is {getattr(self, name)}", "Pass 0 or more")
-        self.numbers()
-
-    def needed(self) -> int:
-        """Return how many hospitals must be left.
-
-        Raises
-        ------
-        PrivacyError
-            If there are too few hospitals, or the threshold is not over half of them.
-        """
-        threshold = self.threshold or self.key_holders // 2 + 1
-        check_numbers(self.key_holders, threshold)
-        return threshold
-
-    def numbers(self) -> FixedPoint:
-        """Return how numbers are written; patients are whole numbers, and so weights are."""
-        holders = max(self.key_holders, FEWEST)
-        return FixedPoint(self.number_bound, self.fraction_bits, holders, MOST_PATIENTS)
-
-    def to_config(self) -> dict[str, str | int | float | bool]:
-        """Return the plan as part of a Flower ``run_config``."""
-        return write_config(self)
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, object]) -> MaskingPlan:
-        """Take the plan from a ``run_config`` that may hold more; what is absent is default."""
-        return cls(**read_config(cls, config))
+LAST_FILE = "last_secure_round.txt"
+"""File in a hospital's folder that holds the last round's name, whatever round it goes back to."""
 
 
 def masking_mod(keys_of: Callable[[Context], HospitalKeys]) -> Mod:
@@ -124,9 +72,7 @@ def masking_mod(keys_of: Callable[[Context], HospitalKeys]) -> Mod:
             else:
                 content = RecordDict({ASKED: ConfigRecord(_STAGES[asked["stage"]](masker, asked))})
         finally:
-            context.state[ROUND_STATE] = ConfigRecord(
-                {"round-name": masker.round_name, **masker.remember()}
-            )
+            _remember(masker, context)
         return Message(content, reply_to=message)
 
     return mod
@@ -135,15 +81,28 @@ def masking_mod(keys_of: Callable[[Context], HospitalKeys]) -> Mod:
 def _begin(asked: ConfigRecord, context: Context, keys: HospitalKeys, plan: MaskingPlan) -> Masker:
     """Return a new masker. A round's name counts up: of an old one, keys may have been revealed."""
     name = int(asked["round-name"])
-    last = context.state.get(LAST_ROUND) or {"name": 0}
-    if name <= last["name"]:
+    folder = hospital_folder(context.run_config.get(OUT), partition_of(context))
+    last = int((context.state.get(LAST_ROUND) or {"name": 0})["name"])
+    if folder is not None and (folder / LAST_FILE).is_file():
+        last = max(last, int((folder / LAST_FILE).read_text("ascii")))
+    if name <= last:
         raise PrivacyError(
             "secure aggregation",
-            f"the server names a round {name}, and one was named {last['name']} before",
+            f"the server names a round {name}, and one was named {last} before",
             "Begin a new round",
         )
+    if folder is not None:
+        write_text(folder / LAST_FILE, str(name))
     context.state[LAST_ROUND] = ConfigRecord({"name": name})
     return _new(str(name).encode(), context, keys, plan)
+
+
+def _remember(masker: Masker, context: Context) -> None:
+    """Keep a round's secrets for its next question; forget them after the last one."""
+    context.state.pop(ROUND_STATE, None)
+    if not masker.over:
+        known = {"round-name": masker.round_name, **masker.remember()}
+        context.state[ROUND_STATE] = ConfigRecord(known)
 
 
 def _new(name: bytes, context: Context, keys: HospitalKeys, plan: MaskingPlan) -> Masker:
@@ -153,8 +112,7 @@ def _new(name: bytes, context: Context, keys: HospitalKeys, plan: MaskingPlan) -
             f"the run is of {plan.key_holders} hospitals, and {len(keys.known)} agreed on keys",
             "Begin the run anew",
         )
-    number = int(context.node_config["partition-id"])
-    return Masker(number, name, keys.identity, keys.known, plan.needed())
+    return Masker(partition_of(context), name, keys.identity, keys.known, plan.needed())
 
 
 def _masker(context: Context, keys: HospitalKeys, plan: MaskingPlan) -> Masker:
@@ -202,6 +160,7 @@ def _train(
     call_next: ClientAppCallable,
 ) -> RecordDict:
     """Let the hospital train; return masked numbers in the place of what came out."""
+    masker.expect("mask")
     settings = FederationSettings.from_config(context.run_config)
     sent = to_arrays(message.content[ARRAYS])
     reply = call_next(message, context)
@@ -209,6 +168,12 @@ def _train(
     flat = flattened({name: to_arrays(record) for name, record in answer.items()}, sent)
     uniform = settings.strategy == "scaffold" and settings.uniform
     weight = 1 if uniform else int(reply.content[METRICS]["num-examples"])
+    if not (np.abs(flat) <= plan.number_bound).all():  # catches NaN; says nothing of the number
+        raise PrivacyError(
+            "secure aggregation",
+            f"a number of this hospital's is beyond the bound of {plan.number_bound:g}",
+            "Train with smaller steps, or agree on a larger bound",
+        )
     numbers = plan.numbers().encode(flat, weight)
     boxes = dict(zip(asked["numbers"], asked["boxes"], strict=True))
     masked = masker.mask(numbers, boxes)

@@ -15,19 +15,14 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricReco
 from flwr.serverapp import Grid
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.federated.masked_hospital import (
-    ASKED,
-    MASKED,
-    PEERS,
-    MaskingPlan,
-    unflattened,
-)
+from fedlab_utils.federated.masked_hospital import ASKED, MASKED, PEERS, unflattened
+from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.records import Array
-from fedlab_utils.federated.scaffold import CHANGE
+from fedlab_utils.federated.scaffold import CHANGE, Scaffold
 from fedlab_utils.federated.screening import in_short, reply_problem
 from fedlab_utils.federated.strategies import Screened
 from fedlab_utils.privacy import unmasked_sum
-from fedlab_utils.privacy.masking import ADVERT, Advert
+from fedlab_utils.privacy.masks import ADVERT, Advert
 from fedlab_utils.privacy.unmasking import agreeing
 
 
@@ -44,9 +39,15 @@ def masked(strategy: Screened, plan: MaskingPlan) -> Screened:
     Raises
     ------
     PrivacyError
-        If there are too few hospitals to hide among.
+        If there are too few hospitals to hide among, or the strategy looks at single answers.
     """
     kind = type(strategy)
+    if kind.add not in (Screened.add, Scaffold.add) or kind.average is not Screened.average:
+        raise PrivacyError(
+            kind.__name__,
+            "it looks at each hospital's numbers, and with masks there is their sum alone",
+            "Take one of the course's averages, or no masks",
+        )
     strategy.__class__ = type(f"Masked{kind.__name__}", (Masked, kind), {})
     strategy.plan, strategy.threshold = plan, plan.needed()
     return strategy
@@ -61,7 +62,8 @@ class Masked(Screened):
         Bytes of the last round, to and from the server, beside model and masked numbers: keys,
         boxes, signatures and pieces.
     seen
-        The last round's masked numbers by partition: all that the server ever has of a hospital's.
+        The last round's masked numbers by partition, all that the server has of a hospital's model;
+        eight bytes per number and hospital, for it is known at the end only whose belong together.
     """
 
     plan: MaskingPlan
@@ -75,7 +77,7 @@ class Masked(Screened):
         self._grid, self._early, self.overhead = grid, {}, 0
         self._name = time.time_ns()  # counts up, also where a run is resumed
         self.adverts: dict[int, Advert] = {}
-        boxes: dict[int, dict[int, bytes]] = {}
+        self._boxes: dict[int, dict[int, bytes]] = {}
         for node, said in self._ask("advertise", {"round-name": str(self._name)}).items():
             self.adverts[self._number(node)] = Advert(*(bytes(said[name]) for name in ADVERT))
         if len(self.adverts) >= self.threshold:
@@ -83,18 +85,16 @@ class Masked(Screened):
             told = {name: [getattr(a, name) for _, a in of] for name in ADVERT}
             for node, said in self._ask("share", {"numbers": [n for n, _ in of], **told}).items():
                 for to, box in zip(said["numbers"], said["boxes"], strict=True):
-                    boxes.setdefault(to, {})[self._number(node)] = bytes(box)
+                    self._boxes.setdefault(to, {})[self._number(node)] = bytes(box)
         if len(self.asked) < self.threshold:
             self._early["server"] = (
                 f"{len(self.asked)} hospitals exchanged keys, and {self.threshold} are needed"
             )
             self.asked = []
-        return [
-            self._with_boxes(m, boxes) for m in messages if m.metadata.dst_node_id in self.asked
-        ]
+        return [self._with_boxes(m) for m in messages if m.metadata.dst_node_id in self.asked]
 
-    def _with_boxes(self, message: Message, boxes: Mapping[int, Mapping[int, bytes]]) -> Message:
-        mine = boxes.get(self._number(message.metadata.dst_node_id), {})
+    def _with_boxes(self, message: Message) -> Message:
+        mine = self._boxes.get(self._number(message.metadata.dst_node_id), {})
         asked = {"stage": "mask", "numbers": list(mine), "boxes": list(mine.values())}
         self.overhead += _bytes(asked)
         message.content = RecordDict({**message.content, ASKED: ConfigRecord(asked)})
@@ -115,7 +115,8 @@ class Masked(Screened):
         """Keep a hospital's masked numbers; they mean nothing until the masks are off."""
         number = self._number(node)
         self.seen[number] = content[MASKED][MASKED].numpy()
-        self._peers[number] = _peers(content)
+        told, sent = _peers(content), {number, *self._boxes.get(number, {})}
+        self._peers[number] = told if sent.issuperset(told) else []  # [] agrees with nobody
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -137,6 +138,12 @@ class Masked(Screened):
             member = self.roster.members[node]
             self._early[member.name] = "its masks are not those of the others"
             self.trained.metrics.pop(member.name)
+        if len(nodes) < self.fewest:
+            raise PrivacyError(
+                "secure aggregation",
+                f"masks of {len(nodes)} hospitals go together, and a round needs {self.fewest}",
+                "Run the round again when more of them answer",
+            )
         total = self._unmask(left, nodes)
         weight = sum(self.weight(node) for node in nodes)
         shapes = {n: a.shape for n, a in self.sent.items()}

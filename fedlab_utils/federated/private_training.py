@@ -6,22 +6,25 @@ has spent; the mean loss and the number of slices seen would tell of patients, a
 
 **Not covered**, and so to be named wherever epsilon is: the number of patients, which counts as
 public; patients of validation and test, whose scores leave without noise, and by whom a round is
-chosen; settings that were chosen by looking at patients before; whoever reads the hospital's own
-disk.
+chosen; settings that were chosen by looking at patients before; other runs on the same patients,
+whose epsilons add up; whether and when an answer comes, for a step takes as long as its patients;
+whoever reads the hospital's own disk. The plan comes with a run's ``run_config``: whoever starts
+runs could start one without.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from flwr.app import ConfigRecord
 
 from fedlab_utils.data.plain_values import make_plain
-from fedlab_utils.errors import PrivacyBudgetError, PrivacyError
+from fedlab_utils.errors import FederationError, PrivacyBudgetError, PrivacyError
 from fedlab_utils.federated.settings import FederationSettings, read_config, write_config
 from fedlab_utils.privacy import (
     Ledger,
@@ -43,7 +46,8 @@ GUARANTEE = {
     "unit": "patient, with all visits",
     "adjacency": "one patient added or removed",
     "view": "whoever sees all that the hospital sends while it trains",
-    "not covered": "number of patients; validation and test patients; choice of settings",
+    "not covered": "number of patients; validation and test patients; choice of settings; other "
+    "runs on the same patients; when an answer comes",
 }
 """What epsilon in a report means."""
 
@@ -90,22 +94,29 @@ class PrivacyPlan:
             if not fine:
                 raise PrivacyError(name, f"it is {getattr(self, name)}", remedy)
         PrivacySettings(self.bound, self.noise or 1.0, self.patient_rate)
+        if not self.on:
+            for field in fields(self):
+                if getattr(self, field.name) != field.default:
+                    raise PrivacyError(
+                        field.name,
+                        f"it is {getattr(self, field.name)}, without a budget nothing is private",
+                        "Pass an epsilon above 0 too",
+                    )
 
     @property
     def on(self) -> bool:
         """Whether there is a budget."""
         return self.epsilon > 0
 
-    def steps(self, settings: FederationSettings) -> PrivacySettings:
-        """Return how each step of a run is made private.
+    def check(self, settings: FederationSettings) -> None:
+        """Refuse a run that does something with training patients that no noise covers.
 
         Raises
         ------
         PrivacyError
-            If the run does something with training patients that no noise covers, or no noise is
-            enough for its steps.
+            If it does.
         """
-        if settings.strategy == "scaffold" and settings.option == 1:
+        if settings.option == 1:  # whatever the strategy: a server may send control variates
             raise PrivacyError(
                 "option",
                 "SCAFFOLD's option 1 takes one more gradient of patients, without noise",
@@ -118,6 +129,16 @@ class PrivacyPlan:
                 "hospital sends would tell of them",
                 "Pass 0",
             )
+
+    def steps(self, settings: FederationSettings) -> PrivacySettings:
+        """Return how each step of a run is made private.
+
+        Raises
+        ------
+        PrivacyError
+            As of :meth:`check`, or if no noise is enough for the run's steps.
+        """
+        self.check(settings)
         noise = self.noise or _noise(
             self.epsilon, self.delta, self.patient_rate, settings.rounds * settings.local_steps
         )
@@ -137,6 +158,30 @@ _noise = lru_cache(noise_for)
 
 
 @contextmanager
+def reasons_at_home(plan: PrivacyPlan) -> Iterator[None]:
+    """Let no error leave a private hospital that may tell of a patient; its log has the reason.
+
+    Raises
+    ------
+    FederationError
+        In the place of any error but :class:`PrivacyError`, which tells of settings alone.
+    """
+    try:
+        yield
+    except PrivacyError:
+        raise
+    except Exception:
+        if not plan.on:
+            raise
+        logging.getLogger(__name__).exception("a private hospital could not train")
+        raise FederationError(
+            "private training",
+            "it failed, and the reason stays at the hospital: it may tell of a patient",
+            "Look into the hospital's own log",
+        ) from None
+
+
+@contextmanager
 def private_gradient(
     plan: PrivacyPlan,
     settings: FederationSettings,
@@ -147,7 +192,8 @@ def private_gradient(
     """Open a hospital's ledger for a round, and lend what makes its steps private.
 
     What was spent lies in the hospital's folder before each step, and in the state's records when
-    the round is over, however it ends. Going back to an earlier round does not undo it.
+    the round is over, however it ends. Going back to an earlier round does not undo it. Whose
+    folder is lost along with the process begins a new ledger: keep a copy of it.
 
     Parameters
     ----------
@@ -170,8 +216,8 @@ def private_gradient(
     before = list(zip(known["noise"], known["rate"], known["steps"], strict=True)) if known else []
     file = state.folder / LEDGER_FILE if state.folder else None
     ledger = Ledger(plan.epsilon, file, plan.delta, history=before)
-    left = ledger.left(how.noise, how.rate)
-    if left < settings.local_steps:
+    if not ledger.allows(how.noise, how.rate, settings.local_steps):
+        left = ledger.left(how.noise, how.rate)
         raise PrivacyBudgetError(
             "ledger",
             f"epsilon {ledger.spent():.3f} of {plan.epsilon:g} is spent (delta {plan.delta:g}, per "

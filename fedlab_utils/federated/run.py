@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -19,11 +20,12 @@ from fedlab_utils.federated.history import RoundReport, summarise
 from fedlab_utils.federated.hospital import layers_at_home
 from fedlab_utils.federated.hospital_keys import write_keys
 from fedlab_utils.federated.layers import personal_names
-from fedlab_utils.federated.masked_hospital import MaskingPlan
+from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.private_training import GUARANTEE, PrivacyPlan
 from fedlab_utils.federated.server import RESUME, make_server_app
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.unet_settings import UNetFederation, members_of, open_task
+from fedlab_utils.privacy.randomness import SIMULATED
 
 if TYPE_CHECKING:
     from fedlab_utils.data.case_files import CaseFiles
@@ -81,7 +83,8 @@ def simulate(
     dict
         ``rounds`` (reports), ``best_round``, ``test`` (per hospital), ``unjudged``, ``summary``
         (per figure: mean over patients, over hospitals, worst hospital), ``privacy`` (None, or the
-        plan, each hospital's ``spent`` epsilon as it last told, and what epsilon means),
+        plan; each hospital's ``spent`` epsilon as it last told, without what it may have spent on
+        answers that did not count, at most the plan's; and what epsilon means),
         ``models`` (files in the folder, one under ``all`` or one per hospital) and ``provenance``.
 
     Raises
@@ -102,6 +105,8 @@ def simulate(
         raise FederationError("engine", f"it is {engine!r}", f"Take {', '.join(ENGINES)}")
     out, started = Path(out).resolve(), time.time()
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
+    if plan.simulated:
+        print(SIMULATED, file=sys.stderr)
     config = _joined(federation, settings) | {OUT: str(out), RESUME: resume}
     if plan.on:
         plan.steps(settings)  # refuses before the work
@@ -227,7 +232,8 @@ def _write_result(
 def _spent(history: Sequence[RoundReport], plan: PrivacyPlan) -> dict[str, object]:
     """Return what a run's epsilon is, as its hospitals told it, and what it means."""
     told = {n: row["epsilon"] for r in history for n, row in r.trained.items() if "epsilon" in row}
-    return {"plan": asdict(plan), "spent": told, "meaning": GUARANTEE}
+    meaning = GUARANTEE | ({"simulated": SIMULATED} if plan.simulated else {})
+    return {"plan": asdict(plan), "spent": told, "meaning": meaning}
 
 
 def _write_models(

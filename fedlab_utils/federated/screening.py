@@ -110,7 +110,7 @@ def train_problem(
     reply: Message | None,
     expected: Mapping[str, ArrayRecord],
     patients: int,
-    private: bool = False,
+    budget: float = 0.0,
 ) -> str | None:
     """Return why a reply to a training message must be left out, or None.
 
@@ -122,21 +122,21 @@ def train_problem(
         Records of arrays that belong into it, with names, shapes and types as they should be.
     patients
         How many the hospital had when it enrolled; it may not say otherwise now.
-    private
-        Whether hospitals train with differential privacy.
+    budget
+        Epsilon that hospitals train with; 0: without differential privacy.
     """
-    return in_short(_train_problem(reply, expected, patients, private))
+    return in_short(_train_problem(reply, expected, patients, budget))
 
 
 def _train_problem(
-    reply: Message | None, expected: Mapping[str, ArrayRecord], patients: int, private: bool
+    reply: Message | None, expected: Mapping[str, ArrayRecord], patients: int, budget: float
 ) -> str | None:
     if problem := reply_problem(reply) or metrics_problem(reply.content):
         return problem
     metrics = reply.content[METRICS]
     if metrics["num-examples"] != patients:
         return f"it says that it has {metrics['num-examples']:g} patients, and enrolled {patients}"
-    due, welcome = (DUE_IN_PRIVATE, WELCOME_IN_PRIVATE) if private else (DUE, WELCOME)
+    due, welcome = (DUE_IN_PRIVATE, WELCOME_IN_PRIVATE) if budget else (DUE, WELCOME)
     if missing := sorted(due - set(metrics)):
         return f"its {missing[0]} is missing"
     if other := sorted(set(metrics) - due - welcome):
@@ -144,6 +144,8 @@ def _train_problem(
     for name, value in metrics.items():
         if isinstance(value, list):
             return f"its {name} is a list, and one number was due"
+    if budget and not 0 <= metrics["epsilon"] <= budget:
+        return f"it says that it has spent epsilon {metrics['epsilon']:g}, of {budget:g}"
     found = of_kind(reply.content, ArrayRecord)
     if set(found) != set(expected):
         return f"it sent the records {sorted(found)}, and {sorted(expected)} were due"

@@ -17,8 +17,8 @@ from fedlab_utils.federated.client import OUT
 from fedlab_utils.federated.corrections import trained
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.layers import personal_names
-from fedlab_utils.federated.masked_hospital import MaskingPlan
 from fedlab_utils.federated.masked_strategy import masked
+from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.private_training import PrivacyPlan
 from fedlab_utils.federated.records import averaged, payload_bytes, to_arrays, to_record, to_tensors
 from fedlab_utils.federated.roster import Member, Roster
@@ -132,7 +132,7 @@ class Server:
         private = PrivacyPlan.from_config(config)
         if private.on:
             private.steps(settings)  # refuses, before anyone trains, what no noise covers
-        strategy.join(self.roster, settings.seed, settings.fewest, private.on)
+        strategy.join(self.roster, settings.seed, settings.fewest, private.epsilon)
         strategy.begin([name for name in trained(network) if name not in home], shared)
         found.config, found.identity = config, identity
         self.state = found

@@ -47,11 +47,9 @@ class Screened(strategy.FedAvg):
     answers the round changes nothing.
     """
 
-    def join(
-        self, roster: Roster, seed: int = 0, fewest: int = 1, private: bool = False
-    ) -> Screened:
-        """Say who the hospitals are, and whether they train privately; before the first round."""
-        self.roster, self.seed, self.fewest, self.private = roster, seed, fewest, private
+    def join(self, roster: Roster, seed: int = 0, fewest: int = 1, budget: float = 0.0) -> Screened:
+        """Say who the hospitals are, and their epsilon, 0 for none; before the first round."""
+        self.roster, self.seed, self.fewest, self.budget = roster, seed, fewest, budget
         self.asked: list[int] = []
         self.sent: ArrayRecord | None = None
         self.trained, self.evaluated = Answers(), Answers()
@@ -112,7 +110,7 @@ class Screened(strategy.FedAvg):
         counted = []
         for node, reply in self._by_partition(replies):
             member = self.roster.members[node]
-            if problem := train_problem(reply, expected, member.patients, self.private):
+            if problem := train_problem(reply, expected, member.patients, self.budget):
                 self.trained.left_out[member.name] = problem
                 continue
             self.trained.metrics[member.name] = dict(reply.content[METRICS])

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from fedlab_utils.errors import PrivacyBudgetError, PrivacyError
@@ -20,7 +21,11 @@ DELTA = 1e-5
 
 
 class Ledger:
-    """The steps a hospital paid for; one process at a time.
+    """The steps a hospital paid for.
+
+    Several processes may hold one file at the same time, such as one that is late with a round, and
+    one that began the next: each charge counts what the others wrote (not on Windows, where files
+    are not locked: one process at a time there).
 
     Parameters
     ----------
@@ -60,17 +65,35 @@ class Ledger:
         self.budget, self.delta, self.accountant, self.file = budget, delta, accountant, file
         self.history: list[Steps] = []
         self._left: tuple[tuple[float, float], int] | None = None
-        known = _read(file) if file is not None and file.exists() else []
-        if file is not None and not known and not file.exists():
+        self._sure: tuple[tuple[float, float], int] | None = None
+        self._size = -1
+        if file is not None and not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            _append(file, json.dumps(HEADER) + "\n")
+            _append(file, "")
             _sync_folder(file.parent)
+        with _locked(file):
+            self._catch_up()
+            self._add_missing(history)
+
+    def _catch_up(self) -> None:
+        """Read the file if another process, or nobody yet in this one, changed it."""
+        if self.file is None or self.file.stat().st_size == self._size:
+            return
+        known = _read(self.file)
+        self.history = []
         for noise, rate in known:
             self._note(noise, rate, 1)
+        self._size = self.file.stat().st_size
+
+    def _write(self, text: str) -> None:
+        if self.file is not None:
+            _append(self.file, text)
+            self._size = self.file.stat().st_size
+
+    def _add_missing(self, history: Sequence[Steps]) -> None:
         missing = counted(history) - counted(self.history)  # of a Counter, what is more than none
         for (noise, rate), steps in missing.items():
-            if file is not None:
-                _append(file, _line(noise, rate) * steps)
+            self._write(_line(noise, rate) * steps)
             self._note(noise, rate, steps)
 
     def charge(self, noise: float, rate: float) -> None:
@@ -85,19 +108,41 @@ class Ledger:
         ------
         PrivacyBudgetError
             If the step would exceed the budget. Nothing is charged then.
+        PrivacyError
+            If the file is gone, or damaged.
         """
-        if self.left(noise, rate) < 1:
+        with _locked(self.file):
+            self._catch_up()
+            self._charge(noise, rate)
+
+    def _charge(self, noise: float, rate: float) -> None:
+        if not self._sure or self._sure[0] != (noise, rate) or not self._sure[1]:
+            self._sure = ((noise, rate), self.left(noise, rate))
+        if not self._sure[1]:
             raise PrivacyBudgetError(
                 "ledger",
                 f"epsilon {self.spent():.3f} of {self.budget:g} is spent (delta {self.delta:g}, "
                 f"per patient), and a step with noise {noise:g} at rate {rate:g} would exceed it",
                 "Stop here, or let the hospital decide on a larger budget",
             )
-        if self.file is not None:
-            _append(self.file, _line(noise, rate))
-        left = self._left
+        self._write(_line(noise, rate))
+        left, (step, sure) = self._left, self._sure
         self._note(noise, rate, 1)
-        self._left = (left[0], left[1] - 1)
+        self._sure = (step, sure - 1)
+        self._left = (step, left[1] - 1) if left and left[0] == step else None
+
+    def allows(self, noise: float, rate: float, steps: int) -> bool:
+        """Return whether so many such steps fit into the budget.
+
+        One evaluation of the accountant, and :meth:`left` takes some dozens.
+        """
+        more = [*self.history, (noise, rate, steps)]
+        if self.budget < float("inf") and (
+            epsilon_of(more, self.delta, self.accountant) > self.budget
+        ):
+            return False
+        self._sure = ((noise, rate), steps)
+        return True
 
     def left(self, noise: float, rate: float) -> int:
         """Return how many such steps the budget still allows."""
@@ -117,7 +162,7 @@ class Ledger:
         return epsilon_of(self.history, self.delta, self.accountant)
 
     def _note(self, noise: float, rate: float, steps: int) -> None:
-        self._left = None
+        self._left = self._sure = None
         if self.history and self.history[-1][:2] == (noise, rate):
             self.history[-1] = (noise, rate, self.history[-1][2] + steps)
         else:
@@ -129,6 +174,28 @@ _ENDLESS = 1 << 62
 
 def _line(noise: float, rate: float) -> str:
     return f"{float(noise)!r} {float(rate)!r}\n"
+
+
+@contextmanager
+def _locked(file: Path | None) -> Iterator[None]:
+    """Keep other processes from a ledger that is there."""
+    if file is None:
+        yield
+        return
+    try:
+        handle = os.open(file, os.O_RDWR)
+    except FileNotFoundError:
+        raise PrivacyError(
+            file, "it is gone", "Restore it from a copy; without it nobody knows what was spent"
+        ) from None
+    try:
+        if os.name != "nt":
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)  # until the handle is closed
+        yield
+    finally:
+        os.close(handle)
 
 
 def _append(file: Path, text: str) -> None:

@@ -16,59 +16,32 @@ Keys, signatures, ciphers and shares are those of kept libraries (cryptography, 
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 
 import numpy as np
-from cryptography.exceptions import InvalidSignature, InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from fedlab_utils.errors import PrivacyError
+from fedlab_utils.privacy.masks import (
+    ADVERT,
+    Advert,
+    agreed,
+    derived,
+    joined,
+    left_part,
+    pair_mask,
+    stream,
+    verified,
+)
 from fedlab_utils.privacy.sharing import SECRET, fingerprint, split
 
 FEWEST = 3
 """Hospitals: of two, each can take its own numbers off the sum and has the other's."""
-
-
-@dataclass(frozen=True)
-class Advert:
-    """What a hospital tells all others at the start of a round.
-
-    Attributes
-    ----------
-    mask_key, box_key
-        Public keys (X25519) that masks, and the boxes for pieces of secrets, are made from.
-    seed_print
-        Fingerprint of the seed of its own mask, by which false pieces are found out.
-    signature
-        Of these and the round, by the key (Ed25519) that the hospital is known by.
-    """
-
-    mask_key: bytes
-    box_key: bytes
-    seed_print: bytes
-    signature: bytes = b""
-
-    def signed_part(self, number: int, round_name: bytes) -> bytes:
-        """Return what the signature stands for."""
-        return _joined(
-            b"advert",
-            round_name,
-            str(number).encode(),
-            self.mask_key,
-            self.box_key,
-            self.seed_print,
-        )
-
-
-ADVERT = tuple(field.name for field in fields(Advert))
 
 
 class Masker:
@@ -86,12 +59,14 @@ class Masker:
         Number of each hospital that may take part -> its public key. This list comes from the
         hospitals' agreement, not from the server, which could otherwise play all other hospitals.
     threshold
-        Hospitals that must be left; more than half of those known.
+        Hospitals that must be left: at least three, and more than half of those known. A server
+        that lies and ``c`` hospitals that help it fail as long as it is over ``(known + c) / 2``,
+        and over ``c + 1``.
 
     Raises
     ------
     PrivacyError
-        If there are too few hospitals or the threshold is not more than half.
+        If the threshold is below three, or not more than half.
     """
 
     def __init__(
@@ -125,18 +100,18 @@ class Masker:
     def share(self, adverts: Mapping[int, Advert]) -> dict[int, bytes]:
         """Return a locked box for each other hospital, with its pieces of this one's secrets.
 
+        Whose signature is false, whose key is none, or stands there twice, gets no box and is left
+        out: one hospital's bad advert must not end the round of all.
+
         Raises
         ------
         PrivacyError
-            If a signature is false, a key is used twice or is none, or too few take part.
+            If this hospital's own advert is not among them as it was, or too few are sound.
         """
         self._next("share", "mask")
-        self._check(adverts)
-        self._adverts = dict(adverts)
-        for other in adverts:
-            if other != self.number:
-                self._pairs[other] = self._agree(self._mask_key, other, adverts[other].mask_key)
-        holders = sorted(adverts)
+        self._adverts = self._sound(adverts)
+        self._enough(len(self._adverts))
+        holders = sorted(self._adverts)
         secrets = (self._mask_key.private_bytes_raw(), self._seed)
         pieces = [split(secret, self.threshold, max(holders) + 1) for secret in secrets]
         boxes = {}
@@ -198,7 +173,7 @@ class Masker:
             )
         self._enough(len(set(left)))
         self._left = frozenset(left)
-        return self._identity.sign(_left_part(self._left, self.round_name))
+        return self._identity.sign(left_part(self._left, self.round_name))
 
     def reveal(self, confirmed: Mapping[int, bytes]) -> dict[int, bytes]:
         """Return a piece per hospital: of the seed of who is left, of the key of who dropped out.
@@ -214,7 +189,7 @@ class Masker:
             If too few signed the list that this hospital saw.
         """
         self._next("reveal", "done")
-        part = _left_part(self._left, self.round_name)
+        part = left_part(self._left, self.round_name)
         signed = [
             n for n in self._left if n in confirmed and verified(self._known[n], confirmed[n], part)
         ]
@@ -259,32 +234,56 @@ class Masker:
         self._left = frozenset(known["left"])
         return self
 
-    def _next(self, step: str, then: str) -> None:
+    @property
+    def over(self) -> bool:
+        """Whether the last step is taken, so that nothing needs to be remembered."""
+        return self._step == "done"
+
+    def expect(self, step: str) -> None:
+        """Refuse a step that is not the next one.
+
+        Raises
+        ------
+        PrivacyError
+            If another step is the next one.
+        """
         if self._step != step:
             raise PrivacyError(
                 f"hospital {self.number}",
                 f"it was asked to {step}, and its next step is to {self._step}",
                 "Begin another round; a step taken twice could give both secrets away",
             )
+
+    def _next(self, step: str, then: str) -> None:
+        self.expect(step)
         self._step = then
 
-    def _check(self, adverts: Mapping[int, Advert]) -> None:
-        own = adverts.get(self.number)
-        if own is None or own.mask_key != self._mask_key.public_key().public_bytes_raw():
+    def _sound(self, adverts: Mapping[int, Advert]) -> dict[int, Advert]:
+        """Return the adverts of those with whom secrets can be agreed, and note the masks'."""
+        signed = {
+            n: advert
+            for n, advert in adverts.items()
+            if n in self._known
+            and verified(self._known[n], advert.signature, advert.signed_part(n, self.round_name))
+        }
+        times = Counter(key for a in signed.values() for key in (a.mask_key, a.box_key))
+        own = signed.get(self.number)
+        mine = own is not None and own.mask_key == self._mask_key.public_key().public_bytes_raw()
+        if not mine or max(times[own.mask_key], times[own.box_key]) > 1:
             raise PrivacyError(
-                f"hospital {self.number}", "its own advert is not among them", "End the round"
+                f"hospital {self.number}",
+                "its own advert is not among them, or somebody copied its keys",
+                "End the round",
             )
-        for other, advert in adverts.items():
-            key = self._known.get(other)
-            part = advert.signed_part(other, self.round_name)
-            if key is None or not verified(key, advert.signature, part):
-                raise PrivacyError(
-                    f"hospital {other}", "its advert has no valid signature", "Leave it out"
-                )
-        keys = [key for a in adverts.values() for key in (a.mask_key, a.box_key)]
-        if len(set(keys)) < len(keys):
-            raise PrivacyError("adverts", "a key stands there twice", "End the round")
-        self._enough(len(adverts))
+        sound = {self.number: own}
+        for other, advert in signed.items():
+            keys = (advert.mask_key, advert.box_key)
+            if other == self.number or max(times[key] for key in keys) > 1:
+                continue
+            pairs = [agreed(*k) for k in zip((self._mask_key, self._box_key), keys, strict=True)]
+            if None not in pairs:
+                sound[other], self._pairs[other] = advert, pairs[0]
+        return sound
 
     def _enough(self, count: int) -> None:
         if count < self.threshold:
@@ -294,29 +293,19 @@ class Masker:
                 "Wait for more hospitals; a sum of few hides little",
             )
 
-    def _agree(self, own: X25519PrivateKey, other: int, key: bytes) -> bytes:
-        try:
-            return own.exchange(X25519PublicKey.from_public_bytes(key))
-        except ValueError:
-            raise PrivacyError(
-                f"hospital {other}",
-                "its key is none that a secret can be agreed by",
-                "Leave it out",
-            ) from None
-
     def _box(self, other: int) -> ChaCha20Poly1305:
         if other not in self._boxes:
-            pair = self._agree(self._box_key, other, self._adverts[other].box_key)
-            self._boxes[other] = ChaCha20Poly1305(_derived(pair, b"box", self.round_name))
+            pair = agreed(self._box_key, self._adverts[other].box_key)  # sound: not None
+            self._boxes[other] = ChaCha20Poly1305(derived(pair, b"box", self.round_name))
         return self._boxes[other]
 
     def _lock(self, other: int, content: bytes) -> bytes:
         nonce = os.urandom(12)
-        about = _joined(self.round_name, str(self.number).encode(), str(other).encode())
+        about = joined(self.round_name, str(self.number).encode(), str(other).encode())
         return nonce + self._box(other).encrypt(nonce, content, about)
 
     def _open(self, other: int, box: bytes) -> None:
-        about = _joined(self.round_name, str(other).encode(), str(self.number).encode())
+        about = joined(self.round_name, str(other).encode(), str(self.number).encode())
         try:
             content = self._box(other).decrypt(bytes(box[:12]), bytes(box[12:]), about)
         except (InvalidTag, ValueError):
@@ -331,48 +320,12 @@ def check_numbers(hospitals: int, threshold: int) -> None:
     Raises
     ------
     PrivacyError
-        If there are fewer than three hospitals, or the threshold is not over half of them.
+        If the threshold is below three, or not over half of the hospitals.
     """
-    if hospitals < FEWEST or not hospitals / 2 < threshold <= hospitals:
+    if not max(FEWEST - 1, hospitals / 2) < threshold <= hospitals:
         raise PrivacyError(
             "secure aggregation",
             f"{hospitals} hospitals, of whom {threshold} must be left",
-            f"Take at least {FEWEST}, and a threshold over half of them: two halves that are told "
-            "different stories must not both be enough",
+            f"Take a threshold of at least {FEWEST}, and over half of them: two halves that are "
+            "told different stories must not both be enough",
         )
-
-
-def stream(key: bytes, round_name: bytes, count: int) -> np.ndarray:
-    """Return ``count`` uniform numbers decided by a key, uint64: ChaCha20 (RFC 8439)."""
-    chosen = _derived(key, b"mask", round_name)
-    cipher = Cipher(algorithms.ChaCha20(chosen, bytes(16)), mode=None).encryptor()
-    return np.frombuffer(cipher.update(bytes(8 * count)), "<u8").astype(np.uint64)
-
-
-def pair_mask(pair: bytes, own: int, other: int, round_name: bytes, count: int) -> np.ndarray:
-    """Return what one of a pair adds; the other one's is its negative, modulo ``2**64``."""
-    numbers = stream(pair, round_name, count)
-    return numbers if own < other else -numbers
-
-
-def verified(key: bytes, signature: bytes, content: bytes) -> bool:
-    """Whether a signature is of this content, by the owner of this public key."""
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, content)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
-
-
-def _left_part(left: frozenset[int], round_name: bytes) -> bytes:
-    return _joined(b"left", round_name, ",".join(map(str, sorted(left))).encode())
-
-
-def _derived(secret: bytes, purpose: bytes, round_name: bytes) -> bytes:
-    about = _joined(b"fedlab", purpose, round_name)
-    return HKDF(SHA256(), 32, salt=None, info=about).derive(secret)
-
-
-def _joined(*parts: bytes) -> bytes:
-    """Parts with their lengths, so that no two lists of parts read alike."""
-    return hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in parts)).digest()

@@ -7,8 +7,11 @@ GF(2**128): a secret of 32 bytes is two of 16.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from itertools import combinations, islice
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import combinations
+from math import comb
+
+import numpy as np
 
 from fedlab_utils.errors import PrivacyError
 
@@ -56,12 +59,13 @@ def combine(shares: Mapping[int, bytes], threshold: int, check: Callable[[bytes]
     Raises
     ------
     PrivacyError
-        If there are too few shares, or no choice among the first few hundred gives the secret.
+        If there are too few shares, or no choice gives the secret: all are tried where they are
+        few, some hundred at random where they are many.
     """
     from Crypto.Protocol.SecretSharing import Shamir
 
     sound = {n: s for n, s in shares.items() if isinstance(s, bytes) and len(s) == SECRET}
-    for chosen in islice(combinations(sorted(sound), threshold), MOST_TRIES):
+    for chosen in _choices(sorted(sound), threshold):
         parts = [
             Shamir.combine([(n + 1, sound[n][half]) for n in chosen])
             for half in (slice(0, 16), slice(16, 32))
@@ -74,6 +78,16 @@ def combine(shares: Mapping[int, bytes], threshold: int, check: Callable[[bytes]
         "needed, and no choice of them gives the secret",
         "Run the round again, without the hospitals that sent false shares",
     )
+
+
+def _choices(holders: list[int], threshold: int) -> Iterator[Sequence[int]]:
+    """Yield choices of holders; in order, one false share of the first would spoil too many."""
+    if comb(len(holders), threshold) <= MOST_TRIES:
+        yield from combinations(holders, threshold)
+        return
+    rng = np.random.default_rng(0)  # nothing secret: it decides which shares are tried first
+    for _ in range(MOST_TRIES):
+        yield rng.choice(holders, threshold, replace=False).tolist()
 
 
 def fingerprint(secret: bytes) -> bytes:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.privacy.masking import Advert, pair_mask, stream
+from fedlab_utils.privacy.masks import Advert, agreed, pair_mask, stream
 from fedlab_utils.privacy.sharing import combine, fingerprint
 
 
@@ -27,11 +27,10 @@ def agreeing(peers: Mapping[int, list[int]]) -> list[int]:
     peers
         Number of each hospital that sent masked numbers -> those whom its masks were made with.
     """
-    left = set(peers)
+    left, with_whom = set(peers), {number: set(those) for number, those in peers.items()}
     while left:
         quarrels = {
-            one: sum((other in peers[one]) != (one in peers[other]) for other in left)
-            + sum(other not in peers[one] and one not in peers[other] for other in left)
+            one: sum(other not in with_whom[one] or one not in with_whom[other] for other in left)
             for one in left
         }
         worst = max(sorted(left), key=quarrels.get)
@@ -67,7 +66,8 @@ def unmasked_sum(
     Raises
     ------
     PrivacyError
-        If too few are left, or too few true pieces came to take a mask off.
+        If too few are left, too few true pieces came to take a mask off, or those who are left
+        name strangers or sent keys that are none.
     """
     if len(masked) < threshold:
         raise PrivacyError(
@@ -81,7 +81,16 @@ def unmasked_sum(
             f"hospitals {sorted(masked)} did not all make masks with each other",
             "Count only those that agreeing() returns",
         )
-    total = np.sum(list(masked.values()), axis=0, dtype=np.uint64)
+    gone = {other for number in masked for other in peers[number]} - set(masked)
+    if strangers := (gone | set(masked)) - set(adverts):
+        raise PrivacyError(
+            "secure aggregation",
+            f"{len(strangers)} that nobody knows are among those whom masks were made with",
+            "Count only those who name nobody but hospitals that advertised",
+        )
+    total = np.zeros_like(next(iter(masked.values())))
+    for numbers in masked.values():  # one by one: a hundred models at once would need their room
+        total += numbers
 
     def secret(of: int, check) -> bytes:
         pieces = {holder: some[of] for holder, some in revealed.items() if of in some}
@@ -91,7 +100,6 @@ def unmasked_sum(
         due = adverts[number].seed_print
         seed = secret(number, lambda found, due=due: fingerprint(found) == due)
         total -= stream(seed, round_name, len(total))
-    gone = {other for number in masked for other in peers[number]} - set(masked)
     for dropped in sorted(gone):
         due = adverts[dropped].mask_key
         key = X25519PrivateKey.from_private_bytes(
@@ -99,7 +107,13 @@ def unmasked_sum(
         )
         for number in masked:
             if dropped in peers[number]:
-                pair = key.exchange(X25519PublicKey.from_public_bytes(adverts[number].mask_key))
+                pair = agreed(key, adverts[number].mask_key)
+                if pair is None:
+                    raise PrivacyError(
+                        f"hospital {number}",
+                        "it is left, and its key is none that a secret can be agreed by",
+                        "Run the round again without it",
+                    )
                 total -= pair_mask(pair, number, dropped, round_name, len(total))
     return total
 

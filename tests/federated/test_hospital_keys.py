@@ -9,7 +9,7 @@ import pytest
 
 from fedlab_utils.errors import FederationError, PrivacyError
 from fedlab_utils.federated.hospital_keys import PRIVATE, PUBLIC, make_keys, read_keys, write_keys
-from fedlab_utils.privacy.masking import verified
+from fedlab_utils.privacy.masks import verified
 
 
 def folders(out: Path, count: int = 3) -> list[Path]:

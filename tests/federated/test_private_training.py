@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from flwr.app import Message, RecordDict
+from flwr.app import ConfigRecord, Context, Message, RecordDict
 
-from fedlab_utils.errors import PrivacyError
+from fedlab_utils.errors import FederationError, PrivacyError
 from fedlab_utils.federated import FederationSettings, PrivacyPlan, federate
 from fedlab_utils.federated.client import make_client_app
-from fedlab_utils.federated.engine_inprocess import run_in_process
+from fedlab_utils.federated.engine_inprocess import run_in_process, running
 from fedlab_utils.federated.private_training import LEDGER, LEDGER_FILE
+from fedlab_utils.federated.records import to_record
 from fedlab_utils.federated.server import make_server_app
 from fedlab_utils.privacy import Ledger, epsilon_of, poisson_sample
 from tests.federated.toys import BowlTask
@@ -231,3 +232,94 @@ def test_a_loss_that_a_hospital_lets_slip_is_not_counted() -> None:
     found = run(mods=[slip])
     assert not found.history[0].counted
     assert set(found.history[0].left_out.values()) == {"its loss is not asked for"}
+
+
+def hospital(plan: PrivacyPlan, task: PrivateBowls, settings=HOW, **more):
+    """One hospital that is asked something: a function from content to answer."""
+    config = settings.to_config() | plan.to_config()
+    context = Context(1, 2, {"partition-id": 0}, RecordDict(), config)
+    app = make_client_app(lambda _: task, **more)
+
+    def ask(kind: str, records: dict) -> RecordDict:
+        with running():
+            message = Message(RecordDict(records), 2, kind)
+            message.metadata.__dict__["_message_id"] = "1"
+            return app(message, context).content
+
+    return ask
+
+
+def weights(task: PrivateBowls):
+    return to_record(task.initial())
+
+
+@pytest.mark.parametrize("part", ["train", "hospital", ""])
+def test_a_hospital_is_not_judged_on_training_patients(part: str) -> None:
+    """Their scores would leave without noise; a server may ask for validation and test alone."""
+    task = PrivateBowls()
+    config = ConfigRecord({"server-round": 1, "part": part, "best-round": 0})
+    for plan in (PLAN, PrivacyPlan()):
+        with pytest.raises(FederationError, match="validation or test"):
+            hospital(plan, task)("evaluate", {"arrays": weights(task), "config": config})
+
+
+def test_option_1_is_refused_whatever_the_strategy_for_a_server_may_send_a_variate() -> None:
+    task, settings = PrivateBowls(), FederationSettings(**{**HOW.__dict__, "option": 1})
+    with pytest.raises(PrivacyError, match="option 1 takes one more gradient"):
+        run(settings=settings, task=task)
+    records = {
+        "arrays": weights(task),
+        "variate": weights(task),
+        "config": ConfigRecord({"server-round": 1, "accepted-round": 0}),
+    }
+    with pytest.raises(PrivacyError, match="option 1 takes one more gradient"):
+        hospital(PLAN, task, settings)("train", records)
+
+
+def test_steps_at_home_are_refused_by_the_hospital_itself() -> None:
+    """Whatever the server let pass: it may ask for test patients before any training."""
+    task, settings = PrivateBowls(), FederationSettings(**{**HOW.__dict__, "tune_steps": 3})
+    config = ConfigRecord({"server-round": 1, "part": "test", "best-round": 0})
+    with pytest.raises(PrivacyError, match="without noise"):
+        hospital(PLAN, task, settings)("evaluate", {"arrays": weights(task), "config": config})
+
+
+def test_why_a_private_training_failed_stays_at_home(caplog) -> None:
+    """An error may name a patient, or tell one of its numbers."""
+
+    class Falls(PrivateBowls):
+        def loss(self, *_):
+            raise RuntimeError("BraTS-GLI-00042 has a tumour of 3 litres")
+
+    found = run(task=Falls())
+    for why in found.history[0].left_out.values():
+        assert "00042" not in why
+        assert "the reason stays at the hospital" in why
+    assert "00042" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "given", [{"noise": 2.0}, {"patient_rate": 0.5}, {"bound": 2.0}, {"simulated": True}]
+)
+def test_a_plan_without_a_budget_is_no_plan_and_says_so(given: dict) -> None:
+    with pytest.raises(PrivacyError, match="a budget"):
+        PrivacyPlan(**given)
+
+
+@pytest.mark.parametrize("told", [-1.0, 8.5, 1e30])
+def test_an_epsilon_that_cannot_be_is_not_believed(told: float) -> None:
+    def lie(message: Message, context, call_next) -> Message:
+        reply = call_next(message, context)
+        if context.node_config["partition-id"] == 2:
+            reply.content["metrics"]["epsilon"] = told
+        return reply
+
+    found = run(mods=[lie])
+    assert set(found.history[0].left_out) == {"H2"}
+    assert "epsilon" in found.history[0].left_out["H2"]
+
+
+def test_a_round_costs_no_search_for_how_many_steps_are_left(monkeypatch) -> None:
+    """With the tight accountant that takes many times as long as the round's steps."""
+    monkeypatch.setattr("fedlab_utils.privacy.ledger.steps_within", None)
+    assert all(report.counted and not report.left_out for report in run().history)

@@ -143,3 +143,65 @@ def test_a_damaged_ledger_is_refused_and_left_as_it_is(tmp_path: Path, content: 
 def test_a_budget_of_nothing_is_refused(budget: float) -> None:
     with pytest.raises(PrivacyError, match="epsilon is"):
         Ledger(budget)
+
+
+def test_two_processes_with_one_ledger_see_each_other_s_charges(tmp_path: Path) -> None:
+    """One that is late with a round, and one that began the next: neither may exceed the budget."""
+    file = tmp_path / "ledger.txt"
+    first, second = Ledger(3.0, file, **RDP), Ledger(3.0, file, **RDP)
+    allowed = first.left(1.0, 0.1)
+    assert second.left(1.0, 0.1) == allowed
+    for turn in range(allowed):
+        (first, second)[turn % 2].charge(1.0, 0.1)
+    for ledger in (first, second):
+        with pytest.raises(PrivacyBudgetError):
+            ledger.charge(1.0, 0.1)
+        assert ledger.spent() == Ledger(3.0, file, **RDP).spent() <= 3.0
+
+
+def test_processes_that_charge_at_the_same_time_lose_no_charge(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.txt"
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WORKER, str(file)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
+    ]
+    for worker in workers:
+        assert worker.stdout.readline() == "step\n"
+    time.sleep(0.1)
+    for worker in workers:
+        worker.kill()
+    steps = sum(1 + worker.communicate()[0].count("step\n") for worker in workers)
+    charged = sum(count for *_, count in Ledger(9.0, file, **RDP).history)
+    assert steps <= charged <= steps + 2
+
+
+def test_a_ledger_that_vanishes_under_way_stops_the_steps(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.txt"
+    ledger = Ledger(8.0, file, **RDP)
+    ledger.charge(1.0, 0.1)
+    file.unlink()
+    with pytest.raises(PrivacyError, match="it is gone"):
+        ledger.charge(1.0, 0.1)
+
+
+def test_that_some_steps_fit_is_known_without_counting_how_many_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    most = Ledger(3.0, **RDP).left(1.0, 0.1)
+    assert not Ledger(3.0, **RDP).allows(1.0, 0.1, most + 1)
+    ledger = Ledger(3.0, tmp_path / "ledger.txt", **RDP)
+    monkeypatch.setattr("fedlab_utils.privacy.ledger.steps_within", None)
+    assert ledger.allows(1.0, 0.1, most)
+    for _ in range(most):
+        ledger.charge(1.0, 0.1)
+    monkeypatch.undo()
+    with pytest.raises(PrivacyBudgetError):
+        ledger.charge(1.0, 0.1)
+    ledger = Ledger(3.0, **RDP)
+    assert ledger.allows(1.0, 0.1, 2)
+    ledger.charge(1.0, 0.1)
+    assert ledger.left(1.0, 0.1) == most - 1
+    ledger.charge(2.0, 0.1)  # of another kind: what was known is not
+    assert ledger.left(1.0, 0.1) == Ledger(3.0, **RDP, history=ledger.history).left(1.0, 0.1)

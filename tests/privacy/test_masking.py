@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.privacy.masking import Advert, Masker, check_numbers, pair_mask, stream
+from fedlab_utils.privacy.masking import Masker, check_numbers
+from fedlab_utils.privacy.masks import Advert, pair_mask, stream
 from fedlab_utils.privacy.unmasking import agreeing, unmasked_sum
 
 LENGTH = 7
@@ -71,7 +72,7 @@ def _until_masked(hospitals: int = 5, threshold: int = 3) -> Round:
 @given(st.data())
 def test_the_masked_sum_is_the_plain_one_for_every_allowed_set_of_dropouts(data) -> None:
     hospitals = data.draw(st.integers(3, 7))
-    threshold = data.draw(st.integers(hospitals // 2 + 1, hospitals))
+    threshold = data.draw(st.integers(max(3, hospitals // 2 + 1), hospitals))
 
     def some(of: list[int]) -> list[int]:
         return sorted(data.draw(st.lists(st.sampled_from(of), min_size=threshold, unique=True)))
@@ -116,7 +117,7 @@ def test_one_below_the_threshold_ends_the_round_at_each_step() -> None:
 
 
 def test_what_the_server_sees_of_a_hospital_looks_like_noise() -> None:
-    one = Round(3, 2)
+    one = Round(3, 3)
     one.values = np.zeros((3, 20_000), np.uint64)
     one.advertise(range(3))
     one.mask(range(3), one.boxes(range(3)))
@@ -157,8 +158,9 @@ def test_an_advert_that_was_changed_on_the_way_is_found_out(part: str) -> None:
     changed = bytearray(getattr(one.adverts[2], part))
     changed[3] ^= 1
     one.adverts[2] = replace(one.adverts[2], **{part: bytes(changed)})
-    with pytest.raises(PrivacyError, match="hospital 2: its advert has no valid signature"):
-        one.maskers[0].share(one.adverts)
+    assert sorted(one.maskers[0].share(one.adverts)) == [1, 3]
+    with pytest.raises(PrivacyError, match="hospital 2: its own advert is not among them"):
+        one.maskers[2].share(one.adverts)
 
 
 def test_an_advert_of_another_round_or_of_a_stranger_does_not_pass() -> None:
@@ -166,29 +168,50 @@ def test_an_advert_of_another_round_or_of_a_stranger_does_not_pass() -> None:
     one.advertise(range(4))
     earlier.maskers[2] = Masker(2, b"round 0", one.keys[2], one.known, 3)
     one.adverts[2] = earlier.maskers[2].advertise()
-    with pytest.raises(PrivacyError, match="hospital 2"):
-        one.maskers[0].share(one.adverts)
-    with pytest.raises(PrivacyError, match="hospital 9"):
-        one.maskers[1].share({n: one.adverts[n] for n in (0, 1, 3)} | {9: one.adverts[0]})
+    assert sorted(one.maskers[0].share(one.adverts)) == [1, 3]
+    strangers = {n: one.adverts[n] for n in (0, 1, 3)} | {9: one.adverts[0]}
+    assert sorted(one.maskers[1].share(strangers)) == [0, 3]
+    with pytest.raises(PrivacyError, match="2 hospitals are left, and 3 are needed"):
+        one.maskers[3].share({n: one.adverts[n] for n in (2, 3)} | {0: one.adverts[0]})
 
 
 def test_a_hospital_cannot_be_played_by_another_ones_keys() -> None:
-    one = Round(4, 3)
-    one.advertise(range(4))
+    one = Round(5, 3)
+    one.advertise(range(5))
     copied = replace(one.adverts[1], signature=b"")
     signature = one.keys[2].sign(copied.signed_part(2, one.name))
     one.adverts[2] = replace(copied, signature=signature)
-    with pytest.raises(PrivacyError, match="a key stands there twice"):
-        one.maskers[0].share(one.adverts)
+    assert sorted(one.maskers[0].share(one.adverts)) == [3, 4]  # nobody knows which is the copy
+    with pytest.raises(PrivacyError, match="somebody copied its keys"):
+        one.maskers[1].share(one.adverts)
 
 
-def test_a_key_that_no_secret_can_be_agreed_by_names_its_owner() -> None:
+@pytest.mark.parametrize("key", ["mask_key", "box_key"])
+@pytest.mark.parametrize("bad", [bytes(32), b"short", b""], ids=["no order", "short", "empty"])
+def test_a_key_that_no_secret_can_be_agreed_by_costs_its_owner_alone(key: str, bad: bytes) -> None:
     one = Round(4, 3)
     one.advertise(range(4))
-    bad = replace(one.adverts[3], mask_key=bytes(32), signature=b"")
-    one.adverts[3] = replace(bad, signature=one.keys[3].sign(bad.signed_part(3, one.name)))
-    with pytest.raises(PrivacyError, match="hospital 3: its key"):
-        one.maskers[0].share(one.adverts)
+    other = replace(one.adverts[3], signature=b"", **{key: bad})
+    one.adverts[3] = replace(other, signature=one.keys[3].sign(other.signed_part(3, one.name)))
+    assert sorted(one.maskers[0].share(one.adverts)) == [1, 2]
+
+
+def test_a_key_that_is_none_at_those_who_are_left_ends_the_sum_and_not_the_server() -> None:
+    one = _until_masked(5, 3)
+    one.masked.pop(4)
+    one.reveal(range(4), one.confirm(range(4)))
+    for bad in (bytes(32), b"short"):
+        one.adverts[1] = replace(one.adverts[1], mask_key=bad)
+        with pytest.raises(PrivacyError, match="hospital 1: it is left, and its key is none"):
+            one.total()
+
+
+def test_a_stranger_among_the_peers_ends_the_sum_and_not_the_server() -> None:
+    one = _until_masked(5, 3)
+    one.reveal(range(5), one.confirm(range(5)))
+    one.peers[2] = [*one.peers[2], 99]
+    with pytest.raises(PrivacyError, match="1 that nobody knows"):
+        one.total()
 
 
 @pytest.mark.parametrize("garbage", [b"", b"short", bytes(200)], ids=["empty", "short", "zeros"])
@@ -250,7 +273,7 @@ def test_the_server_may_not_count_somebody_whom_a_hospital_does_not_know() -> No
         one.maskers[0].confirm([1, 2, 3])
 
 
-@pytest.mark.parametrize(("hospitals", "threshold"), [(2, 2), (4, 2), (5, 6), (3, 1)])
+@pytest.mark.parametrize(("hospitals", "threshold"), [(2, 2), (3, 2), (4, 2), (5, 6), (3, 1)])
 def test_numbers_that_hide_nothing_are_refused(hospitals: int, threshold: int) -> None:
     with pytest.raises(PrivacyError, match=f"{hospitals} hospitals, of whom {threshold}"):
         check_numbers(hospitals, threshold)

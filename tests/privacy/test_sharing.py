@@ -61,3 +61,10 @@ def test_a_threshold_out_of_range_is_refused(threshold: int, holders: int) -> No
 def test_a_secret_of_another_length_is_refused() -> None:
     with pytest.raises(PrivacyError, match="16 bytes"):
         split(os.urandom(16), 2, 3)
+
+
+@pytest.mark.parametrize("false", [(0,), (19,), (0, 1, 2)])
+def test_among_many_a_few_false_shares_do_no_harm_whosever_they_are(false) -> None:
+    secret = bytes(range(32))
+    shares = dict(enumerate(split(secret, 11, 20))) | dict.fromkeys(false, bytes(32))
+    assert combine(shares, 11, lambda found: found == secret) == secret
