@@ -129,7 +129,11 @@ def test_a_module_of_the_package_has_a_test_file(path: Path) -> None:
 # Modules that are tested through the one that uses them, and where.
 UNMIRRORED = {
     "federated/masked_hospital.py": "federated/test_masked_strategy.py",
+    "federated/encrypted_hospital.py": "federated/test_encrypted_strategy.py",
     "privacy/unmasking.py": "privacy/test_masking.py",
+    "privacy/ciphertexts.py": "privacy/test_encryption.py",
+    "privacy/encryption_settings.py": "privacy/test_encryption.py",
+    "privacy/publishing.py": "privacy/test_encryption.py",
     "course/checks/client_steps.py": "course/checks/test_lesson05.py",
     "course/checks/splits.py": "course/checks/test_lesson01.py",
     "course/checks/training_steps.py": "course/checks/test_lesson03.py",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp.typing import ClientAppCallable, Mod
 
 from fedlab_utils.data.plain_values import make_plain
@@ -202,13 +202,7 @@ def _train(
     call_next: ClientAppCallable,
 ) -> RecordDict:
     """Let the hospital train; return masked numbers in the place of what came out."""
-    settings = FederationSettings.from_config(context.run_config)
-    sent = to_arrays(message.content[ARRAYS])
-    reply = call_next(message, context)
-    answer = of_kind(reply.content, ArrayRecord)
-    flat = flattened({name: to_arrays(record) for name, record in answer.items()}, sent)
-    uniform = settings.strategy == "scaffold" and settings.uniform
-    weight = 1 if uniform else int(reply.content[METRICS]["num-examples"])
+    flat, weight, metrics = trained_row(message, context, call_next)
     numbers = plan.numbers().encode(flat, weight)
     boxes = dict(zip(asked["numbers"], asked["boxes"], strict=True))
     masked = masker.mask(numbers, boxes)
@@ -216,9 +210,29 @@ def _train(
         {
             MASKED: ArrayRecord({MASKED: Array(masked)}),
             PEERS: ConfigRecord({"numbers": masker.peers()}),
-            METRICS: reply.content[METRICS],
+            METRICS: metrics,
         }
     )
+
+
+def trained_row(
+    message: Message, context: Context, call_next: ClientAppCallable
+) -> tuple[np.ndarray, int, MetricRecord]:
+    """Let the hospital train.
+
+    Returns
+    -------
+    tuple
+        All numbers of its answer in one row, float64 ``(D,)``; its weight; its figures.
+    """
+    settings = FederationSettings.from_config(context.run_config)
+    sent = to_arrays(message.content[ARRAYS])
+    reply = call_next(message, context)
+    answer = of_kind(reply.content, ArrayRecord)
+    flat = flattened({name: to_arrays(record) for name, record in answer.items()}, sent)
+    uniform = settings.strategy == "scaffold" and settings.uniform
+    weight = 1 if uniform else int(reply.content[METRICS]["num-examples"])
+    return flat, weight, reply.content[METRICS]
 
 
 def flattened(

@@ -52,7 +52,53 @@ def masked(strategy: Screened, plan: MaskingPlan) -> Screened:
     return strategy
 
 
-class Masked(Screened):
+class OnlySums(Screened):
+    """What strategies share that get one sum in the place of hospitals' answers."""
+
+    def numbers_due(self) -> int:
+        """Return how many numbers the strategy behind expects of a hospital."""
+        return sum(a.numpy().size for r in super().expected().values() for a in r.values())
+
+    def take(self, total: np.ndarray, nodes: list[int], bound: float) -> None:
+        """Hand the strategy behind a sum in the place of answers.
+
+        Parameters
+        ----------
+        total
+            Weighted sum of all numbers, float64 ``(D,)``.
+        nodes
+            Whose.
+        bound
+            Largest absolute value of one number.
+
+        Raises
+        ------
+        PrivacyError
+            If the sum is beyond what hospitals may send.
+        """
+        weight = sum(self.weight(node) for node in nodes)
+        if not (np.abs(total) <= weight * bound).all():
+            raise PrivacyError(
+                "secure aggregation",
+                f"the sum is beyond what {len(nodes)} hospitals may send: one sent garbage",
+                "Nobody can tell which one; run the round again with fewer hospitals",
+            )
+        shapes = {n: a.shape for n, a in self.sent.items()}
+        changes = {n: a.shape for n, a in super().expected().get(CHANGE, {}).items()}
+        moved, change = unflattened(total, shapes, changes)
+        self._mean = {
+            name: np.asarray(self.sent[name].numpy() + value / weight)
+            for name, value in moved.items()
+        }
+        if change:
+            self.move(self.roster.share(nodes[0], self.uniform) / self.weight(nodes[0]), change)
+
+    def average(self, counted: list[int]) -> dict[str, np.ndarray]:  # noqa: ARG002
+        """Return the mean that came out of the sum."""
+        return self._mean
+
+
+class Masked(OnlySums):
     """What :func:`masked` puts before a strategy.
 
     Attributes
@@ -102,8 +148,7 @@ class Masked(Screened):
 
     def expected(self) -> dict[str, ArrayRecord]:
         """One record: as many masked numbers as the strategy behind it expects numbers."""
-        count = sum(a.numpy().size for r in super().expected().values() for a in r.values())
-        return {MASKED: ArrayRecord({MASKED: Array(np.zeros(count, np.uint64))})}
+        return {MASKED: ArrayRecord({MASKED: Array(np.zeros(self.numbers_due(), np.uint64))})}
 
     def begin_sum(self) -> None:
         """Get ready for a round's answers."""
@@ -137,29 +182,9 @@ class Masked(Screened):
             member = self.roster.members[node]
             self._early[member.name] = "its masks are not those of the others"
             self.trained.metrics.pop(member.name)
-        total = self._unmask(left, nodes)
-        weight = sum(self.weight(node) for node in nodes)
-        shapes = {n: a.shape for n, a in self.sent.items()}
-        changes = {n: a.shape for n, a in super().expected().get(CHANGE, {}).items()}
-        moved, change = unflattened(self.plan.numbers().decode(total), shapes, changes)
-        bound = self.plan.number_bound
-        if any((np.abs(v) > weight * bound).any() for v in (*moved.values(), *change.values())):
-            raise PrivacyError(
-                "secure aggregation",
-                f"the sum is beyond what {len(nodes)} hospitals may send: one sent garbage",
-                "Nobody can tell which one; run the round again with fewer hospitals",
-            )
-        self._mean = {
-            name: np.asarray(self.sent[name].numpy() + value / weight)
-            for name, value in moved.items()
-        }
-        if change:
-            self.move(self.roster.share(nodes[0], self.uniform) / self.weight(nodes[0]), change)
+        total = self.plan.numbers().decode(self._unmask(left, nodes))
+        self.take(total, nodes, self.plan.number_bound)
         return super().combine(server_round, nodes)
-
-    def average(self, counted: list[int]) -> dict[str, np.ndarray]:  # noqa: ARG002
-        """Return the mean that came out of the sum."""
-        return self._mean
 
     def _unmask(self, left: list[int], nodes: list[int]) -> np.ndarray:
         self.asked = nodes
