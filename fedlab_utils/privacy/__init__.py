@@ -23,6 +23,7 @@ _EXPORTS = {
     "Adder": "encryption",
     "overheard": "encryption",
     "publish": "publishing",
+    "measure_costs": "secure_costs",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
