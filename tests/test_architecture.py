@@ -133,7 +133,6 @@ UNMIRRORED = {
     "federated/only_sums.py": "federated/test_masked_strategy.py",
     "federated/update_rows.py": "federated/test_masked_strategy.py",
     "privacy/unmasking.py": "privacy/test_masking.py",
-    "privacy/ciphertexts.py": "privacy/test_encryption.py",
     "privacy/encryption_settings.py": "privacy/test_encryption.py",
     "privacy/publishing.py": "privacy/test_encryption.py",
     "course/checks/client_steps.py": "course/checks/test_lesson05.py",

@@ -169,20 +169,20 @@ def _decryption_problem(content: RecordDict, due: ArrayRecord) -> str | None:
 def federate_encrypted(
     task: Task,
     settings: FederationSettings | None = None,
-    plan: EncryptionPlan | None = None,
+    encryption: EncryptionPlan | None = None,
     mods: Sequence = (),
     strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
     **more: object,
 ) -> Federation:
     """Train over hospitals in this process as :func:`federate` does, with encrypted averaging.
 
-    The key is made anew, and lives in memory alone.
+    The key is made anew for each call, also where a run is resumed, and lives in memory alone.
 
     Parameters
     ----------
     task, settings, strategy_of, more
         As :func:`fedlab_utils.federated.federate` takes them.
-    plan
+    encryption
         Default :class:`EncryptionPlan`.
     mods
         Flower's modifiers, between the hospitals' own training and its encryption.
@@ -190,9 +190,17 @@ def federate_encrypted(
     Raises
     ------
     PrivacyError
-        If there are fewer hospitals than a sum needs, or TenSEAL is missing.
+        If there are fewer hospitals than a sum needs, they are to mask their numbers too, or
+        TenSEAL is missing.
     """
-    plan, hospitals = plan or EncryptionPlan(), len(task.hospitals)
+    plan, hospitals = encryption or EncryptionPlan(), len(task.hospitals)
+    masking = more.get("masking")
+    if masking is not None and masking.secure:
+        raise PrivacyError(
+            "encrypted averaging",
+            "hospitals are to mask their numbers too",
+            "Take one of both: each hides them from the server",
+        )
     if hospitals < plan.least:
         raise PrivacyError(
             "encrypted averaging",

@@ -7,7 +7,13 @@ import pytest
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MessageType, RecordDict
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.federated import EncryptionPlan, federate, federate_encrypted
+from fedlab_utils.federated import (
+    EncryptionPlan,
+    MaskingPlan,
+    PrivacyPlan,
+    federate,
+    federate_encrypted,
+)
 from fedlab_utils.federated.encrypted_hospital import (
     ASKED,
     DECRYPTED,
@@ -23,6 +29,7 @@ from fedlab_utils.federated.records import Array, to_record
 from fedlab_utils.federated.server import make_strategy
 from fedlab_utils.privacy import CkksSettings, KeyHolder
 from tests.federated.test_masked_strategy import STRATEGIES, Listening, absent, at, dead, how
+from tests.federated.test_private_training import PrivateBowls
 from tests.federated.toys import BowlTask, bowls
 
 ts = pytest.importorskip("tenseal", reason="homomorphic encryption is done by TenSEAL")
@@ -147,6 +154,25 @@ def test_garbage_leaves_its_sender_out(content, why: str) -> None:
         assert why in report.left_out["H1"]
         assert set(report.trained) == {"H0", "H2", "H3"}
     assert same(found, federate(BowlTask(), how(), mods=[absent(1)]))
+
+
+def test_encryption_and_differential_privacy_go_together_and_masks_do_not() -> None:
+    plan = PrivacyPlan(epsilon=8.0, noise=2.0, patient_rate=0.5, simulated=True)
+    plain = federate(PrivateBowls(), how(), plan=plan)
+    hidden = federate_encrypted(PrivateBowls(), how(), plan=plan)
+    assert same(hidden, plain)
+    assert set(hidden.history[-1].trained["H0"]) == {"num-examples", "steps", "epsilon"}
+    with pytest.raises(PrivacyError, match="mask their numbers too"):
+        federate_encrypted(BowlTask(), how(), masking=MaskingPlan(secure=True))
+
+
+def test_a_run_is_resumed_under_a_new_key(tmp_path) -> None:
+    federate_encrypted(BowlTask(), how(rounds=2), out=tmp_path)
+    found = federate_encrypted(BowlTask(), how(rounds=4), out=tmp_path, resume=True)
+    assert same(found, federate(BowlTask(), how(rounds=4)))
+    assert not any(
+        b"unwritten" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()
+    )
 
 
 def test_ciphertexts_by_another_key_make_the_round_void() -> None:

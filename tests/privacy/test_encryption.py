@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -262,16 +260,3 @@ def test_an_average_over_no_patients_is_refused() -> None:
     for weight in (0.0, -1.0, np.nan):
         with pytest.raises(PrivacyError, match="all of them sum to"):
             _KEYS.average(_PART, 3, 1, weight)
-
-
-def test_without_tenseal_the_error_says_how_to_install_it(monkeypatch) -> None:
-    real = builtins.__import__
-
-    def without(name: str, *more, **named):
-        if name == "tenseal":
-            raise ModuleNotFoundError("No module named 'tenseal'")
-        return real(name, *more, **named)
-
-    monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(PrivacyError, match="pip install"):
-        KeyHolder(CkksSettings())
