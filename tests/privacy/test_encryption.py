@@ -197,7 +197,7 @@ def _refusal(server: Adder, parts: list[bytes]) -> str:
 
 
 def test_bytes_that_are_no_ciphertexts_are_refused_and_the_sum_stays(holder: KeyHolder) -> None:
-    """Without the look at its frame some of these end the process within TenSEAL.
+    """If neither frame nor content were looked at, some of these would end TenSEAL's process.
 
     Bytes 13 and 14 are ones that SEAL does not read.
     """
