@@ -9,6 +9,8 @@ _EXPORTS = {
     "gradient_at": "corrections",
     "FederationSettings": "settings",
     "MaskingPlan": "masking_plan",
+    "EncryptionPlan": "encrypted_hospital",
+    "federate_encrypted": "encrypted_strategy",
     "PrivacyPlan": "private_training",
     "federate": "federation",
     "Federation": "history",

@@ -12,7 +12,7 @@ runs could start one without.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
@@ -24,11 +24,9 @@ from fedlab_utils.federated.client import OUT, hospital_folder, partition_of
 from fedlab_utils.federated.hospital_keys import HospitalKeys
 from fedlab_utils.federated.hospital_state import UNWRITTEN
 from fedlab_utils.federated.masking_plan import MaskingPlan
-from fedlab_utils.federated.records import Array, of_kind, to_arrays
-from fedlab_utils.federated.scaffold import CHANGE
+from fedlab_utils.federated.records import Array
 from fedlab_utils.federated.screening import METRICS
-from fedlab_utils.federated.settings import FederationSettings
-from fedlab_utils.federated.strategies import ARRAYS
+from fedlab_utils.federated.update_rows import trained_row
 from fedlab_utils.privacy import Masker
 from fedlab_utils.privacy.masks import ADVERT, Advert
 
@@ -161,13 +159,7 @@ def _train(
 ) -> RecordDict:
     """Let the hospital train; return masked numbers in the place of what came out."""
     masker.expect("mask")
-    settings = FederationSettings.from_config(context.run_config)
-    sent = to_arrays(message.content[ARRAYS])
-    reply = call_next(message, context)
-    answer = of_kind(reply.content, ArrayRecord)
-    flat = flattened({name: to_arrays(record) for name, record in answer.items()}, sent)
-    uniform = settings.strategy == "scaffold" and settings.uniform
-    weight = 1 if uniform else int(reply.content[METRICS]["num-examples"])
+    flat, weight, metrics = trained_row(message, context, call_next)
     if not (np.abs(flat) <= plan.number_bound).all():  # catches NaN; says nothing of the number
         raise PrivacyError(
             "secure aggregation",
@@ -181,49 +173,6 @@ def _train(
         {
             MASKED: ArrayRecord({MASKED: Array(masked)}),
             PEERS: ConfigRecord({"numbers": masker.peers()}),
-            METRICS: reply.content[METRICS],
+            METRICS: metrics,
         }
     )
-
-
-def flattened(
-    answer: Mapping[str, Mapping[str, np.ndarray]], sent: Mapping[str, np.ndarray]
-) -> np.ndarray:
-    """Return all numbers of an answer in one row: the model's as what they moved by.
-
-    Parameters
-    ----------
-    answer
-        Record's name -> array's name -> values; SCAFFOLD has a second record.
-    sent
-        The model that came.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64 ``(D,)``, in the order of the message; see :func:`unflattened`.
-    """
-    model = [answer[ARRAYS][name].astype(np.float64) - value for name, value in sent.items()]
-    change = [np.asarray(value, np.float64) for _, value in sorted(answer.get(CHANGE, {}).items())]
-    return np.concatenate([part.ravel() for part in (*model, *change)])
-
-
-def unflattened(
-    row: np.ndarray, shapes: Mapping[str, tuple[int, ...]], changes: Mapping[str, tuple[int, ...]]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Return such a row as arrays by name: what the model moved by, and control variates' changes.
-
-    Parameters
-    ----------
-    row
-        float64 ``(D,)``.
-    shapes, changes
-        Of the model's arrays in the order of the message, and of the control variates.
-    """
-    found, at = ({}, {}), 0
-    for into, due in zip(found, (shapes, dict(sorted(changes.items()))), strict=True):
-        for name, shape in due.items():
-            size = int(np.prod(shape, dtype=np.int64))
-            into[name] = row[at : at + size].reshape(shape)
-            at += size
-    return found

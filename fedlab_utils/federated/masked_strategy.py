@@ -15,10 +15,11 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricReco
 from flwr.serverapp import Grid
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.federated.masked_hospital import ASKED, MASKED, PEERS, unflattened
+from fedlab_utils.federated.masked_hospital import ASKED, MASKED, PEERS
 from fedlab_utils.federated.masking_plan import MaskingPlan
+from fedlab_utils.federated.only_sums import OnlySums
 from fedlab_utils.federated.records import Array
-from fedlab_utils.federated.scaffold import CHANGE, Scaffold
+from fedlab_utils.federated.scaffold import Scaffold
 from fedlab_utils.federated.screening import in_short, reply_problem
 from fedlab_utils.federated.strategies import Screened
 from fedlab_utils.privacy import unmasked_sum
@@ -53,7 +54,7 @@ def masked(strategy: Screened, plan: MaskingPlan) -> Screened:
     return strategy
 
 
-class Masked(Screened):
+class Masked(OnlySums):
     """What :func:`masked` puts before a strategy.
 
     Attributes
@@ -102,8 +103,7 @@ class Masked(Screened):
 
     def expected(self) -> dict[str, ArrayRecord]:
         """One record: as many masked numbers as the strategy behind it expects numbers."""
-        count = sum(a.numpy().size for r in super().expected().values() for a in r.values())
-        return {MASKED: ArrayRecord({MASKED: Array(np.zeros(count, np.uint64))})}
+        return {MASKED: ArrayRecord({MASKED: Array(np.zeros(self.numbers_due(), np.uint64))})}
 
     def begin_sum(self) -> None:
         """Get ready for a round's answers."""
@@ -144,29 +144,9 @@ class Masked(Screened):
                 f"masks of {len(nodes)} hospitals go together, and a round needs {self.fewest}",
                 "Run the round again when more of them answer",
             )
-        total = self._unmask(left, nodes)
-        weight = sum(self.weight(node) for node in nodes)
-        shapes = {n: a.shape for n, a in self.sent.items()}
-        changes = {n: a.shape for n, a in super().expected().get(CHANGE, {}).items()}
-        moved, change = unflattened(self.plan.numbers().decode(total), shapes, changes)
-        bound = self.plan.number_bound
-        if any((np.abs(v) > weight * bound).any() for v in (*moved.values(), *change.values())):
-            raise PrivacyError(
-                "secure aggregation",
-                f"the sum is beyond what {len(nodes)} hospitals may send: one sent garbage",
-                "Nobody can tell which one; run the round again with fewer hospitals",
-            )
-        self._mean = {
-            name: np.asarray(self.sent[name].numpy() + value / weight)
-            for name, value in moved.items()
-        }
-        if change:
-            self.move(self.roster.share(nodes[0], self.uniform) / self.weight(nodes[0]), change)
+        total = self.plan.numbers().decode(self._unmask(left, nodes))
+        self.take(total, nodes, self.plan.number_bound)
         return super().combine(server_round, nodes)
-
-    def average(self, counted: list[int]) -> dict[str, np.ndarray]:  # noqa: ARG002
-        """Return the mean that came out of the sum."""
-        return self._mean
 
     def _unmask(self, left: list[int], nodes: list[int]) -> np.ndarray:
         self.asked = nodes

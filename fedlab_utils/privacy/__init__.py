@@ -1,4 +1,4 @@
-"""What updates give away, and what holds it back: attacks, differential privacy, masks."""
+"""What updates give away, and what holds it back: noise, masks, encryption."""
 
 from fedlab_utils._lazy import lazy_exports
 
@@ -19,6 +19,13 @@ _EXPORTS = {
     "FixedPoint": "fixed_point",
     "Masker": "masking",
     "unmasked_sum": "unmasking",
+    "CkksSettings": "encryption_settings",
+    "FOR_PUBLICATION": "encryption_settings",
+    "KeyHolder": "encryption",
+    "Adder": "encryption",
+    "overheard": "encryption",
+    "publish": "publishing",
+    "measure_costs": "secure_costs",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -208,7 +208,7 @@ def my_pairwise_masks(numbers, own, rows):
 # %%
 import os
 
-from fedlab_utils.privacy.masking import pair_mask, stream
+from fedlab_utils.privacy.masks import pair_mask, stream
 
 FRACTION = 16
 writing = FixedPoint(bound=1000.0, fraction=FRACTION, summands=4, heaviest=1)
