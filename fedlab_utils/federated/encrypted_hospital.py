@@ -18,7 +18,7 @@ from fedlab_utils.errors import PrivacyError
 from fedlab_utils.federated.hospital_state import UNWRITTEN
 from fedlab_utils.federated.records import Array
 from fedlab_utils.federated.screening import METRICS
-from fedlab_utils.federated.update_rows import trained_row
+from fedlab_utils.federated.update_rows import refuse_large, trained_row
 from fedlab_utils.privacy import FOR_PUBLICATION, CkksSettings, KeyHolder, publish
 
 ASKED, ENCRYPTED, DECRYPTED = "encryption", "encrypted", "decrypted"
@@ -95,6 +95,7 @@ def encrypting_mod(holder_of: Callable[[Context], KeyHolder], plan: EncryptionPl
         asked, holder = message.content[ASKED], holder_of(context)
         if asked["stage"] == "encrypt":
             row, weight, metrics = trained_row(message, context, call_next)
+            refuse_large(weight * row, holder.settings.bound)
             sent = packed(holder.encrypt(row, weight), plan)
             content = RecordDict({ENCRYPTED: ArrayRecord({ENCRYPTED: Array(sent)})})
             content[METRICS] = metrics

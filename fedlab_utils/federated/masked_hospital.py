@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
 from flwr.clientapp.typing import ClientAppCallable, Mod
 
@@ -26,7 +25,7 @@ from fedlab_utils.federated.hospital_state import UNWRITTEN
 from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.records import Array
 from fedlab_utils.federated.screening import METRICS
-from fedlab_utils.federated.update_rows import trained_row
+from fedlab_utils.federated.update_rows import refuse_large, trained_row
 from fedlab_utils.privacy import Masker
 from fedlab_utils.privacy.masks import ADVERT, Advert
 
@@ -160,12 +159,7 @@ def _train(
     """Let the hospital train; return masked numbers in the place of what came out."""
     masker.expect("mask")
     flat, weight, metrics = trained_row(message, context, call_next)
-    if not (np.abs(flat) <= plan.number_bound).all():  # catches NaN; says nothing of the number
-        raise PrivacyError(
-            "secure aggregation",
-            f"a number of this hospital's is beyond the bound of {plan.number_bound:g}",
-            "Train with smaller steps, or agree on a larger bound",
-        )
+    refuse_large(flat, plan.number_bound)
     numbers = plan.numbers().encode(flat, weight)
     boxes = dict(zip(asked["numbers"], asked["boxes"], strict=True))
     masked = masker.mask(numbers, boxes)

@@ -8,6 +8,7 @@ import numpy as np
 from flwr.app import ArrayRecord, Context, Message, MetricRecord
 from flwr.clientapp.typing import ClientAppCallable
 
+from fedlab_utils.errors import PrivacyError
 from fedlab_utils.federated.records import of_kind, to_arrays
 from fedlab_utils.federated.scaffold import CHANGE
 from fedlab_utils.federated.screening import METRICS
@@ -33,6 +34,24 @@ def trained_row(
     uniform = settings.strategy == "scaffold" and settings.uniform
     weight = 1 if uniform else int(reply.content[METRICS]["num-examples"])
     return flat, weight, reply.content[METRICS]
+
+
+def refuse_large(row: np.ndarray, bound: float) -> None:
+    """Refuse numbers beyond a bound, or not finite, without a word of what they are.
+
+    The text of an error goes to the server, which must not learn a single number.
+
+    Raises
+    ------
+    PrivacyError
+        If there is one.
+    """
+    if not (np.abs(row) <= bound).all():  # catches NaN
+        raise PrivacyError(
+            "secure aggregation",
+            f"a number of this hospital's is beyond the bound of {bound:g}",
+            "Train with smaller steps, or agree on a larger bound",
+        )
 
 
 def flattened(

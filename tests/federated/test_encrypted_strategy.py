@@ -285,3 +285,13 @@ def test_a_plan_whose_sums_cannot_be_published_is_refused() -> None:
         EncryptionPlan(CkksSettings())
     with pytest.raises(PrivacyError, match="2 hospitals are to be enough"):
         EncryptionPlan(least=2)
+
+
+def test_a_number_beyond_the_bound_is_refused_without_a_word_of_it() -> None:
+    """The reason goes to the server, which must not learn a number of a hospital's."""
+    found = federated(how(learning_rate=1e6, rounds=1))
+    [report] = found.history
+    assert not report.counted
+    for name, why in report.left_out.items():
+        if name != "server":
+            assert "a number of this hospital's is beyond the bound of" in why
