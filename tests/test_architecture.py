@@ -155,6 +155,7 @@ UNMIRRORED = {
     "federated/screening.py": "federated/test_faults.py",
     "federated/server.py": "federated/test_faults.py",
     "federated/task.py": "federated/test_unet_task.py",
+    "studies/method_trial.py": "studies/test_heterogeneity.py",
     "studies/bench_engine_child.py": "studies/test_bench_engine.py",
     "federated/trial.py": "course/checks/test_lesson05.py",
     "federated/unet_settings.py": "federated/test_run.py",

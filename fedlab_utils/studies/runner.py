@@ -24,6 +24,7 @@ STUDIES = {
     "pooled_training": "fedlab_utils.studies.pooled_training",
     "heterogeneity": "fedlab_utils.studies.heterogeneity",
     "federation_gap": "fedlab_utils.studies.federation_gap",
+    "heterogeneity_unet": "fedlab_utils.studies.heterogeneity_unet",
 }
 """Name of a study -> module with its ``STUDY``."""
 

@@ -16,11 +16,11 @@ from fedlab_utils.federated.comparison import trials_of
 from fedlab_utils.studies import heterogeneity
 from fedlab_utils.studies.heterogeneity import (
     METHODS,
+    SCALE,
     STUDY,
-    federation_settings,
-    late_gain,
     setting_of,
 )
+from fedlab_utils.studies.method_trial import FRACTIONS, late_gain
 from fedlab_utils.studies.runner import Workplace, read_rows
 
 
@@ -73,7 +73,7 @@ def test_the_late_gain_is_that_of_the_last_fifth_of_the_rounds() -> None:
 
 def test_all_trainings_take_as_many_steps_with_the_same_memory() -> None:
     for cell in STUDY.cells[:48]:
-        how = federation_settings({"learning_rate": 0.01} | cell)
+        how = SCALE.settings({"learning_rate": 0.01} | cell)
         assert how.rounds * how.local_steps == 60 * 8
         plain = cell["method"] in ("scaffold", "fedavg_sgd")
         assert how.optimiser == ("sgd" if plain else "adamw")
@@ -100,17 +100,17 @@ def test_pooled_training_sees_as_many_slices_as_all_hospitals(
 
 def test_more_patients_choose_on_a_seed_of_which_nothing_is_reported(place: Workplace) -> None:
     cell = _cells("pooled", 0)[0]
-    parts = [heterogeneity.open_hospitals(cell | {"seed": seed}, place).members for seed in (99, 0)]
-    chooses, reports = ([len(m.hospital.split.validation) for m in members] for members in parts)
-    assert sum(chooses) > sum(reports)
+    chooses, reports = (STUDY.measure(cell | {"seed": seed}, place) for seed in (99, 0))
+    tested = [sum(map(len, found["patients"].values())) for found in (chooses, reports)]
+    assert tested[0] < tested[1]
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """Room for a study of 32 phantoms at 8 mm and one short round."""
     folder = tmp_path_factory.mktemp("study")
-    small = {"PATIENTS": 32, "SPACING": 8.0, "ROUNDS": 5, "LOCAL_STEPS": 1, "LOOK": 1, "TUNE": 1}
-    small["TUNING_FRACTIONS"] = (0.5, 0.3, 0.2)
+    few = {"patients": 32, "spacing": 8.0, "rounds": 5, "local_steps": 1, "look": 1, "tune": 1}
+    small = {"SCALE": replace(SCALE, **few), "TUNING_FRACTIONS": (0.5, 0.3, 0.2)}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEDLAB_CACHE", str(folder / "cache"))
         for name, value in small.items():
@@ -124,7 +124,8 @@ def test_a_cell_scores_each_hospitals_test_patients(method: str, place: Workplac
     tried = [_tried(c, 0.5) for seed in heterogeneity.TUNING for c in _cells("fedavg", seed)]
     found = STUDY.measure(cell, replace(place, rows=tuple(tried)))
     json.dumps(found, allow_nan=False)
-    task = heterogeneity.open_hospitals(cell, place)
+    fractions = heterogeneity.TUNING_FRACTIONS if cell["seed"] in (98, 99) else FRACTIONS
+    task = heterogeneity.SCALE.open(cell, place, fractions)
     sizes = {m.name: len(m.hospital.split.test) for m in task.members}
     assert {name: len(scores) for name, scores in found["scores"].items()} == sizes
     assert [number for number, _ in found["curve"]] == [1, 2, 3, 4, 5]

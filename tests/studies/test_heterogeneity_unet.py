@@ -1,0 +1,51 @@
+"""The comparison's conclusions with the U-Net: its cells, and one of them on few patients."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from fedlab_utils.federated import UNetTask
+from fedlab_utils.federated.comparison import trials_of
+from fedlab_utils.studies import heterogeneity, heterogeneity_unet
+from fedlab_utils.studies.heterogeneity_unet import METHODS, SCALE, STUDY
+from fedlab_utils.studies.runner import Workplace, read_rows
+
+
+def test_every_method_has_every_seed_in_conditions_of_the_comparison() -> None:
+    counted = Counter((c["kind"], c["skew"], c["method"]) for c in STUDY.cells)
+    assert set(counted.values()) == {5}
+    assert {key[:2] for key in counted} <= set(heterogeneity.CONDITIONS)
+    assert set(METHODS) <= set(heterogeneity.METHODS)
+
+
+def test_a_cell_trains_the_course_s_u_net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FEDLAB_CACHE", str(tmp_path / "cache"))
+    few = {"patients": 16, "spacing": 8.0, "size": (32, 32), "rounds": 2, "local_steps": 1}
+    scale = replace(SCALE, **few, look=1, tune=1)
+    monkeypatch.setattr(heterogeneity_unet, "SCALE", scale)
+    place = Workplace(tmp_path, say=lambda _: None)
+    cell = {"kind": "volume", "skew": 1.0, "method": "fedavg", "seed": 0}
+    found = STUDY.measure(cell, place)
+    json.dumps(found, allow_nan=False)
+    assert len(found["curve"]) == 2
+    [trial, tuned] = trials_of([{"settings": cell, "result": found}])
+    assert (trial["method"], tuned["method"]) == ("fedavg", "tuned")
+    task = scale.open(cell, place)
+    assert type(task) is UNetTask
+    assert [p.shape for p in task.network().parameters()] == [
+        p.shape for p in UNetTask(task.members).network().parameters()
+    ]
+    assert torch.get_num_threads() == 1
+
+
+def test_what_is_recorded_belongs_to_the_study() -> None:
+    results = Path(heterogeneity.__file__).parents[2] / "data/results"
+    for row in read_rows("heterogeneity_unet", results):
+        assert row["settings"] in STUDY.cells
+        assert row["provenance"]["commit"]
