@@ -14,7 +14,7 @@ _EXPORTS = {
     "noise_for": "accounting",
     "steps_within": "accounting",
     "Ledger": "ledger",
-    "audit": "canaries",
+    "audit_claim": "canaries",
     "canary_scores": "canaries",
     "FixedPoint": "fixed_point",
     "Masker": "masking",

@@ -11,10 +11,13 @@ patient not been there. Adjacent are two hospitals that differ by one patient *a
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from math import exp, log
+
+import numpy as np
 
 from fedlab_utils.errors import PrivacyError
 
@@ -80,16 +83,17 @@ def counted(history: Sequence[Steps]) -> Counter[tuple[float, float]]:
 def _epsilon(history: tuple[Steps, ...], delta: float, accountant: str) -> float:
     from opacus.accountants import PRVAccountant, RDPAccountant
 
-    rough = RDPAccountant()
-    rough.history = list(history)
-    bound = float(rough.get_epsilon(delta, alphas=list(ORDERS)))
-    if accountant == "rdp":
-        return bound
-    tight = PRVAccountant()
-    tight.history = list(history)
-    # An error given as a number, as Opacus has it, is coarse for small epsilons.
-    error = min(max(PRECISION * bound, 1e-5), 0.1)
-    return min(bound, float(tight.get_epsilon(delta, eps_error=error)))
+    rough, tight = RDPAccountant(), PRVAccountant()
+    rough.history, tight.history = list(history), list(history)
+    # At rate 1 Opacus divides by zero on the way, and it suggests more orders than help.
+    with np.errstate(divide="ignore"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Optimal order is the")
+        bound = float(rough.get_epsilon(delta, alphas=list(ORDERS)))
+        if accountant == "rdp":
+            return bound
+        # An error given as a number, as Opacus has it, is coarse for small epsilons.
+        error = min(max(PRECISION * bound, 1e-5), 0.1)
+        return min(bound, float(tight.get_epsilon(delta, eps_error=error)))
 
 
 def steps_within(

@@ -53,7 +53,7 @@ class Audit:
         return self.least > self.claimed
 
 
-def audit(
+def audit_claim(
     train: Callable[[np.ndarray], np.ndarray],
     canaries: int,
     guesses: int,

@@ -25,8 +25,6 @@
 # - keep a ledger that survives crashes, and audit a claim of privacy by experiment.
 
 # %%
-from collections.abc import Callable
-
 import numpy as np
 from scipy.stats import norm
 
@@ -323,12 +321,10 @@ for noise in (0.3, 1.0, 3.0):
 # %% [markdown]
 # ## The ledger
 #
-# Epsilon adds up over the whole life of the data, and nothing undoes it: when training is rolled back to an earlier round and run again, the first run has left the hospital all the same. So a hospital's **ledger** only grows. It lies in the hospital's own folder, and a step is written there, on the disk, before it is taken. Watch it: a budget for ten rounds, of which two are run; the run is then resumed, and asked for twelve.
+# Epsilon adds up over the whole life of the data, and nothing undoes it: when training is rolled back to an earlier round and run again, the first run has left the hospital all the same. So a hospital's **ledger** only grows. It lies in the hospital's own folder, and a step is written there, on the disk, before it is taken. Watch it: a budget of epsilon 2 that is enough for 40 steps. Thirty are taken; then the process is killed, and another one opens the same file and wants thirty more.
 
 # %%
-import json
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 from fedlab_utils.errors import PrivacyBudgetError
@@ -359,7 +355,7 @@ print(file.read_text().splitlines()[0], "and", len(file.read_text().splitlines()
 # So put the claim to the test. Plant **canaries**: made-up patients, each of whom pulls at a weight of its own, as hard as clipping allows. Toss a coin for each, train on those with heads, and guess the coins from the weights. Under $(\varepsilon, \delta)$ nobody can be right too often; how often is too often, for many canaries in *one* training, is a theorem (Steinke et al., 2023). Many right guesses prove that epsilon is *at least* so large, at 95 % confidence. Few prove nothing: a better attack may exist.
 
 # %%
-from fedlab_utils.privacy import SimulatedRandomness, audit, canary_scores
+from fedlab_utils.privacy import SimulatedRandomness, audit_claim, canary_scores
 from fedlab_utils.privacy.planted_faults import ClippedPerBatch, LedgerForgets, NoiseLeftOut
 from fedlab_utils.privacy.private_gradient import PrivacySettings
 
@@ -376,7 +372,7 @@ def audited(kind, rounds=1):
         gradient.round_steps = STEPS
         return canary_scores(gradient, included, 1.0, STEPS * rounds, randomness)
 
-    return audit(train, 1000, 400, CLAIM, 1e-5, randomness)
+    return audit_claim(train, 1000, 400, CLAIM, 1e-5, randomness)
 
 
 for kind, rounds in (

@@ -157,3 +157,17 @@ def open_notebook(lab: Lab, browser: object) -> Iterator[Callable[[str], OpenNot
     yield open_
     for page in pages:
         page.close()
+
+
+@pytest.fixture
+def lesson_09(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
+    """The page of notebook 09, likewise."""
+    with page_of("09").controls_kept():
+        yield page_of("09")
+
+
+@pytest.fixture
+def lesson_10(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
+    """The page of notebook 10, likewise."""
+    with page_of("10").controls_kept():
+        yield page_of("10")

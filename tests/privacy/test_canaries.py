@@ -8,7 +8,7 @@ from scipy.stats import binom, norm
 
 from fedlab_utils.errors import PrivacyError
 from fedlab_utils.privacy import Ledger, PrivateGradient, SimulatedRandomness, noise_for
-from fedlab_utils.privacy.canaries import audit, canary_scores
+from fedlab_utils.privacy.canaries import audit_claim, canary_scores
 from fedlab_utils.privacy.planted_faults import ClippedPerBatch, LedgerForgets, NoiseLeftOut
 from fedlab_utils.privacy.private_gradient import PrivacySettings
 
@@ -31,7 +31,7 @@ def audited(kind=PrivateGradient, seed: int = 0, steps: int = 4, rounds: int = 1
         made.append(gradient)
         return canary_scores(gradient, included, rate, steps * rounds, randomness)
 
-    found = audit(train, CANARIES, GUESSES, CLAIM, DELTA, randomness)
+    found = audit_claim(train, CANARIES, GUESSES, CLAIM, DELTA, randomness)
     assert made[0].ledger.spent() <= CLAIM  # what it claims, rightly or wrongly
     return found
 
@@ -68,7 +68,7 @@ def test_guesses_are_as_often_right_as_two_bells_say() -> None:
             gradient = PrivateGradient(settings, int(included.sum()), ledger, randomness)
             return canary_scores(gradient, included, 1.0, steps, randomness)
 
-        found = audit(train, 500, 500, 100.0, DELTA, randomness)
+        found = audit_claim(train, 500, 500, 100.0, DELTA, randomness)
         correct, made = correct + found.correct, made + found.guesses
     due = norm.cdf(np.sqrt(steps) / 2.0 / 2)
     low, high = binom.ppf((1e-4, 1 - 1e-4), made, due)
@@ -78,12 +78,12 @@ def test_guesses_are_as_often_right_as_two_bells_say() -> None:
 def test_an_odd_number_of_guesses_is_refused() -> None:
     for guesses in (3, 12):
         with pytest.raises(PrivacyError, match="even number"):
-            audit(lambda included: included * 1.0, 10, guesses, 1.0, DELTA, quiet(0))
+            audit_claim(lambda included: included * 1.0, 10, guesses, 1.0, DELTA, quiet(0))
 
 
 def test_sure_knowledge_of_every_coin_proves_about_six() -> None:
     """900 right guesses: no epsilon below log(p / (1 - p)) with p ** 900 = 0.05 fits."""
-    found = audit(lambda included: included * 1.0, 1000, 900, 4.0, 0.0, quiet(0))
+    found = audit_claim(lambda included: included * 1.0, 1000, 900, 4.0, 0.0, quiet(0))
     p = 0.05 ** (1 / 900)
     assert found.correct == 900
     assert found.least == pytest.approx(np.log(p / (1 - p)), abs=0.01)
