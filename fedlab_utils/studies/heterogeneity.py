@@ -51,7 +51,7 @@ CONDITIONS = (
 the tumours, and half sorted."""
 
 _ADAMW = tuple({"learning_rate": rate} for rate in (3e-3, 1e-2, 3e-2))
-_SGD = tuple({"learning_rate": rate} for rate in (1.0, 3.0, 10.0))
+_SGD = tuple({"learning_rate": rate} for rate in (3.0, 10.0, 30.0))
 METHODS: dict[str, tuple[dict[str, float], ...]] = {
     "pooled": _ADAMW,
     "local": _ADAMW,
