@@ -31,7 +31,7 @@ _EXPORTS = {
     "Trial": "inversion_trial",
     "try_inversion": "inversion_trial",
     "ImageScores": "image_scores",
-    "image_scores": "image_scores",
+    "score_images": "image_scores",
     "psnr": "image_scores",
     "ssim": "image_scores",
     "against_guesses": "image_scores",

@@ -123,7 +123,7 @@ def ssim(images: torch.Tensor, truth: torch.Tensor, data_range: float) -> torch.
     return similarity.mean((2, 3))
 
 
-def image_scores(
+def score_images(
     images: torch.Tensor, truth: torch.Tensor, data_range: float | None = None
 ) -> ImageScores:
     """Return both scores, each true image compared with the reconstruction that fits it best.
@@ -206,7 +206,7 @@ def against_guesses(
     public
         ``(N, C, H, W)``, see :func:`nearest_guess`.
     data_range
-        As for :func:`image_scores`.
+        As for :func:`score_images`.
 
     Returns
     -------
@@ -221,7 +221,7 @@ def against_guesses(
     }
     rows = []
     for name, images in {**guesses, **attacks}.items():
-        scores = image_scores(images, truth, data_range)
+        scores = score_images(images, truth, data_range)
         row = {"name": name, "psnr": scores.mean_psnr, "ssim": scores.mean_ssim}
         rows.append({**row, "scores": scores, "counts": None})
     best = {key: max(row[key] for row in rows[:2]) for key in ("psnr", "ssim")}

@@ -54,8 +54,8 @@ class InversionSettings:
     seed
         Decides where searches start.
     seconds
-        After which a search stops; None for no such limit. With one, results depend on the
-        machine.
+        After which a search stops, restarts together. A search that this ends depends on the
+        machine; any other is decided by its seed.
     """
 
     distance: str = "cosine"
@@ -66,7 +66,7 @@ class InversionSettings:
     restarts: int = 1
     box: tuple[float, float] = (-5.0, 5.0)
     seed: int = 0
-    seconds: float | None = None
+    seconds: float = 3600.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "box", tuple(self.box))
@@ -150,8 +150,8 @@ def invert(
     _check_shapes(shape, shared, target, brain, start)
     began, best, ends = time.monotonic(), None, []
     for turn in range(settings.restarts):
-        left = None if settings.seconds is None else settings.seconds - time.monotonic() + began
-        if turn and left is not None and left <= 0:
+        left = settings.seconds - (time.monotonic() - began)
+        if turn and left <= 0:
             break
         run = _Search(model, shared, tuple(shape), target, brain, settings, start, turn)
         run.go(left, watch, every)
@@ -209,7 +209,7 @@ class _Search:
         images = self.images if self.brain is None else self.images * self.brain
         return images, self.masks if self.known else self.masks.sigmoid()
 
-    def go(self, seconds: float | None, watch: Watch | None, every: int) -> None:
+    def go(self, seconds: float, watch: Watch | None, every: int) -> None:
         began, settings = time.monotonic(), self.settings
         for turn in range(settings.iterations):
             if settings.search != "lbfgs":
@@ -221,7 +221,7 @@ class _Search:
             self._into_box()
             if watch is not None and (turn + 1) % every == 0:
                 watch(turn + 1, self.current()[0].detach().clone(), self.first)
-            if seconds is not None and time.monotonic() - began > seconds:
+            if time.monotonic() - began >= seconds:
                 break
 
     def _slope(self) -> torch.Tensor:

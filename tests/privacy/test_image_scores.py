@@ -13,10 +13,10 @@ from fedlab_utils.errors import PrivacyError
 from fedlab_utils.privacy.image_scores import (
     against_guesses,
     best_order,
-    image_scores,
     mean_guess,
     nearest_guess,
     psnr,
+    score_images,
     ssim,
 )
 
@@ -55,7 +55,7 @@ def test_one_window_by_its_formula() -> None:
 
 def test_equal_images_score_best_and_the_default_range_is_the_truth_s() -> None:
     truth = _images(1)
-    scores = image_scores(truth, truth)
+    scores = score_images(truth, truth)
     assert scores.ssim == pytest.approx([1.0] * 4)
     assert scores.mean_psnr == float("inf")
     assert scores.data_range == float(truth.max() - truth.min())
@@ -65,7 +65,7 @@ def test_the_order_of_a_batch_does_not_matter() -> None:
     truth = _images(4)
     images = truth[[2, 0, 3, 1]] + 0.1 * _images(4, 1)
     assert best_order(images, truth) == (1, 3, 0, 2)
-    shuffled, straight = image_scores(images, truth), image_scores(images[[1, 3, 0, 2]], truth)
+    shuffled, straight = score_images(images, truth), score_images(images[[1, 3, 0, 2]], truth)
     assert shuffled.psnr == straight.psnr
     assert shuffled.ssim == straight.ssim
 
@@ -94,8 +94,8 @@ def test_what_cannot_be_scored_is_refused() -> None:
     with pytest.raises(PrivacyError, match="one shape"):
         psnr(_images(1), _images(2), 1.0)
     with pytest.raises(PrivacyError, match="data range is 0"):
-        image_scores(torch.zeros(1, 1, 12, 12), torch.zeros(1, 1, 12, 12))
+        score_images(torch.zeros(1, 1, 12, 12), torch.zeros(1, 1, 12, 12))
     with pytest.raises(PrivacyError, match="Pass edges of 11"):
         ssim(_images(1, edge=8), _images(1, edge=8), 1.0)
     with pytest.raises(PrivacyError, match="at most 6"):
-        image_scores(_images(7), _images(7))
+        score_images(_images(7), _images(7))
