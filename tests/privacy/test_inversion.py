@@ -40,7 +40,7 @@ def _patients(count: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize(
     "settings",
     [
-        InversionSettings("cosine", "signed adam", 150, 0.05, 1e-5),
+        InversionSettings("cosine", "signed adam", 120, 0.05, 1e-5),
         InversionSettings("l2", "lbfgs", 60, 1.0, 0.0),
     ],
     ids=["Geiping", "DLG"],

@@ -38,14 +38,14 @@ def _unet() -> torch.nn.Module:
 
 
 def test_chosen_weights_leak_a_patient_where_random_ones_do_not(slices: Slices) -> None:
-    images, targets, brains = slices
-    settings = InversionSettings(iterations=80, total_variation=0.02)
+    images, targets, brains = (part.roll(-2, 0) for part in slices)
+    settings = InversionSettings(iterations=80, total_variation=0.01)
     trials = [
         try_inversion(network, images, targets, images[1:], brain=brains, settings=settings)
         for network in (open_rectifiers(_unet()), _unet())
     ]
     assert [trial.counts for trial in trials] == [True, False]
-    assert trials[0].inversion.distances[-1] < 0.05 * trials[1].inversion.distances[-1]
+    assert trials[0].inversion.distances[-1] < 0.02 * trials[1].inversion.distances[-1]
     assert [row["name"] for row in trials[0].table][-1] == "attack"
 
 
