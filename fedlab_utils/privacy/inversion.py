@@ -4,10 +4,11 @@ Deep leakage from gradients (Zhu et al. 2019, arXiv:1906.08935) lessens the squa
 gradients. Geiping et al. 2020 (arXiv:2003.14053) compare directions instead, ask for little total
 variation, and follow only the sign of the search's slope. Both are settings of one search here.
 
-How far it gets depends on the network. On the course's U-Net with honest weights, random or trained,
-the gradient jumps where rectifiers bend and pooling changes its mind, and the default settings end
-below both guesses of :mod:`fedlab_utils.privacy.image_scores`. That a search fails is no proof that
-nothing leaks: :func:`fedlab_utils.privacy.leaky_layers.open_rectifiers` makes it succeed.
+How far it gets depends on the network. On the course's U-Net with honest weights, random or
+trained, the gradient jumps where rectifiers bend and pooling changes its mind, and some hundred
+iterations end below both guesses of :mod:`fedlab_utils.privacy.image_scores`. That a search fails
+is no proof that nothing leaks: with weights of
+:func:`fedlab_utils.privacy.leaky_layers.open_rectifiers` it succeeds.
 """
 
 from __future__ import annotations
