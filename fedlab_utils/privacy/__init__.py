@@ -26,6 +26,23 @@ _EXPORTS = {
     "overheard": "encryption",
     "publish": "publishing",
     "measure_costs": "secure_costs",
+    "linear_input": "leaky_layers",
+    "open_rectifiers": "leaky_layers",
+    "SharedUpdate": "shared_update",
+    "share": "shared_update",
+    "defended": "shared_update",
+    "gradient_distance": "matching",
+    "total_variation": "matching",
+    "Inversion": "inversion",
+    "InversionSettings": "inversion",
+    "invert": "inversion",
+    "Trial": "inversion_trial",
+    "try_inversion": "inversion_trial",
+    "ImageScores": "image_scores",
+    "score_images": "image_scores",
+    "psnr": "image_scores",
+    "ssim": "image_scores",
+    "against_guesses": "image_scores",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
