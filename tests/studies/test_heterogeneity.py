@@ -12,7 +12,7 @@ import pytest
 
 import fedlab_utils.federated.hospital as hospital
 from fedlab_utils.errors import StudyError
-from fedlab_utils.federated.comparison import trials_of
+from fedlab_utils.federated.comparison import chosen, difference, trials_of, tried, validated
 from fedlab_utils.studies import heterogeneity
 from fedlab_utils.studies.heterogeneity import (
     METHODS,
@@ -148,3 +148,25 @@ def test_what_is_recorded_belongs_to_the_study() -> None:
     for row in rows:
         assert row["settings"] in STUDY.cells
         assert row["provenance"]["commit"]
+
+
+def test_what_lesson_06_says_of_strong_skew_is_recorded() -> None:
+    """Alone 0.07 worse in the worst hospital; no method better than FedAvg, nor is pooled."""
+    rows = read_rows("heterogeneity", Path(heterogeneity.__file__).parents[2] / "data/results")
+    trials = trials_of(rows)
+    for condition in ("volume", "scanner"):
+        fedavg = chosen(trials, "fedavg", condition)
+        assert len(fedavg) == 5
+        gains = {
+            method: difference(chosen(trials, method, condition), fedavg, "worst")
+            for method in ("pooled", "local", "tuned", "fedbn", "fedprox", "scaffold", "fedadam")
+        }
+        assert gains["local"].mean == pytest.approx(-0.07, abs=0.005)
+        for worse in ("local", "fedadam"):
+            assert gains.pop(worse).high < 0
+        for method, gain in gains.items():
+            assert gain.low < 0 < gain.high, method
+        for plain in ("fedavg_sgd", "scaffold"):
+            tuned = validated(tried(trials), plain, condition)
+            assert max(tuned.values()) - min(tuned.values()) < 0.01
+            assert {rate for rate, *_ in tuned} == {3.0, 10.0, 30.0}
