@@ -155,6 +155,14 @@ def bench_engine(
     _bench(partial(run, ray=ray), as_json)
 
 
+@bench.command("privacy")
+def bench_privacy(as_json: Json = False) -> None:
+    """A private step of the U-Net, patients clipped one by one, against a plain one."""
+    from fedlab_utils.studies.bench_privacy import run
+
+    _bench(run, as_json)
+
+
 def _bench(run: Callable[[], dict[str, dict]], as_json: bool) -> None:
     with reported(as_json):
         result = run()
