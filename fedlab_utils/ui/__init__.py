@@ -40,6 +40,9 @@ _EXPORTS = {
     "HospitalExplorer": "hospital_view",
     "transfer_matrix": "matrix_plots",
     "server_view": "aggregation_plots",
+    "InversionExplorer": "inversion_view",
+    "inversion_pictures": "inversion_view",
+    "membership_curves": "membership_plots",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)
