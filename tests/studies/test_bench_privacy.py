@@ -32,7 +32,7 @@ def test_ratios_are_to_the_plain_step_and_the_goal_stands_beside(
 
 def test_both_train_on_every_patient_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bench_privacy, "LAYOUTS", ((3, 2),))
-    monkeypatch.setattr(bench_privacy, "SIZE", (16, 16))
+    monkeypatch.setattr(bench_privacy, "SIZE", (32, 32))
     seen = []
 
     def race(racers, batches, rounds, missing):  # noqa: ARG001

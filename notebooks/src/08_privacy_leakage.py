@@ -1,0 +1,411 @@
+# ---
+# title: Privacy leakage
+# data: phantom or a BraTS folder
+# minutes: 75
+# ---
+
+# %% [markdown]
+# # What does an update tell about the patients it was made from?
+#
+# In federated learning no scan leaves a hospital. Weights leave, or gradients, and those were computed *from* scans. This lesson takes the other side: you hold what a hospital sent, and want its patient back. Then you hold a finished model, and want to know who was in it.
+#
+# *For physicians.* A gradient is the list of corrections that a patient's scan asks for: "a little more attention to bright rims, a little less to the left". Nobody can read a face out of one correction. But there are three hundred thousand of them for one slice of a few thousand pixels, which is more than enough to work backwards.
+#
+# *For computer scientists.* **Gradient inversion** (Zhu et al., 2019; Geiping et al., 2020): search for an input whose gradient is the one that was observed. **Membership inference** (Shokri et al., 2017; Yeom et al., 2018): decide from a model's loss on a record whether it was trained on it.
+#
+# When you are done you can
+#
+# - read an image out of a linear layer's gradient by hand, and say why a U-Net is harder,
+# - run a search for a patient's slice, and judge its result against guesses that need no gradient,
+# - say what a *dishonest* server can do that a curious one cannot,
+# - tell members from others by their loss, and say how sure that is with few patients,
+# - say what larger batches, more local steps and noise do against it.
+#
+# Whether an update of weights is personal data in the sense of the GDPR is for lawyers to say; article 4 asks whether a person can be identified by means reasonably likely to be used (recital 26). This lesson is about what can be done.
+
+# %%
+import numpy as np
+import torch
+
+from fedlab_utils.course import (
+    check,
+    hint,
+    open_patients,
+    progress_board,
+    quiz,
+    show_source,
+    solution,
+)
+from fedlab_utils.course.patients import draw_patients
+from fedlab_utils.data.cohort import open_phantom
+
+from fedlab_utils.data import PreprocessSettings, build_cache, load_preprocessed, to_regions
+from fedlab_utils.data.windows import centred
+from fedlab_utils.ui import inversion_pictures
+
+# %% [markdown]
+# ## The patients
+#
+# Small patches, so that an attack takes seconds: at 4 mm, 32 x 32 pixels around the middle of the brain, of each patient the slice with the most tumour. The first patient is the one under attack. All others play the *public*: patients whom the attacker may look at, to know what brains look like.
+
+# %% tags=["check-output"]
+own, _ = open_patients(at_most=1)
+cohort = own
+if len(own.patients) < 24:
+    print("Too few patients: the phantoms take their place.")
+    cohort = open_phantom()
+coarse = PreprocessSettings(spacing=4.0)
+some = draw_patients(cohort, at_most=37, seed=3)
+unusable = {problem.case for problem in build_cache(some.cases, coarse)}
+some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+
+
+def largest_slice(case):
+    """Return image (4, 32, 32), target (3, 32, 32) and brain (1, 32, 32) of the slice with most tumour."""
+    patient = load_preprocessed(case, coarse)
+    at = int((np.asarray(patient.labels) > 0).sum((0, 1)).argmax())
+    planes = (patient.image, to_regions(patient.labels), patient.brain[None])
+    return [centred(np.asarray(plane)[..., at], (32, 32)) for plane in planes]
+
+
+parts = zip(*(largest_slice(case) for case in some))
+images, target, brain = (torch.tensor(np.stack(part)) for part in parts)
+images, target = images.float(), target.float()
+public = images[1:]
+print(f"{len(images)} slices of {tuple(images.shape[1:])}")
+
+# %% [markdown]
+# ## One linear layer hides nothing
+#
+# Take the simplest network: one linear layer, $y = Wx + b$, and any loss $L(y)$. By the chain rule
+#
+# $$\frac{\partial L}{\partial W} = \frac{\partial L}{\partial y}\, x^\top, \qquad \frac{\partial L}{\partial b} = \frac{\partial L}{\partial y}.$$
+#
+# Row $i$ of the first is $x$ times a number, and that number is entry $i$ of the second. The input stands there, written out (Phong et al., 2018).
+
+
+# %% exercise="linear_leak"
+def my_linear_leak(weight_gradient, bias_gradient):
+    """Return the input of a linear layer from the gradient of one sample.
+
+    weight_gradient: array (outputs, inputs). bias_gradient: array (outputs,); some entries may be 0, not all.
+    Return an array (inputs,).
+    """
+    # BEGIN SOLUTION: take the row with the largest bias gradient, and divide it by that
+    row = np.argmax(np.abs(bias_gradient))
+    return weight_gradient[row] / bias_gradient[row]
+    # END SOLUTION
+
+
+# %% [markdown] hint="linear_leak"
+# Each row of the weight's gradient is the input times an entry of the bias's gradient. One row is enough.
+
+# %% [markdown] hint="linear_leak"
+# Do not take a row whose bias gradient is 0: `np.argmax(np.abs(bias_gradient))` finds the largest.
+
+
+# %% wrong="linear_leak" diagnosis="divide"
+def my_linear_leak(weight_gradient, bias_gradient):
+    return weight_gradient[np.argmax(np.abs(bias_gradient))]
+
+
+# %% wrong="linear_leak" diagnosis="is 0"
+def my_linear_leak(weight_gradient, bias_gradient):
+    return weight_gradient[0] / bias_gradient[0]
+
+
+# %% wrong="linear_leak" diagnosis="signs cancel"
+def my_linear_leak(weight_gradient, bias_gradient):
+    return weight_gradient.sum(axis=0) / np.abs(bias_gradient).sum()
+
+
+# %% [markdown]
+# With the patient's four sequences, 4096 numbers, through one layer with ten outputs:
+
+# %%
+from fedlab_utils.privacy import linear_input
+
+torch.manual_seed(0)
+layer = torch.nn.Linear(4 * 32 * 32, 10)
+loss = layer(images[:1].flatten(1)).square().sum()
+weight_gradient, bias_gradient = torch.autograd.grad(loss, list(layer.parameters()))
+leaked = linear_input(weight_gradient, bias_gradient).reshape(4, 32, 32)
+
+two = layer(images[:2].flatten(1)).square().sum()
+mixed = linear_input(*torch.autograd.grad(two, list(layer.parameters()))).reshape(4, 32, 32)
+inversion_pictures(
+    {
+        "the patient": images[0].numpy(),
+        "out of the gradient": leaked.numpy(),
+        "out of a batch of two": mixed.numpy(),
+    },
+    f"A slice, the same slice computed from the gradient of a linear layer (largest difference "
+    f"{float((leaked - images[0]).abs().max()):.0e}), and a mixture of two patients' slices.",
+)
+
+# %% [markdown]
+# Exact, in one division. Of two patients it gives a mixture, and one can see both. So the question is not whether gradients hold images. It is how much the layers in between stand in the way.
+#
+# ## Searching
+#
+# In a U-Net no layer gives its input away so directly. But the attacker has the same network and can compute, for any image, the gradient that it *would* give. So he searches: begin with noise, and change it step by step until its gradient points where the observed one does. Geiping et al. compare directions, by the cosine, and ask for little *total variation* (differences between neighbouring pixels), since brains are smoother than noise.
+
+
+# %% exercise="gradient_gap"
+def my_gradient_gap(found, sent):
+    """Return 1 less the cosine between two gradients.
+
+    found, sent: lists of arrays, one per tensor of the network, of equal shapes. The cosine is that of all numbers together, as if they stood in one long row.
+    """
+    # BEGIN SOLUTION: one scalar product and two lengths, over all tensors together
+    product = sum((f * s).sum() for f, s in zip(found, sent))
+    lengths = [np.sqrt(sum((part**2).sum() for part in of)) for of in (found, sent)]
+    return 1 - product / (lengths[0] * lengths[1])
+    # END SOLUTION
+
+
+# %% [markdown] hint="gradient_gap"
+# The cosine is the scalar product over both lengths. Add up the scalar products of all tensors, and the squares for the lengths, before you take a root.
+
+# %% [markdown] hint="gradient_gap"
+# `product = sum((f * s).sum() for f, s in zip(found, sent))`; a length is `np.sqrt(sum((p**2).sum() for p in found))`.
+
+
+# %% wrong="gradient_gap" diagnosis="mean of the tensors' cosines"
+def my_gradient_gap(found, sent):
+    cosines = [(f * s).sum() / np.sqrt((f**2).sum() * (s**2).sum()) for f, s in zip(found, sent)]
+    return 1 - np.mean(cosines)
+
+
+# %% wrong="gradient_gap" diagnosis="1 less"
+def my_gradient_gap(found, sent):
+    product = sum((f * s).sum() for f, s in zip(found, sent))
+    lengths = [np.sqrt(sum((part**2).sum() for part in of)) for of in (found, sent)]
+    return product / (lengths[0] * lengths[1])
+
+
+# %% wrong="gradient_gap" diagnosis="squared distance"
+def my_gradient_gap(found, sent):
+    return sum(((f - s) ** 2).sum() for f, s in zip(found, sent))
+
+
+# %% [markdown] equivalent="gradient_gap"
+# - `product = sum(((f * s).sum() for f, s in zip(found, sent)))` -> `product = sum(((f * s).sum() for f, s in zip(sent, found)))`: a scalar product is the same in either order
+
+# %% [markdown]
+# **When does a picture count?** A grey blob looks like a brain to whoever expects one. So the result is compared with two guesses that need no gradient: the *mean* of the public patients, and the public patient *nearest* to the truth (an unfair guess, since one must know the truth to pick it). Two scores: the peak signal-to-noise ratio (PSNR, in decibels, higher is better) and the structural similarity (SSIM, 1 for equal images). An attack counts if it beats both guesses in both.
+#
+# First the course's U-Net, as a server would begin a federation: random weights. The attacker knows the tumour's mask and where the brain is, and sees the gradient of one single slice. All of this is in his favour.
+
+# %%
+from fedlab_utils.privacy import InversionSettings, open_rectifiers, try_inversion
+from fedlab_utils.segmentation import UNetSettings, make_unet
+
+
+def attack(network, iterations, **how):
+    """Attack the first patients' update, and print how it went."""
+    settings = InversionSettings(iterations=iterations)
+    trial = try_inversion(network, images, target, public, brain=brain, settings=settings, **how)
+    for row in trial.table:
+        verdict = {True: "counts", False: "does not count", None: ""}[row["counts"]]
+        print(f"{row['name']:22} {row['psnr']:5.1f} dB   SSIM {row['ssim']:.2f}   {verdict}")
+    return trial
+
+
+def shown(trial, title):
+    """Show what an attack on one slice found."""
+    found = trial.inversion.images[0].numpy()
+    row = trial.table[-1]
+    words = f"The patient's slice, and what the attack found ({title}): {row['psnr']:.1f} dB."
+    return inversion_pictures({"the patient": images[0].numpy(), title: found}, words)
+
+
+honest = make_unet(UNetSettings(width=8), seed=0)
+failed = attack(honest, 150)
+shown(failed, "honest weights")
+
+# %% [markdown]
+# Noise. With the settings that we tried (a few hundred iterations, both papers' distances, several searches) no attack on honest weights, random or trained, beat the guesses. Rectifiers and max-pooling are to blame: where a rectifier bends, its slope jumps, and the gradient through twenty of them changes abruptly from one image to the next, so that a search which follows slopes gets nowhere. *That is no proof of safety.* It says that these searches, for this long, failed. Attacks get better; patients stay the same.
+#
+# ## A server that cheats
+#
+# Who chooses the weights of the first round? The server. A *curious* server runs the protocol and looks. A *dishonest* one sends weights that are good for reading patients rather than for segmenting tumours, and no hospital notices, since random weights look like any others. Such weights need not be clever. Here every shift of the normalisation layers is set to 3, so that nearly all values lie above 0, where no rectifier bends. The layers are the same, the hospital's code is the same.
+
+# %%
+show_source(open_rectifiers)
+
+# %%
+chosen = open_rectifiers(make_unet(UNetSettings(width=8), seed=0))
+trial = attack(chosen, 300)
+shown(trial, "chosen weights")
+
+# %% [markdown]
+# A hospital's patient, out of one gradient, within seconds on a laptop. The tumour's place and its bright rim can be seen; fine anatomy cannot. (Stronger dishonest weights exist: Fowl et al. (2021) and Boenisch et al. (2021) build layers that work like the linear one above and give whole batches back exactly.)
+
+# %% [markdown] quiz="curious-or-dishonest"
+# Which of these protects against a *dishonest* server that sends weights of its own choice?
+#
+# - [ ] Encrypting the messages on their way
+#   > The server is one end of the line. Encryption keeps others out.
+# - [ ] That attacks on honest weights fail
+#   > It chooses the weights. What fails on honest ones says nothing.
+# - [x] Secure aggregation over many hospitals, with keys that do not come from the server
+#   > Right: the server then sees a sum, not one hospital's gradient (lesson 10). A sum over few small batches still holds images.
+# - [x] Noise that the hospital adds itself before anything is sent
+#   > Right, if it is enough: lesson 09 says how much that is.
+
+# %% [markdown]
+# ## What helps?
+#
+# Choose how many slices share the gradient, how many local steps the hospital takes before it sends (the update is then the difference of weights), and how much noise it adds, as a multiple of the update's own size. Each press of the button is a new attack, some seconds long, with fewer iterations than above.
+#
+# *Before you press:* order these by how well you think they protect: 4 slices, 4 local steps, noise as large as the update, noise ten times as large.
+
+# %%
+from fedlab_utils.ui import InversionExplorer
+
+InversionExplorer(
+    {"chosen by the server": chosen, "honest": honest}, images, target, brain, public, trial
+)
+
+# %% [markdown]
+# Batches and local steps make the search harder, not impossible: the attacker takes the steps along, and each of a batch's slices is searched for. Noise *as large as the update* takes little away, which surprises most people: there are seventy times as many numbers in the update as in the slice, and errors that point in all directions cancel. Noise ten times as large does blur it.
+#
+# How does that compare with differential privacy? There the noise on *each weight* is $\sigma C$, and the whole clipped gradient of a patient is no longer than $C$. Over $D$ weights the noise is about $\sigma\sqrt{D}$ times as long as the patient's gradient.
+
+# %%
+weights = sum(parameter.numel() for parameter in chosen.parameters())
+print(f"{weights} weights: noise of multiplier 1 is {weights**0.5:.0f} times as long as a gradient")
+private = attack(chosen, 100, noise=float(weights**0.5))
+shown(private, "with the noise of differential privacy")
+
+# %% [markdown]
+# Against one patient's gradient that is the end of it. (In a step of many patients the noise is shared, which is what makes training possible at all: lesson 09.)
+#
+# ## Who was in it?
+#
+# A finished model is often meant to be handed out. **Membership inference** asks of it: was this patient trained on? That alone can be sensitive: a model of "patients with glioblastoma at hospital X" has members whose diagnosis is thereby known. The plainest attack uses that networks fit what they have seen better than the rest: call those with a small loss members.
+#
+# Two networks, on half of the patients: one is stopped early, one is trained far too long on far too little, until it knows its patients by heart.
+
+# %%
+from fedlab_utils.segmentation import OptimiserSettings, dice_ce_loss, local_update, make_optimiser
+
+half = len(images) // 2
+everyone = torch.arange(len(images))
+
+
+def trained(steps):
+    """Return a U-Net after so many steps on all slices of the first half at once."""
+    network = make_unet(UNetSettings(width=8), seed=1)
+    batch = {"image": images[:half], "target": target[:half], "patient": everyone[:half]}
+    optimiser = make_optimiser(network, OptimiserSettings(learning_rate=5e-3))
+    local_update(network, [batch] * steps, optimiser)
+    return network.eval()
+
+
+def losses(network):
+    """Return each patient's loss."""
+    with torch.no_grad():
+        return dice_ce_loss(network(images), target, everyone).numpy()
+
+
+found = {"stopped early": losses(trained(15)), "trained too long": losses(trained(150))}
+for name, each in found.items():
+    print(
+        f"{name:17} mean loss of members {each[:half].mean():.2f}, of others {each[half:].mean():.2f}"
+    )
+
+# %% [markdown]
+# How good is the attack? At each threshold it finds a share of the members (*true positive rate*) and accuses a share of the others (*false positive rate*). The largest difference of the two, over all thresholds, is its **advantage**: 0 for a coin, 1 for certainty (Yeom et al., 2018).
+
+
+# %% exercise="advantage_of"
+def my_advantage_of(members, others):
+    """Return the largest lead of members found over others accused, over all thresholds.
+
+    members, others: float arrays of scores, one per patient; whoever scores at least the threshold is called a member.
+    Return a number from 0 to 1.
+    """
+    # BEGIN SOLUTION: try each score as the threshold; the largest difference of the two shares, 0 at least
+    thresholds = np.concatenate([members, others])
+    leads = [np.mean(members >= t) - np.mean(others >= t) for t in thresholds]
+    return max(0.0, *leads)
+    # END SOLUTION
+
+
+# %% [markdown] hint="advantage_of"
+# `np.mean(members >= t)` is the share of members found at threshold `t`. Nothing changes between two scores, so it is enough to try each score.
+
+# %% [markdown] hint="advantage_of"
+# Go through `np.concatenate([members, others])` and take the maximum. A threshold above all scores finds nobody and accuses nobody: the lead is never below 0.
+
+
+# %% wrong="advantage_of" diagnosis="one threshold"
+def my_advantage_of(members, others):
+    middle = np.median(np.concatenate([members, others]))
+    return np.mean(members >= middle) - np.mean(others >= middle)
+
+
+# %% wrong="advantage_of" diagnosis="members found alone"
+def my_advantage_of(members, others):
+    return max(np.mean(members >= t) for t in np.concatenate([members, others]))
+
+
+# %% wrong="advantage_of" diagnosis="difference of the means"
+def my_advantage_of(members, others):
+    return np.mean(members) - np.mean(others)
+
+
+# %%
+from fedlab_utils.privacy.membership import advantage
+from fedlab_utils.ui import membership_curves
+
+scores = {name: (-each[:half], -each[half:]) for name, each in found.items()}
+rng = np.random.default_rng(0)
+chance = [max(advantage(rng.normal(size=half), rng.normal(size=half))) for _ in range(300)]
+for name, (members, others) in scores.items():
+    print(f"{name:17} advantage {max(advantage(members, others)):.2f}")
+print(
+    f"scores that say nothing: {np.mean(chance):.2f}, one in twenty above {np.quantile(chance, 0.95):.2f}"
+)
+membership_curves(scores, f"live: {half} members, {len(images) - half} others, one seed")
+
+# %% [markdown]
+# Look at the last line before you look at the curves. With so few patients even scores that say nothing have an advantage, since the threshold is the best one for these very patients. A claim of leakage must lie clearly above that, and a claim that there is none needs many more patients. And the axes are logarithmic for a reason: an attack that is right about everybody by a little harms nobody for sure; one that is *certain of three patients* does, and its area under the curve hardly shows it (Carlini et al., 2022). To know who is found at one false alarm in a hundred, a thousand patients who were not trained on are the least.
+#
+# Carlini et al. sharpen the attack: a patient's loss may be small because the patient is easy. They train many *shadow* networks with and without him, and ask which of the two his loss looks like. That finds members that a threshold cannot, and takes hours of training.
+
+# %% [markdown] quiz="membership-defence"
+# A network is stopped early, and membership inference by the loss finds nothing beyond chance on 18 members and 18 others. What may the hospital say?
+#
+# - [ ] "Our model does not reveal who was trained on."
+#   > One attack, few patients. A sharper one, or one that looks at rare patients, may find some.
+# - [x] "This attack did not tell members from others, and with so few patients it would have had to be good to be noticed."
+#   > Right: a statement on an attack and its power.
+# - [ ] "Since it generalises, nothing can leak."
+#   > Models that generalise well on average have been found to remember single, unusual records.
+
+# %% [markdown]
+# ## What you have learnt
+#
+# - A gradient holds its input. A linear layer gives it away in one division; deep networks make the search hard, and weights chosen by a dishonest server make it easy again.
+# - A reconstruction counts only against guesses that need no gradient.
+# - Batches and local steps are no defence to rely on. Noise must be much larger than the update of one patient.
+# - Membership shows in the loss of networks that were trained too long. Few patients prove little, in both directions.
+
+# %%
+progress_board()
+
+# %% [markdown]
+# ### References
+#
+# - F. Boenisch et al., When the curious abandon honesty: federated learning is not private. EuroS&P 2023. arXiv:2112.02918
+# - N. Carlini et al., Membership inference attacks from first principles. IEEE S&P 2022. arXiv:2112.03570
+# - L. Fowl et al., Robbing the fed: directly obtaining private data in federated learning with modified models. ICLR 2022. arXiv:2110.13057
+# - J. Geiping et al., Inverting gradients: how easy is it to break privacy in federated learning? NeurIPS 2020. arXiv:2003.14053
+# - L. T. Phong et al., Privacy-preserving deep learning via additively homomorphic encryption. IEEE TIFS 13:1333-1345, 2018. doi:10.1109/TIFS.2017.2787987
+# - R. Shokri et al., Membership inference attacks against machine learning models. IEEE S&P 2017. arXiv:1610.05820
+# - S. Yeom et al., Privacy risk in machine learning: analyzing the connection to overfitting. CSF 2018. arXiv:1709.01604
+# - L. Zhu, Z. Liu, S. Han, Deep leakage from gradients. NeurIPS 2019. arXiv:1906.08935
+# - Regulation (EU) 2016/679 (GDPR), article 4 and recital 26.
