@@ -250,7 +250,7 @@ from fedlab_utils.ui import EpsilonExplorer
 EpsilonExplorer()
 
 # %% [markdown]
-# Patients: ten times as many, and the noise on their mean is a tenth, under the same promise to each. (At the same rate a step also computes ten times as much.) The other three cost more than they bring: a larger epsilon is a weaker promise, fewer steps are less training, and a rate of 0.2 for 0.1 doubles the computing for a quarter less noise. So privacy is cheapest where there is much data, which is the opposite of what many fear.
+# Patients: ten times as many, and the noise on their mean is a tenth, under the same promise to each. (At the same rate a step also computes ten times as much. The same computing spent on a rate of 1 instead of 0.1 lowers the noise by a third only, at the settings shown.) Of the others, a larger epsilon is a weaker promise, and fewer steps are less training. So privacy is cheapest where there is much data, which is the opposite of what many fear.
 #
 # ## Private training, live
 #
@@ -315,6 +315,8 @@ for noise in (0.3, 1.0, 3.0):
 #   > That is just what is covered.
 # - [x] That the clipping bound was chosen by trying ten of them on the same patients
 #   > Right. Each trial is a training, and spends. Choose such settings on public data (here: phantoms), or charge for them.
+# - [x] How many patients each hospital has
+#   > Right: it is sent as it is, and counts as public. Where even that tells (a hospital for one rare disease), it needs noise of its own.
 # - [ ] A patient with two scans
 #   > Covered: the unit is the patient, and both scans go into one clipped gradient.
 
@@ -389,7 +391,7 @@ for kind, rounds in (
     )
 
 # %% [markdown]
-# No audit with 400 guesses can show more than 4.86: that is what 400 right ones of 400 give. At a larger epsilon the guesses are right so nearly always that 400 in a row are no surprise. A thousand guesses, all right, would show 5.8. So audit at a small claim, and with many canaries. The honest training stands far below its claim: its epsilon is 4, and this attack sees 1.16 of it.
+# With 1000 canaries and 400 guesses no audit can show more than 4.86 at this delta: that is what 400 right ones of 400 give. At a larger epsilon the guesses are right so nearly always that 400 in a row are no surprise. A thousand guesses, all right, would show 5.8. So audit at a small claim, and with many canaries. The honest training stands far below its claim: by the accountant its epsilon is 4, and this attack sees 1.16 of it.
 
 # %% [markdown] quiz="audit-verdict"
 # An audit of your training finds that epsilon is at least 0.8. You claim 4. What have you shown?

@@ -387,10 +387,10 @@ show_source(Masker.reveal)
 # - **Fresh keys in each round.** A key that was given out in an old round must be worth nothing in a new one; a hospital refuses a round whose name is not newer than the last.
 
 # %% [markdown] quiz="collusion"
-# Five hospitals, threshold 4. Two of them and the server put their heads together. Nobody drops out. What do they learn about a third hospital's numbers?
+# Five hospitals, threshold 4. Two of them and the server put their heads together. Nobody drops out, and the server does not pretend so. What do they learn about a third hospital's numbers?
 #
 # - [x] Nothing beyond the sum over the three others, which they can compute from the sum and their own numbers
-#   > Right. They know all rows that they share with it, but not those that it shares with the two honest others, nor its self mask: two shares are fewer than four. With threshold 3 a lying server would win: it says that two honest hospitals dropped out, gets the sum over the third and its two helpers, and takes their numbers off.
+#   > Right. They know all rows that they share with it, but not those that it shares with the two honest others, nor its self mask: two shares are fewer than four. With threshold 3 a lying server would win: it says that the two other honest hospitals dropped out, gets the sum over the third and its two helpers, and takes their numbers off.
 # - [ ] Everything: they hold two shares each
 #   > They hold one share each of every secret, two in all, and four are needed.
 # - [ ] Nothing at all
