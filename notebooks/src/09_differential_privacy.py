@@ -254,7 +254,7 @@ EpsilonExplorer()
 #
 # ## Private training, live
 #
-# Three hospitals, a small network at 4 mm, a few rounds. Each hospital trains privately, with its own ledger. It sends weights, the number of its patients, and how much it has spent: no training loss and no count of slices, which would tell of patients. The noise below comes from a seed, so that the lesson comes out the same each time, and the run says so: it protects nobody. Real noise comes from the operating system's cryptographic generator, and nobody can draw it again, neither an attacker nor you.
+# Three hospitals, a small network at 4 mm, a few rounds. Each hospital trains privately, with its own ledger. It sends weights, the number of its patients, and how much it has spent: no training loss and no count of slices, which would tell of patients. The noise below comes from a seed, so that the lesson comes out the same each time, and the run says so: it protects nobody. Real noise comes from the operating system's cryptographic generator, and nobody can draw it again, neither an attacker nor you. (The proof speaks of real numbers. In floating point the last bits of noise may betray what it was added to, Mironov, 2012; the package adds up several draws for each number, which makes that attack hopeless in practice, and is no proof.)
 
 # %%
 from fedlab_utils.data.tiers import Tier
@@ -440,6 +440,7 @@ progress_board()
 # - S. Gopi, Y. T. Lee, L. Wutschitz, Numerical composition of differential privacy. NeurIPS 2021. arXiv:2106.02848
 # - P. Kairouz, Z. Liu, T. Steinke, The distributed discrete Gaussian mechanism for federated learning with secure aggregation. ICML 2021. arXiv:2102.06387
 # - H. B. McMahan, D. Ramage, K. Talwar, L. Zhang, Learning differentially private recurrent language models. ICLR 2018. arXiv:1710.06963
+# - I. Mironov, On significance of the least significant bits for differential privacy. CCS 2012. doi:10.1145/2382196.2382264
 # - T. Steinke, M. Nasr, M. Jagielski, Privacy auditing with one (1) training run. NeurIPS 2023. arXiv:2305.08846
 # - European Data Protection Board, Opinion 28/2024 on certain data protection aspects related to the processing of personal data in the context of AI models, 2024.
 # - Regulation (EU) 2016/679 (GDPR), recital 26.
