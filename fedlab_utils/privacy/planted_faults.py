@@ -38,8 +38,8 @@ class _Silence:
 class ClippedPerBatch(PrivateGradient):
     """Clips the batch's mean instead of each patient, and adds the noise of a sum over patients.
 
-    The mean is as long as the bound whoever is in the batch, and so can one patient's part in it
-    be; the noise was meant for a part of bound over batch.
+    The mean may be as long as the bound whoever is in the batch, and so may one patient's part in
+    it; the noise was meant for a part of bound over batch.
     """
 
     def __call__(

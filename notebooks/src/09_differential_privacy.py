@@ -7,15 +7,15 @@
 # %% [markdown]
 # # What can a hospital promise each patient, and what does the promise cost?
 #
-# Weights are made from patients, and something of each patient is left in them. This lesson limits how much, with a proof: **differential privacy** (Dwork et al., 2006). You write its two ingredients, train with them, keep the books, and then do not believe the books and try to refute them.
+# Weights are made from patients, and something of each patient is left in them. This lesson limits how much, with a proof: **differential privacy** (Dwork, McSherry et al., 2006). You write its ingredients (sampling, clipping and noise), train with them, keep the books, and then do not believe the books and try to refute them.
 #
-# *For physicians.* A patient asks: "What will anybody learn about me if I let you use my scan?" No honest answer is "nothing". But this one can be kept: "Nearly the same as if you had stayed away. Whatever anybody concludes from our model, he would have concluded with nearly the same probability without you." How near is a number, $\varepsilon$ (epsilon). It says nothing about what the model teaches about *gliomas*: that is what research is for, and it holds whether you take part or not.
+# *For physicians.* A patient asks: "What will anybody learn about me if I let you use my scan?" No honest answer is "nothing". But this one can be kept: "Nearly the same as if you had stayed away. Whatever anybody concludes from our model, he would have concluded with nearly the same probability without you." How near is a number, $\varepsilon$ (epsilon): no probability changes by more than a factor $e^{\varepsilon}$ (but for a small rest, delta, see below). Who thought it a toss-up whether you took part can be at most 52 % sure afterwards at epsilon 0.1, 73 % at 1, 88 % at 2, and 99.97 % at 8, where the proof alone promises little. The promise says nothing about what the model teaches about *gliomas*: that is what research is for, and it holds whether you take part or not.
 #
 # *For computer scientists.* A randomised algorithm $M$ is $(\varepsilon, \delta)$-differentially private if for all neighbouring data sets $D, D'$ and all sets $S$ of outcomes
 #
 # $$\Pr[M(D) \in S] \le e^{\varepsilon} \Pr[M(D') \in S] + \delta$$
 #
-# Here *neighbouring* means that one **patient**, with all scans and slices, is added or removed. The *outcome* is everything that leaves the hospital during training, not just the final model. $\delta$ is a small probability with which the promise may fail, here $10^{-5}$, well under one over the number of patients.
+# (The form with $\delta$ is that of Dwork, Kenthapadi et al., 2006.) Here *neighbouring*, or *adjacent*, means that one **patient**, with all scans and slices, is added or removed. (Others let one patient be *replaced* by another: the same algorithm then has a larger epsilon.) The *outcome* is everything that training sends out of the hospital, in every round, not just the final model. $\delta$ is, roughly, a small probability with which the promise may fail. It is $10^{-5}$ here, and must be well under one over the number of patients: with one over it, an algorithm that publishes a patient drawn at random would pass.
 #
 # When you are done you can
 #
@@ -46,9 +46,9 @@ from fedlab_utils.privacy import epsilon_of, noise_for
 # %% [markdown]
 # ## One noisy number
 #
-# A hospital publishes a count, say of patients with a glioma in the left temporal lobe. One patient more or less changes it by 1. Publish it with normal noise of deviation $\sigma$ and an observer sees one of two bells, the one with you and the one without, a distance of 1 apart. If they overlap enough, he cannot tell.
+# A hospital publishes a count, say of patients with a glioma in the left temporal lobe. One patient more or less changes it by 1. Publish it with normal noise of deviation $\sigma$, and an observer sees a number drawn from one of two bell curves, the one with you or the one without, a distance of 1 apart. If they overlap enough, one number hardly tells which.
 #
-# How enough is enough? For each $\varepsilon$ the bells have the smallest $\delta$ for which the promise holds (Balle and Wang, 2018), with $\Phi$ the normal distribution function:
+# How enough is enough? For each $\varepsilon$ the bells have the smallest $\delta$ for which the promise holds (Balle and Wang, 2018), with $\Phi$ the distribution function of the standard normal distribution:
 #
 # $$\delta(\varepsilon) = \Phi\!\left(\frac{1}{2\sigma} - \varepsilon\sigma\right) - e^{\varepsilon}\, \Phi\!\left(-\frac{1}{2\sigma} - \varepsilon\sigma\right)$$
 
@@ -70,7 +70,7 @@ def my_gaussian_delta(epsilon, noise):
 # `norm.cdf(x)` is $\Phi(x)$. Compute the two arguments first; they differ in the sign of `1 / (2 * noise)`.
 
 # %% [markdown] hint="gaussian_delta"
-# `high = 1 / (2 * noise) - epsilon * noise` and `low = -1 / (2 * noise) - epsilon * noise`; the answer is `norm.cdf(high) - np.exp(epsilon) * norm.cdf(low)`.
+# `high = 1 / (2 * noise) - epsilon * noise`, and likewise `low`. The factor $e^{\varepsilon}$ is `np.exp(epsilon)`; it stands before the second term only.
 
 
 # %% wrong="gaussian_delta" diagnosis="exp(epsilon)"
@@ -91,14 +91,11 @@ def my_gaussian_delta(epsilon, noise):
 
 
 # %% [markdown]
-# So a mechanism has no *one* epsilon: it has a curve, and a number without its delta says nothing. Some points of it, for $\sigma = 1$:
+# So a *mechanism* (a randomised algorithm, such as this one) has no *one* epsilon: it has a curve, and a number without its delta says nothing. Some points of the curve for $\sigma = 1$, as the package computes them:
 
 # %% tags=["check-output"]
-for epsilon in (0.5, 1, 2, 4, 8):
-    high, low = 1 / 2 - epsilon, -1 / 2 - epsilon
-    delta = norm.cdf(high) - np.exp(epsilon) * norm.cdf(low)
-    print(f"epsilon {epsilon:3}: delta {delta:.1e}")
-print(f"at delta 1e-5: epsilon {epsilon_of([(1.0, 1.0, 1)], 1e-5):.2f}")
+for delta in (1e-1, 1e-2, 1e-3, 1e-5, 1e-8):
+    print(f"delta {delta:.0e}: epsilon {epsilon_of([(1.0, 1.0, 1)], delta):.2f}")
 
 # %% [markdown] quiz="meaning-of-epsilon"
 # A hospital reports: "Our model is private with epsilon 2." What is missing?
@@ -106,7 +103,7 @@ print(f"at delta 1e-5: epsilon {epsilon_of([(1.0, 1.0, 1)], 1e-5):.2f}")
 # - [x] Delta
 #   > Right: with another delta the same mechanism has another epsilon.
 # - [x] The unit: whose data is added or removed, a slice's, a scan's, a patient's
-#   > Right. Epsilon 2 per slice is about no promise at all to a patient of sixty slices.
+#   > Right. Epsilon 2 per slice can be epsilon 120 for a patient of sixty slices, which is no promise at all.
 # - [x] In whose view: the server's, who sees every round, or that of whoever gets the final model
 #   > Right. The two can be far apart.
 # - [ ] The accuracy of the model
@@ -115,9 +112,9 @@ print(f"at delta 1e-5: epsilon {epsilon_of([(1.0, 1.0, 1)], 1e-5):.2f}")
 # %% [markdown]
 # ## From a count to a gradient
 #
-# **DP-SGD** (Abadi et al., 2016) makes each step of training such a noisy sum. Two things are different from a count. A gradient has no natural bound, so one has to be made: each patient's gradient is *clipped* to a length $C$. And each step looks at some patients only, drawn at random; an observer who does not know who was drawn learns less, which the accountant turns into a smaller epsilon (*amplification by sampling*).
+# **DP-SGD** (Abadi et al., 2016) makes each step of training such a noisy sum. Two things are different from a count. A gradient has no natural bound, so one has to be made: each patient's gradient is *clipped* to a length $C$. And each step looks at some patients only, drawn at random; an observer who does not know who was drawn learns less, so that epsilon is smaller (*amplification by sampling*). The program that computes epsilon of all steps together is called the *accountant*; ours composes the steps numerically (Gopi et al., 2021).
 #
-# Both have traps. Sampling first. The sums of the accountants hold if **each patient is in or out by a coin of its own** (*Poisson sampling*), with all slices. The usual loop, which shuffles slices and deals them in batches of 8, protects slices.
+# Both have traps. Sampling first. The accountant's sums hold if **each patient is in or out by a coin of its own** (*Poisson sampling*), with all slices. The usual loop shuffles slices and deals them in batches of 8. Its unit would be a slice, and even for slices the sums do not hold: with shuffling, the true epsilon can be much larger than that of coins (Chua et al., 2024).
 
 
 # %% exercise="patient_sample"
@@ -164,7 +161,7 @@ def my_patient_sample(patient_of, rate, uniform):
 
 
 # %% [markdown]
-# Now the step. Each sampled patient has *one* gradient, whatever number of slices it came from. Clip each, add them up, add noise measured by the bound, and divide: not by the number of patients in the step, which is private too, but by the *expected* number.
+# Now the step. Each sampled patient has *one* gradient, whatever number of slices it came from. Clip each, add them up, add noise measured by the bound, and divide: not by the number of patients in the step, which is private too, but by the *expected* number, the rate times the hospital's number of patients. (That last number counts as public here: epsilon does not hide it.)
 
 
 # %% exercise="private_mean"
@@ -233,7 +230,7 @@ def my_private_mean(gradients, bound, noise, expected, normal):
 
 
 # %% [markdown]
-# The package does the same inside the one training loop of lesson 03: `local_update(..., gradient=...)` takes another way to make a gradient, and this is it. Note what comes first: the step is charged before it is taken.
+# The package does the same inside the one training loop of lesson 03: `local_update(..., gradient=...)` takes another way to make a gradient, and this is it. Note what comes first: the step is charged before it is taken. What comes after it is free: whatever is computed from noisy gradients alone, AdamW's moments or the server's average, spends nothing more (*post-processing*).
 
 # %%
 from fedlab_utils.privacy import PrivateGradient
@@ -243,7 +240,7 @@ show_source(PrivateGradient.__call__)
 # %% [markdown]
 # ## What a budget costs
 #
-# Choose a budget for the whole training. The accountant then says how much noise each step needs: left, the two bells of a step, with and without the patient; right, how the steps spend the budget.
+# Choose a budget for the whole training. The accountant then says how much noise each step needs: left, the two bell curves of a step, with and without the patient; right, how the steps spend the budget.
 #
 # *Try:* halve epsilon, and look at the noise. Ten times as many steps. Then a higher rate: more of it is spent on each step, but the noise is shared by more patients. Last the patients: ten times as many, and the noise on their mean is a tenth. *Which of the four is the cheapest way to less noise on the mean?*
 
@@ -253,11 +250,11 @@ from fedlab_utils.ui import EpsilonExplorer
 EpsilonExplorer()
 
 # %% [markdown]
-# Patients. Everything else is a trade of one thing for another; a hospital with more patients simply pays less for the same promise. That is the opposite of what people fear: privacy is cheapest where there is much data.
+# Patients: ten times as many, and the noise on their mean is a tenth, under the same promise to each. (At the same rate a step also computes ten times as much. The same computing spent on a rate of 1 instead of 0.1 lowers the noise by a third only, at the settings shown.) Of the others, a larger epsilon is a weaker promise, and fewer steps are less training. So privacy is cheapest where there is much data, which is the opposite of what many fear.
 #
 # ## Private training, live
 #
-# Three hospitals, a small network at 4 mm, a few rounds. Each hospital trains privately, with its own ledger. It sends weights, the number of its patients, and how much it has spent: no loss and no count of slices, which would tell of patients. The noise below comes from a seed, so that the lesson comes out the same each time, and says so. Real noise comes from the operating system's cryptographic generator, and nobody can draw it again, neither an attacker nor you.
+# Three hospitals, a small network at 4 mm, a few rounds. Each hospital trains privately, with its own ledger. It sends weights, the number of its patients, and how much it has spent: no training loss and no count of slices, which would tell of patients. The noise below comes from a seed, so that the lesson comes out the same each time, and the run says so: it protects nobody. Real noise comes from the operating system's cryptographic generator, and nobody can draw it again, neither an attacker nor you. (The proof speaks of real numbers. In floating point the last bits of noise may betray what it was added to, Mironov, 2012; the package adds up several draws for each number, which makes that attack hopeless in practice, and is no proof.)
 
 # %%
 from fedlab_utils.data.tiers import Tier
@@ -294,7 +291,7 @@ for name, run in runs.items():
     print(f"{name:10}  epsilon {spent:7.1f} per patient (delta 1e-5)   mean Dice {told:.3f}")
 
 # %% [markdown]
-# Ten patients per hospital can have a useful model or a meaningful promise. What the network feels is not epsilon: it is the noise on the *mean* gradient, $\sigma C / (qN)$ in each weight. So the same trainings tell what a larger hospital would get. For each noise above: with how many patients would the same noise on the mean be had at epsilon 8, at the same rate and number of steps?
+# With so few patients a hospital can keep most of the model or make a meaningful promise, not both. What the network feels is not epsilon: it is the noise on the *mean* gradient, $\sigma C / (qN)$ in each weight, with noise multiplier $\sigma$, bound $C$, rate $q$ and $N$ patients. So the same trainings tell something about hospitals of another size. For each noise above: with how many patients would the same noise on the mean be had at epsilon 8, at the same rate and number of steps?
 
 # %%
 steps = settings.rounds * settings.local_steps
@@ -306,22 +303,27 @@ for noise in (0.3, 1.0, 3.0):
         f"noise {noise:g}: as in a hospital of {needed / (RATE * share):.0f} patients at epsilon 8"
     )
 
+# %% [markdown]
+# This counts the noise alone, and takes all hospitals to be of that size. Other things do not stay equal: a hospital with more patients also learns from more patients, and its gradients vary less from step to step, so that it should fare better than the score above says; a smaller one should fare worse. And epsilon 8 is a weak promise: at epsilon 2 the same noise on the mean takes about three times as many patients.
+
 # %% [markdown] quiz="what-epsilon-covers"
 # The hospitals train privately with epsilon 2, and each round the server picks the best model by the hospitals' validation scores. What is *not* covered by epsilon 2?
 #
 # - [x] The validation patients
-#   > Right: their scores leave the hospital without noise, in each round. They are other patients than those trained on, and the promise was not made to them.
+#   > Right: their scores leave the hospital without noise, in each round. They are not the patients trained on, and the promise was not made to them.
 # - [ ] A patient who was trained on, seen from the server
 #   > That is just what is covered.
 # - [x] That the clipping bound was chosen by trying ten of them on the same patients
 #   > Right. Each trial is a training, and spends. Choose such settings on public data (here: phantoms), or charge for them.
+# - [x] How many patients each hospital has
+#   > Right: it is sent as it is, and counts as public. Where even that tells (a hospital for one rare disease), it needs noise of its own.
 # - [ ] A patient with two scans
 #   > Covered: the unit is the patient, and both scans go into one clipped gradient.
 
 # %% [markdown]
 # ## The ledger
 #
-# Epsilon adds up over the whole life of the data, and nothing undoes it: when training is rolled back to an earlier round and run again, the first run has left the hospital all the same. So a hospital's **ledger** only grows. It lies in the hospital's own folder, and a step is written there, on the disk, before it is taken. Watch it: a budget of epsilon 2 that is enough for 40 steps. Thirty are taken; then the process is killed, and another one opens the same file and wants thirty more.
+# Epsilon grows over the whole life of the data (more slowly than by plain addition, as the accountant computes it), and nothing undoes it: when training is rolled back to an earlier round and run again, the first run has left the hospital all the same. So a hospital's **ledger** only grows. It lies in the hospital's own folder, and a step is written there, on the disk, before it is taken. Watch it: a budget of epsilon 2 that is enough for 40 steps. Thirty are taken; then the process is killed, and another one opens the same file and wants thirty more.
 
 # %%
 import tempfile
@@ -346,13 +348,13 @@ except PrivacyBudgetError as refusal:
 print(file.read_text().splitlines()[0], "and", len(file.read_text().splitlines()) - 1, "charges")
 
 # %% [markdown]
-# In a federation each hospital has a ledger of its own. Their patients are different people, so the promise to a patient is that of *his* hospital, not the sum over hospitals (*parallel composition*). It fails if a patient was treated at two hospitals, and the package refuses a patient who is at two.
+# In a federation each hospital has a ledger of its own. Their patients are different people, so the promise to a patient is that of *his* hospital, not the sum over hospitals (*parallel composition*). It fails if a patient was treated at two hospitals. The package's virtual hospitals never share one; real hospitals, which name the same person differently, have to find out by themselves.
 #
 # ## Do not believe the books
 #
-# An accountant computes with what the program is *said* to do. Three mistakes that have all been made: the noise is left out by an `if`; the *batch* is clipped instead of each patient; the ledger begins anew in each round. Each of them trains fine and reports the same epsilon.
+# An accountant computes with what the program is *said* to do. Three mistakes that are easily made: the noise is left out by an `if`; the *batch* is clipped instead of each patient; the ledger begins anew in each round. With each of them training runs and reports the same epsilon.
 #
-# So put the claim to the test. Plant **canaries**: made-up patients, each of whom pulls at a weight of its own, as hard as clipping allows. Toss a coin for each, train on those with heads, and guess the coins from the weights. Under $(\varepsilon, \delta)$ nobody can be right too often; how often is too often, for many canaries in *one* training, is a theorem (Steinke et al., 2023). Many right guesses prove that epsilon is *at least* so large, at 95 % confidence. Few prove nothing: a better attack may exist.
+# So put the claim to the test. Plant **canaries**: made-up patients, each of whom pulls at a weight of its own, as hard as clipping allows. Toss a coin for each, train on those with heads, and guess the coins from the weights. Under $(\varepsilon, \delta)$ nobody can be right too often; how often is too often, for many canaries in *one* training, is a theorem (Steinke et al., 2023). Many right guesses show, at 95 % confidence, that epsilon is *at least* so large. Few show nothing: a better attack may exist. (Every canary takes part in every step here, rate 1: a mistake in the sampling would not show.)
 
 # %%
 from fedlab_utils.privacy import SimulatedRandomness, audit_claim, canary_scores
@@ -389,7 +391,7 @@ for kind, rounds in (
     )
 
 # %% [markdown]
-# An audit with a thousand canaries cannot prove much above 5, whatever happens: even if every guess is right, epsilon 5 remains possible, just as a coin may show heads a few hundred times in a row with a coin that nearly always does. So audit at a small claim, and with many canaries.
+# With 1000 canaries and 400 guesses no audit can show more than 4.86 at this delta: that is what 400 right ones of 400 give. At a larger epsilon the guesses are right so nearly always that 400 in a row are no surprise. A thousand guesses, all right, would show 5.8. So audit at a small claim, and with many canaries. The honest training stands far below its claim: by the accountant its epsilon is 4, and this attack sees 1.16 of it.
 
 # %% [markdown] quiz="audit-verdict"
 # An audit of your training finds that epsilon is at least 0.8. You claim 4. What have you shown?
@@ -407,18 +409,20 @@ for kind, rounds in (
 # | way | who adds the noise, and is trusted | epsilon covers | in whose view | cost |
 # |---|---|---|---|---|
 # | each hospital trains privately (this lesson) | the patient's own hospital | a patient of the hospital | everybody outside the hospital, the server too | noise of each hospital's few patients |
-# | the server clips hospitals' updates and adds noise (*hospital-level*, McMahan et al., 2018) | the server | a whole hospital | whoever gets the model; **not** the server | with five hospitals as much noise as signal: the unit is one of five |
-# | each hospital's update is made private by itself (*local*) | nobody | a whole hospital | everybody, the server too | far more noise still |
+# | the server clips hospitals' updates and adds noise (*hospital-level*, McMahan et al., 2018) | the server | a whole hospital | whoever gets the model; **not** the server | the noise must hide one hospital of five, so that little of the sum is left; bearable with thousands of members, such as telephones |
+# | each hospital clips its update and adds noise to it (*local*) | the hospital itself | a whole hospital | everybody outside the hospital, the server too | far more noise still: it must hide one of one |
 # | private training under masks (lesson 10) | the patient's own hospital | a patient | as in the first row, and the server sees the sum alone | as in the first row |
 #
-# An epsilon of a hospital and one of a patient must never stand in one column. And none of the four makes data *anonymous* in the sense of the GDPR (recital 26) by itself; regulators speak of epsilon as a measure of risk, not as a limit below which the law no longer holds.
+# (With masks, hospitals that trust each other could each add a part of the noise only, enough for the sum: *distributed* privacy, Kairouz et al., 2021. The package does not do this.)
+#
+# An epsilon of a hospital and one of a patient must never stand in one column. And none of the four makes a model *anonymous* in the sense of the GDPR by itself. Recital 26 asks whether a person can be identified by means reasonably likely to be used, and the European Data Protection Board wants that judged case by case for a model (Opinion 28/2024). Differential privacy is an argument in that judgement; the regulation names no epsilon below which it no longer applies.
 
 # %% [markdown]
 # ## What you have learnt
 #
-# - Epsilon bounds what anybody learns from a patient's taking part. It needs its delta, its unit, its adjacency and its view.
+# - Epsilon bounds what anybody learns from a patient's taking part. It needs its delta, its unit, its adjacency (added or removed, or replaced) and its view.
 # - Sample patients by coin, clip each patient, add noise to the sum, divide by the expected number. Each of these can be got wrong without a trace in training.
-# - What the network feels is the noise on the mean. Patients are the cheapest way to less of it.
+# - What the network feels is the noise on the mean. More patients lower it without weakening the promise.
 # - The ledger is charged before the step, and never rolled back.
 # - An audit refutes or does not refute. It found three faults that the accountant could not see.
 
@@ -430,8 +434,13 @@ progress_board()
 #
 # - M. Abadi et al., Deep learning with differential privacy. CCS 2016. arXiv:1607.00133
 # - B. Balle, Y.-X. Wang, Improving the Gaussian mechanism for differential privacy. ICML 2018. arXiv:1805.06530
+# - L. Chua et al., How private are DP-SGD implementations? ICML 2024. arXiv:2403.17673
+# - C. Dwork, K. Kenthapadi, F. McSherry, I. Mironov, M. Naor, Our data, ourselves: privacy via distributed noise generation. EUROCRYPT 2006. doi:10.1007/11761679_29
 # - C. Dwork, F. McSherry, K. Nissim, A. Smith, Calibrating noise to sensitivity in private data analysis. TCC 2006. doi:10.1007/11681878_14
 # - S. Gopi, Y. T. Lee, L. Wutschitz, Numerical composition of differential privacy. NeurIPS 2021. arXiv:2106.02848
+# - P. Kairouz, Z. Liu, T. Steinke, The distributed discrete Gaussian mechanism for federated learning with secure aggregation. ICML 2021. arXiv:2102.06387
 # - H. B. McMahan, D. Ramage, K. Talwar, L. Zhang, Learning differentially private recurrent language models. ICLR 2018. arXiv:1710.06963
+# - I. Mironov, On significance of the least significant bits for differential privacy. CCS 2012. doi:10.1145/2382196.2382264
 # - T. Steinke, M. Nasr, M. Jagielski, Privacy auditing with one (1) training run. NeurIPS 2023. arXiv:2305.08846
+# - European Data Protection Board, Opinion 28/2024 on certain data protection aspects related to the processing of personal data in the context of AI models, 2024.
 # - Regulation (EU) 2016/679 (GDPR), recital 26.

@@ -7,7 +7,7 @@
 # %% [markdown]
 # # Can the server learn the average without seeing what it averages?
 #
-# In lesson 05 every hospital sent its weights to the server, which averaged them. So the server saw each hospital's weights, and weights are made from patients: whoever holds one hospital's update may read things out of it that the average no longer shows. Yet the server needs the *average* only. This lesson gives it that, and nothing else.
+# In lesson 05 every hospital sent its weights to the server, which averaged them. So the server saw each hospital's weights, and weights are made from patients: whoever holds one hospital's update may read things out of it that the average no longer shows. Yet of the weights the server needs the *average* only. This lesson gives it that, and nothing else of them.
 #
 # *For physicians.* Three colleagues want to know what they earn on average, and none wants to tell. Each pair agrees in secret on a random number; one of the two adds it to his salary, the other takes it away. What they then call out is nonsense, each by itself. In the sum every secret number is added once and taken away once, and the true sum is left. That is all of it. The rest of the lesson is about what happens when somebody leaves the room in the middle.
 #
@@ -45,7 +45,7 @@ from fedlab_utils.ui import server_view
 # %% [markdown]
 # ## Something worth hiding
 #
-# Before networks, something one can look at. Four hospitals want to know where in the brain gliomas sit. Each adds up its patients' tumour masks, seen from above: at each point, the number of its patients with tumour somewhere above or below. With few patients such a map shows single patients. In the sum over all hospitals they blur.
+# Before networks, something one can look at. Four hospitals want to know where in the brain gliomas sit. Each adds up its patients' tumour masks, seen from above: at each point, the number of its patients with tumour somewhere above or below. With few patients such a map shows single patients. In the sum over all hospitals they blur together.
 
 # %% tags=["check-output"]
 own, _ = open_patients(at_most=1)
@@ -75,11 +75,11 @@ for member in members:
 server_view({f"{name}'s map": one for name, one in maps.items()} | {"sum": sum(maps.values())})
 
 # %% [markdown]
-# The outlines of single tumours can be told apart in each hospital's map. Whoever has seen the patient's scan elsewhere can recognise it. (Whether such a map, or an update of weights, is *personal data* in the sense of the GDPR, article 4, depends on whether a person can be singled out by means that are reasonably likely to be used; HIPAA's rules on de-identification, 45 CFR 164.514, were written for records and do not speak of maps or weights. A course cannot settle that; it can show what is in the numbers.)
+# The outlines of single tumours can be told apart in each hospital's map. Whoever has seen the patient's scan elsewhere may recognise it. (Whether such a map, or an update of weights, is *personal data* in the sense of the GDPR, article 4(1) with recital 26, depends on whether a person can be identified from it, alone or with other information, by means that are reasonably likely to be used. HIPAA lets health information count as de-identified if listed identifiers are removed, or if an expert determines that the risk of identification is very small, 45 CFR 164.514(b); it does not say how to judge a map, or weights. A course cannot settle that; it can show what is in the numbers.)
 #
 # ## Numbers that a mask can hide
 #
-# Adding a random number hides a value only if the result could have come from *any* value. Add a normal random number to 7, and a result of 7.3 says a lot. No bell curve is wide enough: in floating point the mask would also leave rounding errors behind when it is taken away.
+# Adding a random number hides a value only if the result could have come from *any* value. Add a normal random number to 7, and a result of 7.3 says a lot. A wider bell curve says less, but none says nothing; and in floating point the mask would leave rounding errors behind when it is taken away.
 #
 # So the numbers become whole numbers modulo $2^{64}$, a clock with $2^{64}$ hours. A mask drawn uniformly from that clock hides *perfectly*: whatever the value, every hour is equally likely afterwards. And sums on a clock are exact. A number $x$ is written as $\mathrm{round}(x \cdot 2^f)$, with $f$ bits after the point; a negative one counts backwards from midnight, $-1$ is $2^{64}-1$, which is how processors write negative whole numbers anyway.
 
@@ -135,7 +135,7 @@ show_source(FixedPoint)
 # %% [markdown]
 # ## Pairwise masks
 #
-# Each pair of hospitals needs a common random row of numbers, as long as the data, that nobody else knows. They agree on a **key** (Diffie and Hellman's exchange, on the curve X25519: each sends a public key, each computes the same secret from its own private and the other's public one, and a listener cannot), and stretch that key with a stream cipher (ChaCha20) to as many numbers as needed. Both hospitals get the same row.
+# Each pair of hospitals needs a common random row of numbers, as long as the data, that nobody else knows. They agree on a **key** (Diffie and Hellman's exchange, on the curve X25519: each sends a public key, each computes the same secret from its own private and the other's public one, and a listener cannot), and stretch that key with a stream cipher (ChaCha20) to as many numbers as needed. Both hospitals get the same row. It is not truly random, as a perfect mask would be; but nobody who lacks the key can tell the difference, unless he breaks the cipher.
 #
 # The hospital with the *smaller* number adds the row, the one with the larger takes it away. On the clock, of course: uint64 arrays of numpy wrap around by themselves.
 
@@ -255,7 +255,7 @@ left = [h for h in numbers if h != gone]
 server_view({"sum of those who are left": as_map(sum(masked[h] for h in left))})
 
 # %% [markdown]
-# The repair: the hospitals that are left can tell the server the keys that they have in common with the one that is gone. Or, since they might be gone next: at the beginning each hospital splits its private key into **shares** (Shamir, 1979), one for each of the others, such that any $t$ of them give the key back and fewer say nothing at all. The server asks the others for their shares.
+# The repair: the hospitals that are left can tell the server the keys that they have in common with the one that is gone. Or, since they might be gone next: at the beginning each hospital splits its private key into **shares** (Shamir, 1979), one for each hospital, such that any $t$ of them (the *threshold*) give the key back and fewer say nothing at all. The shares travel through the server in *boxes*, each encrypted for the one hospital that is to hold it. When a hospital is gone, the server asks the others for their shares of its key.
 #
 # But this opens a hole. Suppose the server *says* that H4 has dropped out, although its numbers arrived, only late. It gets the key, computes all rows that H4 masked its numbers with, and takes them off.
 
@@ -353,7 +353,7 @@ print(f"largest difference to the true sum of three: {np.abs(difference).max():.
 # %% [markdown]
 # ## The whole protocol
 #
-# In the package a hospital in a round is a `Masker`, with five steps. A server that lies about *who is left* to different hospitals could still collect both secrets, one from each half. Therefore the hospitals sign the list of those who are left, and give out shares only when more than half of all have signed the same list.
+# In the package a hospital in a round is a `Masker`, with five steps: it *advertises* fresh public keys, *shares* its two secrets, *masks* its numbers, *confirms* by signature who is left, and *reveals* shares. Why confirm? A server that lies about *who is left* to different hospitals could still collect both secrets, one from each half. Therefore the hospitals sign the list of those who are left, and give out shares only when as many as the threshold, which is more than half of all, have signed the same list.
 
 # %%
 from fedlab_utils.federated.hospital_keys import make_keys
@@ -380,30 +380,28 @@ print(
 show_source(Masker.reveal)
 
 # %% [markdown]
-# Three things in this protocol are there because of attacks that were found on simpler ones.
+# Three things in this protocol are there because without them a lying server wins.
 #
 # - **Signed keys.** If the server could hand out keys of its own making, it could play all hospitals but one. So hospitals know each other's long-lived public keys (Ed25519) from a list that they agreed on when they founded the federation, not from the server.
-# - **A threshold over half.** Else the server could tell two halves two different stories.
+# - **A threshold over half.** Else the server could tell two halves two different stories. Hospitals that help the server can sign both stories; if there may be $c$ of them among $n$, the threshold must be more than $(n + c)/2$, and at least $c + 2$, so that two honest ones are in every sum. The package's default, just over half, is against a server that lies alone.
 # - **Fresh keys in each round.** A key that was given out in an old round must be worth nothing in a new one; a hospital refuses a round whose name is not newer than the last.
 
 # %% [markdown] quiz="collusion"
-# Five hospitals, threshold 3. Two of them and the server put their heads together. What do they learn about a third hospital's numbers?
+# Five hospitals, threshold 4. Two of them and the server put their heads together. Nobody drops out, and the server does not pretend so. What do they learn about a third hospital's numbers?
 #
 # - [x] Nothing beyond the sum over the three others, which they can compute from the sum and their own numbers
-#   > Right. They know all rows that they share with it, but not those that it shares with the two honest others, nor its self mask: two shares are fewer than three.
+#   > Right. They know all rows that they share with it, but not those that it shares with the two honest others, nor its self mask: two shares are fewer than four. With threshold 3 a lying server would win: it says that the two other honest hospitals dropped out, gets the sum over the third and its two helpers, and takes their numbers off.
 # - [ ] Everything: they hold two shares each
-#   > They hold one share each of every secret, two in all, and three are needed.
+#   > They hold one share each of every secret, two in all, and four are needed.
 # - [ ] Nothing at all
 #   > The sum over all, less their own two numbers, is the sum over the other three. Masks cannot hide what the sum itself says.
 
 # %% [markdown]
 # ## In a federation
 #
-# In Flower the hospital's part is a *mod* around its training, and the server's part stands before the strategy: keys and boxes go around before the training message, signatures and shares after. Everything else is as in lesson 05. Four hospitals, a small network, two rounds; in the second a hospital trains, and its line goes dead before it answers.
+# In Flower the hospital's part is a *mod* around its training, and the server's part stands before the strategy: keys and boxes go around before the training message, signatures and the shares that are given out after it. Everything else is as in lesson 05. Four hospitals, a small network, two rounds; in the second a hospital trains, and its line goes dead before it answers.
 
 # %%
-import time
-
 import torch
 
 from fedlab_utils.data.tiers import Tier
@@ -423,11 +421,9 @@ def line_goes_dead(message, context, call_next):
     return answer
 
 
-runs, seconds = {}, {}
+runs = {}
 for name, masking in (("plain", None), ("masked", MaskingPlan(secure=True))):
-    began = time.perf_counter()
     runs[name] = federate(task, settings, masking=masking, mods=[line_goes_dead])
-    seconds[name] = time.perf_counter() - began
     for report in runs[name].history:
         print(f"{name}, round {report.round}: left out {report.left_out or 'nobody'}")
 
@@ -444,12 +440,12 @@ for name, run in runs.items():
     print(f"{name:7} {1e3 * run.history[0].received:.0f} kB to the server in round 1")
 
 # %% [markdown]
-# The same model, but for the rounding of fixed point and of float32, which two rounds of AdamW have magnified a little. To the server goes twice as much, since a masked weight takes 64 bits where a plain one takes 32, and some kilobytes of keys and boxes per pair of hospitals. The masks' cost in time is a stream cipher at a gigabyte per second, and grows with the number of hospitals; beside the training it does not show.
+# The same model, but for the rounding of fixed point and of float32, which two rounds of AdamW have magnified a little. To the server goes twice as much, since a masked weight takes 64 bits where a plain one takes 32, and besides (not counted above) some hundred bytes of keys, boxes, signatures and shares per pair of hospitals. In time, a hospital makes one row for each other hospital and one for itself: hundredths of a second here (the table below), little beside the training.
 
 # %% [markdown]
 # ## Another way: adding what is locked
 #
-# **Homomorphic encryption** lets the server add numbers that it cannot read. In the CKKS scheme (Cheon et al., 2017) a ciphertext holds thousands of numbers, two ciphertexts can be added, and the sum decrypts to the sum, with a small error. The hospitals share one secret key; the server has none. No masks, no pairs, no trouble when a hospital drops out: its ciphertext is just not in the sum.
+# **Homomorphic encryption** lets the server add numbers that it cannot read. In the CKKS scheme (Cheon et al., 2017) a ciphertext holds thousands of numbers, two ciphertexts can be added, and the sum decrypts to the sum, with a small error. Here the hospitals share one secret key; the server has none. No masks, no pairs, no trouble when a hospital drops out: its ciphertext is just not in the sum.
 #
 # Below the maps go through TenSEAL, a library for this. (There is no TenSEAL for Macs with an Intel processor; there the cells say so and the lesson goes on.)
 
@@ -490,9 +486,9 @@ else:
 picture
 
 # %% [markdown]
-# Everything lies open. Masks fall only when as many hospitals collude with the server as the threshold says; the shared key falls with one. (*Threshold* homomorphic encryption splits the key as Shamir splits a secret; TenSEAL does not have it.) There is a second, finer trap: a CKKS sum decrypts with an error that depends on the key, so that a server which learns the exact decryption of a ciphertext that it holds can compute the key (Li and Micciancio, 2021). Before a decrypted sum is handed to the server, its last digits must be drowned in noise, which takes longer numbers.
+# Everything lies open. Masks fall only when several hospitals help the server, how many is for the threshold to decide (with four hospitals and threshold 3, two); the shared key falls with one. (*Threshold* homomorphic encryption splits the key as Shamir splits a secret; TenSEAL does not have it.) There is a second, finer trap: what hides the key in a ciphertext is a small error, and decryption leaves that error in the last digits of the numbers. A server that holds a ciphertext, and is told its decryption with all digits, knows the error and can solve for the key (Li and Micciancio, 2021). It need not even cheat. Before a decrypted sum is handed to the server, its last digits must be drowned in noise, which takes longer numbers. The package's `publish` does that as far as double precision allows, which is less than the 128 bits of security that the encryption itself has.
 #
-# What do the ways cost? Four hospitals, 40,000 weights:
+# What do the ways cost? Four hospitals, 40,000 weights. *Each decrypts*: every hospital decrypts the sum, and the server never learns the model. *One publishes*: a hospital decrypts it, drowns its last digits, and hands it to the server. Bytes are per hospital and round, seconds at a hospital are a mean over hospitals, and the error is relative to the average in double precision.
 
 # %%
 from fedlab_utils.privacy import measure_costs
@@ -506,7 +502,7 @@ if HERE:
         )
 
 # %% [markdown]
-# Up and down are per hospital and round. Encryption sends eight times the bytes of plain float32, or more, and takes a hundred times the seconds, which is still little beside training. Its errors are as small as float32's own. What decides is not speed. It is whom you have to trust.
+# Encryption sends eight times the bytes of plain float32, or seventeen times where a sum is published. It takes some ten times a hospital's seconds under masks, which is still little beside training. Its error is smaller than float32's own, or about ten times as large where the last digits are drowned. What decides is not speed. It is whom you have to trust.
 #
 # ## What masks do not do
 #
@@ -514,11 +510,12 @@ if HERE:
 # |---|---|---|
 # | the server | the sum over those who are left; how many patients each hospital has; its training loss and scores, who dropped out | any hospital's update |
 # | another hospital | the new model, as before | any other's update |
-# | server and some hospitals together (fewer than the threshold) | the sum over the others | a single honest hospital's update, as long as two honest ones are in the sum |
-# | whoever taps the line | who takes part; nothing else if messages are encrypted | |
+# | server and $c$ of $n$ hospitals together (threshold more than $(n + c)/2$, and at least $c + 2$) | the sum over the others that are left, two at least | a single honest hospital's update |
+# | whoever taps the line | who sends how much, and when, if messages are encrypted | what is in them |
 #
 # - **The sum itself speaks.** With two hospitals each knows the other's part: the package asks for three. If a hospital takes part in one round and not in the next, the difference of two sums says something about it. A patient's mark on the average is smaller than on the hospital's update, and it is still there. What bounds it is differential privacy (lesson 09), and the two go together: clip and add noise at home, then mask. The guarantee then comes from the noise, in the view of everyone who sees what leaves the hospital; the masks add that the server sees the sum alone.
-# - **Nobody can look for cheats.** In lesson 05 the server left out answers that were not finite, or absurd. Under masks one hospital's garbage spoils the sum, and nobody can tell whose it was. Rules that compare hospitals with each other (the median, Krum, in a later lesson) need to see them: they and masks exclude each other.
+# - **Nobody can look for cheats.** In lesson 05 the server left out answers that were not finite, or absurd. Under masks one hospital's garbage spoils the sum, and nobody can tell whose it was. Rules that compare hospitals with each other (the median, Krum, in a later lesson) need to see them, and do not work under these masks. Protocols exist in which a hospital proves that its hidden numbers are within bounds (RoFL, Lycklama et al., 2023), at a much higher price; the package has none.
+# - **A server that prepares the model** is not stopped. It can send weights of its own making, so built that a slice can be read out of the sum itself (Fowl et al., 2022), or different weights to each hospital, so that all but one contribute nothing that it does not know (Pasquini et al., 2022). Masks are for a server that sends the model it should.
 # - **The hospital's own word.** That it trains on the patients it says, on as many as it says, is not proved by masks.
 # - **The model that comes out** is the same as without masks, and says as much about patients as before. Membership inference (lesson 08) works on it.
 
@@ -526,7 +523,7 @@ if HERE:
 # A federation of twenty hospitals runs secure aggregation, without differential privacy. Which attacks of a curious server does that stop?
 #
 # - [x] Reconstructing a patient's slice from one hospital's update
-#   > Right: it never sees one hospital's update. From the sum over twenty a slice is far harder to get, though nobody has proved that it cannot be done.
+#   > Right: it never sees one hospital's update. From the sum over twenty a slice is far harder to get, though nothing proves that it cannot be done. (A server that is not just curious, and sends a model made for the purpose, has done it.)
 # - [ ] Finding out whether a patient was among those that the final model was trained on
 #   > The final model is the same. Whoever holds it can try membership inference.
 # - [ ] A hospital that sends a sabotaged update
@@ -537,7 +534,7 @@ if HERE:
 #
 # - Masks that are uniform on whole numbers modulo a power of two hide perfectly and cancel exactly; floating point does neither.
 # - Pairwise masks cancel in the sum. Dropouts need secret sharing, and secret sharing needs a second mask, or a lying server sees everything.
-# - Hospitals must know each other's keys from somewhere else than the server.
+# - Hospitals must know each other's keys from somewhere else than the server, and set the threshold by how many of them might help it.
 # - Secure aggregation hides updates from the server, and nothing from the sum. It forbids looking for cheats.
 
 # %%
@@ -550,7 +547,11 @@ progress_board()
 # - J. H. Cheon, A. Kim, M. Kim, Y. Song, Homomorphic encryption for arithmetic of approximate numbers. ASIACRYPT 2017. doi:10.1007/978-3-319-70694-8_15
 # - W. Diffie, M. E. Hellman, New directions in cryptography. IEEE Transactions on Information Theory 22:644-654, 1976. doi:10.1109/TIT.1976.1055638
 # - A. Langley, M. Hamburg, S. Turner, Elliptic curves for security (X25519). RFC 7748, 2016.
+# - L. Fowl, J. Geiping, W. Czaja, M. Goldblum, T. Goldstein, Robbing the Fed: directly obtaining private data in federated learning with modified models. ICLR 2022. arXiv:2110.13057
+# - S. Josefsson, I. Liusvaara, Edwards-curve digital signature algorithm (Ed25519). RFC 8032, 2017.
 # - B. Li, D. Micciancio, On the security of homomorphic encryption on approximate numbers. EUROCRYPT 2021. IACR ePrint 2020/1533
+# - H. Lycklama et al., RoFL: robustness of secure federated learning. IEEE Symposium on Security and Privacy 2023. arXiv:2107.03311
 # - Y. Nir, A. Langley, ChaCha20 and Poly1305 for IETF protocols. RFC 8439, 2018.
+# - D. Pasquini, D. Francati, G. Ateniese, Eluding secure aggregation in federated learning via model inconsistency. CCS 2022. arXiv:2111.07380
 # - A. Shamir, How to share a secret. Communications of the ACM 22:612-613, 1979. doi:10.1145/359168.359176
 # - Regulation (EU) 2016/679 (GDPR), article 4 and recital 26; HIPAA, 45 CFR 164.514.

@@ -47,6 +47,9 @@ def patient_sample(answer: Answer) -> str:
             "The coin is turned: who draws a number *below* the rate takes part": [
                 n for n, p in enumerate(of) if drawn[p] > rate
             ],
+            "Who draws just the rate is not *below* it, and stays out": [
+                n for n, p in enumerate(of) if drawn[p] <= rate
+            ],
             "You return patients; the numbers of their slices are due": sorted(
                 p for p in ids if drawn[p] < rate
             ),
@@ -84,14 +87,14 @@ def private_mean(answer: Answer) -> str:
         gradients[1] = 0.0
         draw = rng.normal(0, 1, size)
         judge(
-            answer(gradients, bound, noise, expected, lambda shape, d=draw: np.reshape(d, shape)),
+            answer(gradients, bound, noise, expected, _normal(draw)),
             *_mean_values(gradients, bound, noise, expected, draw),
             case=f"{count} patients, bound {bound}, noise {noise}",
             rtol=1e-4,
             atol=1e-6,
         )
     empty = np.zeros((0, 3))
-    got = answer(empty, 0.5, 2.0, 4.0, lambda shape: np.reshape([1.0, -1.0, 2.0], shape))
+    got = answer(empty, 0.5, 2.0, 4.0, _normal(np.array([1.0, -1.0, 2.0])))
     judge(
         got,
         np.array([1.0, -1.0, 2.0]) / 4,
@@ -101,6 +104,20 @@ def private_mean(answer: Answer) -> str:
         atol=1e-6,
     )
     return "No patient moves the sum by more than the bound; the noise is measured by it."
+
+
+def _normal(draw: np.ndarray) -> Callable[[object], np.ndarray]:
+    """A source of noise that is known beforehand, for one gradient."""
+
+    def normal(shape: object) -> np.ndarray:
+        if np.prod(shape) != draw.size:
+            raise Wrong(
+                f"You ask for noise of shape {shape}. It is added once, to the sum: as many "
+                f"numbers as one gradient has, {draw.size} here."
+            )
+        return np.reshape(draw, shape).copy()
+
+    return normal
 
 
 def _mean_values(

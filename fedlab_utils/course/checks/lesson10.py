@@ -43,12 +43,15 @@ def to_whole_numbers(answer: Answer) -> str:
         sizes = np.array([round(abs(float(v)) * 2**bits) for v in values.flat], np.uint64)
         plain = np.array([round(float(v) * 2 * bits) % 2**64 for v in values.flat], np.uint64)
         whole = np.array([round(float(v)) % 2**64 for v in values.flat], np.uint64)
+        in_floats = [int(round(float(v) * 2**bits) % 2.0**64) % 2**64 for v in values.flat]
         zero = np.where(values.ravel() < 0, np.uint64(0), due)
         mistakes = {
             "What comes after the point is cut off, not rounded: `astype` does that; use `np.rint` "
             "first": cut,
             "You round down (`floor`); round to the nearest": floor,
             "Negative numbers lose their sign; they count backwards from 2**64": sizes,
+            "You count modulo 2**64 in floating point, whose 53 bits round the last digits away: "
+            "make `np.int64` of them first": np.array(in_floats, np.uint64),
             "Negative numbers become 0; they count backwards from 2**64": zero,
             "The factor is two to the power `fraction_bits`: `2.0**fraction_bits`": plain,
             "The bits after the point are missing: multiply by `2.0**fraction_bits` first": whole,

@@ -50,7 +50,13 @@ def test_slips_of_the_sample_get_their_name() -> None:
         coins = dict(zip(ids, uniform(len(ids)), strict=True))
         return [n for n, p in enumerate(patient_of) if coins[p] < rate]
 
+    def at_most(patient_of, rate, uniform):
+        ids = sorted(set(patient_of))
+        coins = dict(zip(ids, uniform(len(ids)), strict=True))
+        return [n for n, p in enumerate(patient_of) if coins[p] <= rate]
+
     assert "coin is turned" in message_to("patient_sample", turned)
+    assert "just the rate" in message_to("patient_sample", at_most)
     assert "alphabetical" in message_to("patient_sample", in_place)
     assert "rising order" in message_to(
         "patient_sample", lambda *a: list(sample_one_by_one(*a))[::-1]
@@ -66,6 +72,7 @@ def test_slips_of_the_mean_get_their_name() -> None:
 
     assert "There is no noise" in says(lambda g, b, n, e, _: mean_by_loop(g, b, n, e, np.zeros))
     assert "no clipping" in says(lambda g, b, n, e, f: (g.sum(0) + n * b * f(g.shape[1:])) / e)
+    assert "added once" in says(lambda g, b, n, e, f: (g + n * b * f(g.shape)).sum(0) / e)
     assert "sum comes back" in says(lambda g, b, n, e, f: mean_by_loop(g, b, n, e, f) * e)
     assert "that would tell" in says(
         lambda g, b, n, e, f: mean_by_loop(g, b, n, e, f) if len(g) else np.zeros(g.shape[1])

@@ -52,6 +52,10 @@ def test_slips_get_their_name() -> None:
         lambda v, f: np.rint(np.maximum(v, 0) * 2.0**f).astype(np.int64).view(np.uint64),
     )
     assert "become 0" in zero
+    in_floats = message_to(
+        "to_whole_numbers", lambda v, f: (np.rint(v * 2.0**f) % 2.0**64).astype(np.uint64)
+    )
+    assert "in floating point" in in_floats
     alone = message_to(
         "pairwise_masks", lambda n, own, rows: masks_by_loop(np.zeros_like(n), own, rows)
     )
