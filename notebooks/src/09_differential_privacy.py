@@ -348,7 +348,7 @@ except PrivacyBudgetError as refusal:
 print(file.read_text().splitlines()[0], "and", len(file.read_text().splitlines()) - 1, "charges")
 
 # %% [markdown]
-# In a federation each hospital has a ledger of its own. Their patients are different people, so the promise to a patient is that of *his* hospital, not the sum over hospitals (*parallel composition*). It fails if a patient was treated at two hospitals. The package's virtual hospitals never share one; real hospitals, which name the same person differently, have to find out by themselves.
+# In a federation each hospital has a ledger of its own. Their patients are different people, so the promise to a patient is that of *his* hospital, not the sum over hospitals (*parallel composition*). It fails if a patient was treated at two hospitals. The package refuses hospitals of which two have a patient of the same id; real hospitals, which name the same person differently, have to find out by themselves.
 #
 # ## Do not believe the books
 #
