@@ -129,7 +129,9 @@ class InversionExplorer(TwinBox):
     def attack(self, _button: object = None) -> None:
         """Attack once more, as the controls say."""
         self.button.disabled = True
-        self._text.value = "<div role='status'>The attack runs ...</div>"
+        self._text.value = (
+            "<div role='status'>The attack runs. Several slices or steps take minutes ...</div>"
+        )
         try:
             self._show(self._try())
         finally:
@@ -162,6 +164,8 @@ class InversionExplorer(TwinBox):
         )
         verdict = "beats both guesses" if shown["counts"] else "does not beat both guesses"
         slices = f"{shown['batch']} slice{'s' * (shown['batch'] > 1)}"
+        if shown["batch"] > 1:
+            slices += " (scores are their mean, the first is shown)"
         steps = f"{shown['steps']} local step{'s' * (shown['steps'] > 1)}"
         return (
             f"Weights: {shown['network']}; {slices}, {steps}, noise {shown['noise']:g} times the "
