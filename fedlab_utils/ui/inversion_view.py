@@ -67,7 +67,8 @@ class InversionExplorer(TwinBox):
         The hospital's slices, ``(N, 4, X, Y)``, ``(N, 3, X, Y)`` and bool ``(N, 1, X, Y)``; the
         first one is shown.
     public
-        Other patients' slices ``(M, 4, X, Y)``, for the guesses.
+        Other patients' slices ``(M, 4, X, Y)``, for the guesses; none of the first 4 of ``images``,
+        or the nearest guess to a batch would be the truth itself.
     first
         An attack on the first network with one slice, one step and no noise, already made; None:
         it is made at once.
