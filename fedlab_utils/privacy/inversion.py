@@ -5,7 +5,7 @@ gradients. Geiping et al. 2020 (arXiv:2003.14053) compare directions instead, as
 variation, and follow only the sign of the search's slope. Both are settings of one search here.
 
 How far it gets depends on the network. On the course's U-Net with honest weights, random or
-trained, the gradient jumps where rectifiers bend and pooling changes its mind, and some hundred
+trained, the gradient jumps where rectifiers bend and pooling changes its mind, and a few hundred
 iterations end below both guesses of :mod:`fedlab_utils.privacy.image_scores`. That a search fails
 is no proof that nothing leaks: with weights of
 :func:`fedlab_utils.privacy.leaky_layers.open_rectifiers` it succeeds.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 SHIFT = 3.0
-"""Of normalised values, in their deviations: about one in a thousand stays below 0."""
+"""Of normalised values, in their deviations: about one in a hundred or fewer stay below 0."""
 
 
 def linear_input(weight_gradient: torch.Tensor, bias_gradient: torch.Tensor) -> torch.Tensor:
@@ -61,7 +61,7 @@ def linear_input(weight_gradient: torch.Tensor, bias_gradient: torch.Tensor) -> 
 def open_rectifiers(model: nn.Module, shift: float = SHIFT) -> nn.Module:
     """Set the shift of every normalisation so high that hardly any rectifier behind it bends.
 
-    Where a rectifier bends, its slope jumps; a gradient through twenty of them changes abruptly
+    Where a rectifier bends, its slope jumps; a gradient through many of them changes abruptly
     with the image, and a search by slopes gets nowhere. A server that chooses the weights it sends
     can avoid that: same layers, same code at the hospital, other numbers. That a server may choose
     weights in order to read patients is the threat of Boenisch et al. 2021, When the curious

@@ -67,7 +67,8 @@ class InversionExplorer(TwinBox):
         The hospital's slices, ``(N, 4, X, Y)``, ``(N, 3, X, Y)`` and bool ``(N, 1, X, Y)``; the
         first one is shown.
     public
-        Other patients' slices ``(M, 4, X, Y)``, for the guesses.
+        Other patients' slices ``(M, 4, X, Y)``, for the guesses; none of the first 4 of ``images``,
+        or the nearest guess to a batch would be the truth itself.
     first
         An attack on the first network with one slice, one step and no noise, already made; None:
         it is made at once.
@@ -129,7 +130,9 @@ class InversionExplorer(TwinBox):
     def attack(self, _button: object = None) -> None:
         """Attack once more, as the controls say."""
         self.button.disabled = True
-        self._text.value = "<div role='status'>The attack runs ...</div>"
+        self._text.value = (
+            "<div role='status'>The attack runs. Several slices or steps take minutes ...</div>"
+        )
         try:
             self._show(self._try())
         finally:
@@ -162,6 +165,8 @@ class InversionExplorer(TwinBox):
         )
         verdict = "beats both guesses" if shown["counts"] else "does not beat both guesses"
         slices = f"{shown['batch']} slice{'s' * (shown['batch'] > 1)}"
+        if shown["batch"] > 1:
+            slices += " (scores are their mean, the first is shown)"
         steps = f"{shown['steps']} local step{'s' * (shown['steps'] > 1)}"
         return (
             f"Weights: {shown['network']}; {slices}, {steps}, noise {shown['noise']:g} times the "

@@ -36,9 +36,9 @@ def membership_curves(
     for (name, (members, others)), (colour, line) in zip(scores.items(), LOOKS, strict=False):
         false_alarms, found = roc(members, others)
         ax.step(false_alarms, found, line, where="post", color=colour, label=name)
-        lead, back = advantage(members, others)
+        lead, _ = advantage(members, others)
         told.append(
-            f"{name}: area {area(members, others):.2f}, largest lead {max(lead, back):.2f}, "
+            f"{name}: area {area(members, others):.2f}, largest lead {lead:.2f}, "
             f"{len(members)} members and {len(others)} others"
         )
     line = np.geomspace(LEAST, 1, 50)

@@ -9,9 +9,9 @@
 #
 # In federated learning no scan leaves a hospital. Weights leave, or gradients, and those were computed *from* scans. This lesson takes the other side: you hold what a hospital sent, and want its patient back. Then you hold a finished model, and want to know who was in it.
 #
-# *For physicians.* A gradient is the list of corrections that a patient's scan asks for: "a little more attention to bright rims, a little less to the left". Nobody can read a face out of one correction. But there are three hundred thousand of them for one slice of a few thousand pixels, which is more than enough to work backwards.
+# *For physicians.* A gradient is the list of corrections that a patient's scan asks for: "a little more attention to bright rims, a little less to the left". Nobody can read a face out of one correction. But for one slice with 4,096 intensities the network of this lesson sends nearly three hundred thousand of them, and working backwards becomes conceivable.
 #
-# *For computer scientists.* **Gradient inversion** (Zhu et al., 2019; Geiping et al., 2020): search for an input whose gradient is the one that was observed. **Membership inference** (Shokri et al., 2017; Yeom et al., 2018): decide from a model's loss on a record whether it was trained on it.
+# *For computer scientists.* **Gradient inversion** (Zhu et al., 2019; Geiping et al., 2020): search for an input whose gradient is the one that was observed. **Membership inference** (Shokri et al., 2017; Yeom et al., 2018): decide from a model's output on a record, its loss for example, whether the record was trained on.
 #
 # When you are done you can
 #
@@ -21,7 +21,7 @@
 # - tell members from others by their loss, and say how sure that is with few patients,
 # - say what larger batches, more local steps and noise do against it.
 #
-# Whether an update of weights is personal data in the sense of the GDPR is for lawyers to say; article 4 asks whether a person can be identified by means reasonably likely to be used (recital 26). This lesson is about what can be done.
+# Whether an update of weights is personal data in the sense of the GDPR is for lawyers to say; article 4(1) asks whether a person is identified or identifiable, and recital 26 counts all means reasonably likely to be used. This lesson is about what can be done.
 
 # %%
 import numpy as np
@@ -46,7 +46,7 @@ from fedlab_utils.ui import inversion_pictures
 # %% [markdown]
 # ## The patients
 #
-# Small patches, so that an attack takes seconds: at 4 mm, 32 x 32 pixels around the middle of the brain, of each patient the slice with the most tumour. The first patient is the one under attack. All others play the *public*: patients whom the attacker may look at, to know what brains look like.
+# Small patches, so that an attack takes seconds: at 4 mm, 32 x 32 pixels around the middle of the brain, of each patient the slice with the most tumour. The first four patients are the hospital's, and the first of them is the one under attack. All others play the *public*: patients whom the attacker may look at, to know what brains look like.
 
 # %% tags=["check-output"]
 own, _ = open_patients(at_most=1)
@@ -71,7 +71,8 @@ def largest_slice(case):
 parts = zip(*(largest_slice(case) for case in some))
 images, target, brain = (torch.tensor(np.stack(part)) for part in parts)
 images, target = images.float(), target.float()
-public = images[1:]
+HOSPITAL = 4
+public = images[HOSPITAL:]
 print(f"{len(images)} slices of {tuple(images.shape[1:])}")
 
 # %% [markdown]
@@ -81,7 +82,7 @@ print(f"{len(images)} slices of {tuple(images.shape[1:])}")
 #
 # $$\frac{\partial L}{\partial W} = \frac{\partial L}{\partial y}\, x^\top, \qquad \frac{\partial L}{\partial b} = \frac{\partial L}{\partial y}.$$
 #
-# Row $i$ of the first is $x$ times a number, and that number is entry $i$ of the second. The input stands there, written out (Phong et al., 2018).
+# Row $i$ of the first is $x$ times a number, and that number is entry $i$ of the second. Unless all these numbers are 0, the input stands there, written out (Phong et al., 2018).
 
 
 # %% exercise="linear_leak"
@@ -144,11 +145,11 @@ inversion_pictures(
 )
 
 # %% [markdown]
-# Exact, in one division. Of two patients it gives a mixture, and one can see both. So the question is not whether gradients hold images. It is how much the layers in between stand in the way.
+# Exact but for rounding, without a search. Of two patients it gives a mixture, and one can see both. So the question is not whether gradients hold images. It is how much the layers in between stand in the way.
 #
 # ## Searching
 #
-# In a U-Net no layer gives its input away so directly. But the attacker has the same network and can compute, for any image, the gradient that it *would* give. So he searches: begin with noise, and change it step by step until its gradient points where the observed one does. Geiping et al. compare directions, by the cosine, and ask for little *total variation* (differences between neighbouring pixels), since brains are smoother than noise.
+# In a U-Net no layer gives its input away so directly. But the attacker has the same network and can compute, for any image, the gradient that it *would* give. Hence the search: begin with noise, and change it step by step until its gradient points where the observed one does. Geiping et al. compare directions, by the cosine, and ask for little *total variation* (differences between neighbouring pixels), since brains are smoother than noise.
 
 
 # %% exercise="gradient_gap"
@@ -193,7 +194,7 @@ def my_gradient_gap(found, sent):
 # - `product = sum(((f * s).sum() for f, s in zip(found, sent)))` -> `product = sum(((f * s).sum() for f, s in zip(sent, found)))`: a scalar product is the same in either order
 
 # %% [markdown]
-# **When does a picture count?** A grey blob looks like a brain to whoever expects one. So the result is compared with two guesses that need no gradient: the *mean* of the public patients, and the public patient *nearest* to the truth (an unfair guess, since one must know the truth to pick it). Two scores: the peak signal-to-noise ratio (PSNR, in decibels, higher is better) and the structural similarity (SSIM, 1 for equal images). An attack counts if it beats both guesses in both.
+# **When does a picture count?** A grey blob looks like a brain to whoever expects one. So the result is compared with two guesses that need no gradient: the *mean* of the public patients, and the public patient *nearest* to the truth (an unfair guess, since one must know the truth to pick it). Two scores, each the mean over the four sequences. The *peak signal-to-noise ratio* (PSNR, in decibels) sets the mean squared error against the range of the patient's intensities: 10 dB more are a tenth of the error. The *structural similarity* (SSIM) compares mean, contrast and pattern in small windows: 1 for equal images, about 0 for unrelated ones. Both are needed, since an even grey has a fair PSNR and no structure. An attack counts if it beats both guesses in both.
 #
 # First the course's U-Net, as a server would begin a federation: random weights. The attacker knows the tumour's mask and where the brain is, and sees the gradient of one single slice. All of this is in his favour.
 
@@ -225,22 +226,50 @@ failed = attack(honest, 150)
 shown(failed, "honest weights")
 
 # %% [markdown]
-# Noise. With the settings that we tried (a few hundred iterations, both papers' distances, several searches) no attack on honest weights, random or trained, beat the guesses. Rectifiers and max-pooling are to blame: where a rectifier bends, its slope jumps, and the gradient through twenty of them changes abruptly from one image to the next, so that a search which follows slopes gets nowhere. *That is no proof of safety.* It says that these searches, for this long, failed. Attacks get better; patients stay the same.
+# Noise; if the tumour's place shines through, remember that the attacker was given it. With the settings that we tried (a few hundred iterations, both papers' distances, several searches) no attack on honest weights, random or trained, beat the guesses. We blame the *rectifiers*, the units that pass positive values and shrink negative ones: at 0 their slope jumps, and through eighteen layers of them the gradient changes abruptly from one image to the next, so that a search which follows slopes gets nowhere. The next section tests that.
+#
+# *This is no proof of safety.* It says that these searches, for this long, failed. Zhu et al. put smooth functions in place of the rectifiers; Geiping et al. did recover images through rectifiers, from other networks and with thousands of iterations and several restarts. Attacks get better; patients stay the same.
 #
 # ## A server that cheats
 #
-# Who chooses the weights of the first round? The server. A *curious* server runs the protocol and looks. A *dishonest* one sends weights that are good for reading patients rather than for segmenting tumours, and no hospital notices, since random weights look like any others. Such weights need not be clever. Here every shift of the normalisation layers is set to 3, so that nearly all values lie above 0, where no rectifier bends. The layers are the same, the hospital's code is the same.
+# Who chooses the weights of the first round? The server. A *curious* server runs the protocol and looks. A *dishonest* one sends weights that are good for reading patients rather than for segmenting tumours, and a hospital that does not look into them trains as ever. Such weights need not be clever. Here every shift of the normalisation layers is set to 3 standard deviations, so that about 99 in 100 values lie above 0, away from the bend of the rectifiers (with honest weights it is half of them). The layers are the same, the hospital's code is the same. Whoever looks would notice shifts of 3 where 0 is usual; but who looks?
 
 # %%
 show_source(open_rectifiers)
 
 # %%
 chosen = open_rectifiers(make_unet(UNetSettings(width=8), seed=0))
-trial = attack(chosen, 300)
+trial = attack(chosen, 150)
 shown(trial, "chosen weights")
 
 # %% [markdown]
-# A hospital's patient, out of one gradient, within seconds on a laptop. The tumour's place and its bright rim can be seen; fine anatomy cannot. (Stronger dishonest weights exist: Fowl et al. (2021) and Boenisch et al. (2021) build layers that work like the linear one above and give whole batches back exactly.)
+# A hospital's patient, out of one gradient, within a minute on a laptop, and with as many iterations as failed before. That speaks for the rectifiers: max-pooling, which jumps too, is still there. The bright rim and the dark core can be seen; fine anatomy cannot.
+#
+# But is the comparison fair? The attacker knew the mask, the guesses did not. Here is a guess that does: each region of the mask painted in the public patients' mean intensity of that region.
+
+
+# %%
+from fedlab_utils.privacy import against_guesses
+
+
+def regions(target, brain):
+    """Return bool (N, 4, X, Y): enhancing, other core, oedema, other brain; no two overlap."""
+    enhancing, core, whole = target.bool().unbind(1)
+    rest = (core & ~enhancing, whole & ~core, brain[:, 0] & ~whole)
+    return torch.stack((enhancing, *rest), 1)
+
+
+pieces = regions(target, brain).float()
+sums = torch.einsum("nrxy,ncxy->rc", pieces[HOSPITAL:], public)
+colours = sums / pieces[HOSPITAL:].sum((0, 2, 3)).clamp(min=1)[:, None]
+painted = torch.einsum("rxy,rc->cxy", pieces[0], colours)[None]
+row = against_guesses({"painted mask": painted}, images[:1], public)[-1]
+print(f"painted mask {row['psnr']:.1f} dB, SSIM {row['ssim']:.2f}")
+
+# %% [markdown]
+# Painted by numbers, without any gradient, and on our phantoms better than both guesses: by our rule it would count. So a guess must be given all that the attacker is given. The attack beats this one too, and by how much is what the gradient told. Call `attack(chosen, 150, masks_known=False)` to see how it does when it has to find the mask as well. In one run of 110 iterations on phantoms it did not beat the guesses (16.3 dB, SSIM 0.10): much of this success hangs on the known mask.
+#
+# Stronger dishonest servers exist. Boenisch et al. (2023) choose the weights of a fully connected layer, Fowl et al. (2022) put an extra layer into the network, in such a way that many rows of the layer answer to one image only. Each of these rows gives its image away as the linear layer above did, exactly and without a search, for a good part of a large batch.
 
 # %% [markdown] quiz="curious-or-dishonest"
 # Which of these protects against a *dishonest* server that sends weights of its own choice?
@@ -249,15 +278,15 @@ shown(trial, "chosen weights")
 #   > The server is one end of the line. Encryption keeps others out.
 # - [ ] That attacks on honest weights fail
 #   > It chooses the weights. What fails on honest ones says nothing.
-# - [x] Secure aggregation over many hospitals, with keys that do not come from the server
-#   > Right: the server then sees a sum, not one hospital's gradient (lesson 10). A sum over few small batches still holds images.
+# - [ ] Secure aggregation over many hospitals: the server sees nothing but their sum
+#   > Good against a curious server (lesson 10). A dishonest one can choose weights that keep the images of a sum apart (Fowl et al., 2022), or send each hospital other weights, so that all but one send zeros (Pasquini et al., 2022).
 # - [x] Noise that the hospital adds itself before anything is sent
 #   > Right, if it is enough: lesson 09 says how much that is.
 
 # %% [markdown]
 # ## What helps?
 #
-# Choose how many slices share the gradient, how many local steps the hospital takes before it sends (the update is then the difference of weights), and how much noise it adds, as a multiple of the update's own size. Each press of the button is a new attack, some seconds long, with fewer iterations than above.
+# Choose how many slices share the gradient, how many local steps the hospital takes before it sends (the update is then the difference of weights), and how much noise it adds, as a multiple of the update's own size. Each press of the button is a new attack of 150 iterations. One slice and one step take well under a minute; time grows with both, so that 4 slices and 4 steps take several minutes. Of several slices the first is shown, and the scores are their mean.
 #
 # *Before you press:* order these by how well you think they protect: 4 slices, 4 local steps, noise as large as the update, noise ten times as large.
 
@@ -269,22 +298,28 @@ InversionExplorer(
 )
 
 # %% [markdown]
-# Batches and local steps make the search harder, not impossible: the attacker takes the steps along, and each of a batch's slices is searched for. Noise *as large as the update* takes little away, which surprises most people: there are seventy times as many numbers in the update as in the slice, and errors that point in all directions cancel. Noise ten times as large does blur it.
+# Batches and local steps make this search harder and longer, but nothing rules it out: the attacker retraces the local steps (we grant knowledge of how many there were, and of the learning rate), and searches for all slices of a batch at once. That one search fails within 150 iterations is, again, no proof.
 #
-# How does that compare with differential privacy? There the noise on *each weight* is $\sigma C$, and the whole clipped gradient of a patient is no longer than $C$. Over $D$ weights the noise is about $\sigma\sqrt{D}$ times as long as the patient's gradient.
+# Noise *as large as the update* takes little away, which surprises most people. The update has seventy times as many numbers as the slice. Changing the slice moves the update in 4,096 directions at most, and only what the noise has in *those* directions can be mistaken for a change of the patient: about $1/\sqrt{70}$, an eighth of its length. Of noise ten times as large that is more than the update itself.
+#
+# How does that compare with differential privacy? There the noise on *each weight* of the sum over patients has standard deviation $\sigma C$ ($\sigma$ is called the noise multiplier), and the *whole* clipped gradient of a patient is no longer than $C$. Over $D$ weights the noise is about $\sigma\sqrt{D}$ times as long as the patient's gradient, or more where that is shorter than $C$.
 
 # %%
 weights = sum(parameter.numel() for parameter in chosen.parameters())
-print(f"{weights} weights: noise of multiplier 1 is {weights**0.5:.0f} times as long as a gradient")
-private = attack(chosen, 100, noise=float(weights**0.5))
+print(
+    f"{weights} weights: noise of multiplier 1 is {weights**0.5:.0f} times as long as a clipped gradient"
+)
+private = attack(chosen, 150, noise=float(weights**0.5))
 shown(private, "with the noise of differential privacy")
 
 # %% [markdown]
-# Against one patient's gradient that is the end of it. (In a step of many patients the noise is shared, which is what makes training possible at all: lesson 09.)
+# No picture: even in the 4,096 directions of the slice the noise is some sixty times as long as the gradient. It is the same in a step of many patients: each one's gradient is at most $C$, and the noise on the sum is what it was. Only the sum grows, which is what makes training possible at all.
+#
+# But do not take the ratio of lengths for the guarantee. Somebody who holds a patient's scan and asks only *is this one in the sum?* looks along a single direction, and there the noise is $\sigma C$ against $C$: with multiplier 1, no larger than what is looked for. And each round is another look. What noise promises against *every* attack, that question included, is computed from $\sigma$ and the number of rounds, not from pictures: lesson 09.
 #
 # ## Who was in it?
 #
-# A finished model is often meant to be handed out. **Membership inference** asks of it: was this patient trained on? That alone can be sensitive: a model of "patients with glioblastoma at hospital X" has members whose diagnosis is thereby known. The plainest attack uses that networks fit what they have seen better than the rest: call those with a small loss members.
+# A finished model is often meant to be handed out. **Membership inference** asks of it: was this patient trained on? The attacker holds the patient's scan (and here also its segmentation, to compute a loss), but not where the patient was treated or in which study the patient took part. The answer may tell. The plainest attack uses that networks fit what they have seen better than the rest: call those with a small loss members.
 #
 # Two networks, on half of the patients: one is stopped early, one is trained far too long on far too little, until it knows its patients by heart.
 
@@ -317,7 +352,7 @@ for name, each in found.items():
     )
 
 # %% [markdown]
-# How good is the attack? At each threshold it finds a share of the members (*true positive rate*) and accuses a share of the others (*false positive rate*). The largest difference of the two, over all thresholds, is its **advantage**: 0 for a coin, 1 for certainty (Yeom et al., 2018).
+# How good is the attack? At each threshold it finds a share of the members (*true positive rate*) and accuses a share of the others (*false positive rate*). The difference of the two is the attack's **advantage** (Yeom et al., 2018); we take the largest over all thresholds: 0 for a coin in the long run, 1 for certainty.
 
 
 # %% exercise="advantage_of"
@@ -363,21 +398,23 @@ from fedlab_utils.ui import membership_curves
 
 scores = {name: (-each[:half], -each[half:]) for name, each in found.items()}
 rng = np.random.default_rng(0)
-chance = [max(advantage(rng.normal(size=half), rng.normal(size=half))) for _ in range(300)]
+others_too = len(images) - half
+# The first of the two numbers that advantage returns is the one you wrote; the second is for the scores' negatives.
+chance = [advantage(rng.normal(size=half), rng.normal(size=others_too))[0] for _ in range(300)]
 for name, (members, others) in scores.items():
-    print(f"{name:17} advantage {max(advantage(members, others)):.2f}")
+    print(f"{name:17} advantage {advantage(members, others)[0]:.2f}")
 print(
     f"scores that say nothing: {np.mean(chance):.2f}, one in twenty above {np.quantile(chance, 0.95):.2f}"
 )
 membership_curves(scores, f"live: {half} members, {len(images) - half} others, one seed")
 
 # %% [markdown]
-# Look at the last line before you look at the curves. With so few patients even scores that say nothing have an advantage, since the threshold is the best one for these very patients. A claim of leakage must lie clearly above that, and a claim that there is none needs many more patients. And the axes are logarithmic for a reason: an attack that is right about everybody by a little harms nobody for sure; one that is *certain of three patients* does, and its area under the curve hardly shows it (Carlini et al., 2022). To know who is found at one false alarm in a hundred, a thousand patients who were not trained on are the least.
+# Look at the last line before you look at the curves. (A curve that is flat at the left edge found that share of the members before it accused anybody else: a logarithmic axis has no 0.) With so few patients even scores that say nothing have an advantage, since the threshold is the best one for these very patients. A claim of leakage must lie clearly above that, and a claim that there is none needs many more patients. And the axes are logarithmic for a reason: an attack that is a little better than a coin on everybody is sure of nobody; one that is *certain of three patients* harms these three, and the area under the curve hardly shows it (Carlini et al., 2022). To know who is found at one false alarm in a hundred takes a thousand or more patients who were not trained on: then ten false alarms fix the threshold, with a hundred patients a single one.
 #
-# Carlini et al. sharpen the attack: a patient's loss may be small because the patient is easy. They train many *shadow* networks with and without him, and ask which of the two his loss looks like. That finds members that a threshold cannot, and takes hours of training.
+# Carlini et al. sharpen the attack: a patient's loss may be small because the patient is easy. They train many *shadow* networks (an idea of Shokri et al.), some with this patient and some without, and ask which of the two the loss under attack looks like: a likelihood ratio for each patient. That finds members that one threshold for all cannot, and costs as many trainings as there are shadows.
 
 # %% [markdown] quiz="membership-defence"
-# A network is stopped early, and membership inference by the loss finds nothing beyond chance on 18 members and 18 others. What may the hospital say?
+# A network is stopped early, and membership inference by the loss finds nothing beyond chance on 18 members and 19 others. What may the hospital say?
 #
 # - [ ] "Our model does not reveal who was trained on."
 #   > One attack, few patients. A sharper one, or one that looks at rare patients, may find some.
@@ -389,9 +426,9 @@ membership_curves(scores, f"live: {half} members, {len(images) - half} others, o
 # %% [markdown]
 # ## What you have learnt
 #
-# - A gradient holds its input. A linear layer gives it away in one division; deep networks make the search hard, and weights chosen by a dishonest server make it easy again.
-# - A reconstruction counts only against guesses that need no gradient.
-# - Batches and local steps are no defence to rely on. Noise must be much larger than the update of one patient.
+# - A gradient holds its input. A linear layer gives it away in one division; our U-Net made the search fail, and weights chosen by a dishonest server made it succeed.
+# - A reconstruction counts only against guesses that need no gradient and know all else that the attacker knows.
+# - Batches and local steps are no defence to rely on. To blur a picture, noise must be much longer than one patient's update; what noise guarantees is the subject of lesson 09.
 # - Membership shows in the loss of networks that were trained too long. Few patients prove little, in both directions.
 
 # %%
@@ -404,6 +441,7 @@ progress_board()
 # - N. Carlini et al., Membership inference attacks from first principles. IEEE S&P 2022. arXiv:2112.03570
 # - L. Fowl et al., Robbing the fed: directly obtaining private data in federated learning with modified models. ICLR 2022. arXiv:2110.13057
 # - J. Geiping et al., Inverting gradients: how easy is it to break privacy in federated learning? NeurIPS 2020. arXiv:2003.14053
+# - D. Pasquini, D. Francati, G. Ateniese, Eluding secure aggregation in federated learning via model inconsistency. CCS 2022. arXiv:2111.07380
 # - L. T. Phong et al., Privacy-preserving deep learning via additively homomorphic encryption. IEEE TIFS 13:1333-1345, 2018. doi:10.1109/TIFS.2017.2787987
 # - R. Shokri et al., Membership inference attacks against machine learning models. IEEE S&P 2017. arXiv:1610.05820
 # - S. Yeom et al., Privacy risk in machine learning: analyzing the connection to overfitting. CSF 2018. arXiv:1709.01604

@@ -9,15 +9,15 @@ from fedlab_utils.course.guard import Answer
 
 
 def linear_leak(answer: Answer) -> str:
-    """Layers of different sizes; some outputs do not reach the loss, the first among them."""
+    """Layers of different sizes; other outputs do not reach the loss each time."""
     rng = np.random.default_rng(81)
-    for outputs, inputs in ((4, 3), (3, 5)):
+    for outputs, inputs, negative, idle in ((4, 3, 1, [0]), (3, 5, 0, [1, 2])):
         given, slope = rng.normal(0, 2, inputs), rng.normal(0, 1, outputs)
-        slope[0], slope[1] = 0.0, -abs(slope[1])
+        slope[idle], slope[negative] = 0.0, -abs(slope[negative])
         weight = np.outer(slope, given)
         largest = np.argmax(np.abs(slope))
         with np.errstate(invalid="ignore", divide="ignore"):
-            first = weight[0] / slope[0]
+            nothing = weight[idle[0]] / slope[idle[0]]
         judge(
             answer(weight, slope),
             given,
@@ -26,7 +26,7 @@ def linear_leak(answer: Answer) -> str:
                     largest
                 ],
                 "You divide by an entry that is 0: that output did not reach the loss. Take rows "
-                "whose bias gradient is not": first,
+                "whose bias gradient is not": nothing,
                 "The signs cancel: the sum of rows belongs to the sum of the entries with their "
                 "signs": weight.sum(0) / np.abs(slope).sum(),
                 "You take the absolute values; intensities have signs": np.abs(given),

@@ -32,5 +32,8 @@ def test_other_ways_to_be_right() -> None:
 def test_slips_get_their_name() -> None:
     with np.errstate(invalid="ignore"):
         assert "is 0" in message_to("linear_leak", lambda w, b: (w / b[:, None]).mean(0))
+        for row in (0, 1, -1):  # no row is the right one in every layer
+            assert "is 0" in message_to("linear_leak", lambda w, b, row=row: w[row] / b[row])
+        assert "is 0" in message_to("linear_leak", lambda w, b: w[np.argmax(b)] / b.max())
     assert "sign is turned" in message_to("gradient_gap", lambda f, s: 2 - gap_by_row(f, s))
     assert "swapped" in message_to("advantage_of", lambda m, o: advantage_by_sorting(o, m))
