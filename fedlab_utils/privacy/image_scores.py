@@ -194,8 +194,9 @@ def against_guesses(
     truth: torch.Tensor,
     public: torch.Tensor,
     data_range: float | None = None,
+    more: Mapping[str, torch.Tensor] | None = None,
 ) -> list[dict[str, object]]:
-    """Return a table of attacks and of both guesses; an attack counts if it beats them all.
+    """Return a table of attacks and of guesses; an attack counts if it beats them all.
 
     Parameters
     ----------
@@ -207,6 +208,8 @@ def against_guesses(
         ``(N, C, H, W)``, see :func:`nearest_guess`.
     data_range
         As for :func:`score_images`.
+    more
+        Name -> a further guess ``(B, C, H, W)``: a guess should know all that the attacker knows.
 
     Returns
     -------
@@ -218,14 +221,15 @@ def against_guesses(
     guesses = {
         "mean public image": mean_guess(public, truth),
         "nearest public image": nearest_guess(public, truth),
+        **(more or {}),
     }
     rows = []
     for name, images in {**guesses, **attacks}.items():
         scores = score_images(images, truth, data_range)
         row = {"name": name, "psnr": scores.mean_psnr, "ssim": scores.mean_ssim}
         rows.append({**row, "scores": scores, "counts": None})
-    best = {key: max(row[key] for row in rows[:2]) for key in ("psnr", "ssim")}
-    for row in rows[2:]:
+    best = {key: max(row[key] for row in rows[: len(guesses)]) for key in ("psnr", "ssim")}
+    for row in rows[len(guesses) :]:
         row["counts"] = all(row[key] > least for key, least in best.items())
     return rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ class Trial:
 
     @property
     def counts(self) -> bool:
-        """Whether the attack beats both guesses in both scores."""
+        """Whether the attack beats all guesses in both scores."""
         return bool(self.table[-1]["counts"])
 
 
@@ -54,6 +55,7 @@ def try_inversion(
     settings: InversionSettings | None = None,
     start: torch.Tensor | None = None,
     watch: Watch | None = None,
+    guesses: Mapping[str, torch.Tensor] | None = None,
 ) -> Trial:
     """Let a hospital share an update of its first patients, attack it, and score what comes back.
 
@@ -78,6 +80,8 @@ def try_inversion(
     settings, start, watch
         See :func:`fedlab_utils.privacy.inversion.invert`; ``start`` is one image
         ``(1, C, H, W)``, from which all of a batch begin.
+    guesses
+        Name -> a further guess of the hospital's images, ``(N, C, H, W)``.
 
     Raises
     ------
@@ -100,4 +104,6 @@ def try_inversion(
         None if start is None else start.expand_as(truth),
         watch,
     )
-    return Trial(found, against_guesses({"attack": found.images}, truth, public))
+    more = {name: guess[:batch] for name, guess in (guesses or {}).items()}
+    table = against_guesses({"attack": found.images}, truth, public, more=more)
+    return Trial(found, table)

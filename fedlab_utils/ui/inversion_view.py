@@ -72,6 +72,9 @@ class InversionExplorer(TwinBox):
     first
         An attack on the first network with one slice, one step and no noise, already made; None:
         it is made at once.
+    guesses
+        Name -> a further guess of the hospital's slices ``(N, 4, X, Y)``, such as one painted from
+        the mask, which the attacker knows.
 
     Attributes
     ----------
@@ -88,8 +91,9 @@ class InversionExplorer(TwinBox):
         brain: torch.Tensor,
         public: torch.Tensor,
         first: Trial | None = None,
+        guesses: Mapping[str, torch.Tensor] | None = None,
     ) -> None:
-        self.networks, self.public = dict(networks), public
+        self.networks, self.public, self.guesses = dict(networks), public, guesses
         self.images, self.target, self.brain = images, target, brain
         wide = {"style": {"description_width": "110px"}, "layout": {"width": "320px"}}
         self.network = widgets.ToggleButtons(options=list(networks), description="Weights")
@@ -124,6 +128,7 @@ class InversionExplorer(TwinBox):
             steps=self.steps.value,
             noise=self.noise.value,
             brain=self.brain,
+            guesses=self.guesses,
             settings=InversionSettings(iterations=ITERATIONS),
         )
 
@@ -163,7 +168,7 @@ class InversionExplorer(TwinBox):
         guesses = ", ".join(
             f"{name} {row['psnr']:.1f} dB and {row['ssim']:.2f}" for name, row in rows.items()
         )
-        verdict = "beats both guesses" if shown["counts"] else "does not beat both guesses"
+        verdict = "beats all guesses" if shown["counts"] else "does not beat all guesses"
         slices = f"{shown['batch']} slice{'s' * (shown['batch'] > 1)}"
         if shown["batch"] > 1:
             slices += " (scores are their mean, the first is shown)"

@@ -90,6 +90,16 @@ def test_an_attack_counts_only_above_both_guesses_in_both_scores() -> None:
     assert half[-1]["counts"] is False
 
 
+def test_an_attack_counts_only_above_further_guesses_too() -> None:
+    truth, public = _images(1), _images(5, 1)
+    near = truth + 0.1 * _images(1, 2)
+    better, worse = truth + 0.05 * _images(1, 2), truth + 0.5 * _images(1, 2)
+    for guess, counts in ((better, False), (worse, True)):
+        rows = against_guesses({"attack": near}, truth, public, more={"painted": guess})
+        assert [row["name"] for row in rows][2:] == ["painted", "attack"]
+        assert [row["counts"] for row in rows] == [None, None, None, counts]
+
+
 def test_what_cannot_be_scored_is_refused() -> None:
     with pytest.raises(PrivacyError, match="one shape"):
         psnr(_images(1), _images(2), 1.0)

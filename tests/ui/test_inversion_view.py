@@ -69,7 +69,7 @@ def test_words_are_those_of_the_table(explorer: InversionExplorer) -> None:
     attack = explorer.shown["table"][-1]
     words = explorer.describe()
     assert f"reaches {attack['psnr']:.1f} dB" in words
-    assert "does not beat both guesses" in words
+    assert "does not beat all guesses" in words
     assert "mean public image" in words
     assert explorer.twin().alt == words
 
