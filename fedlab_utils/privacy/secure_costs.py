@@ -113,7 +113,7 @@ def _masks(values: np.ndarray, weights: Sequence[int]) -> Cost:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     count, size = len(values), values.shape[1]
-    cost, share, name, threshold = Cost("masks"), 1 / count, b"costs", count // 2 + 1
+    cost, share, name, threshold = Cost("masks"), 1 / count, b"costs", max(FEWEST, count // 2 + 1)
     keys = [Ed25519PrivateKey.generate() for _ in range(count)]
     known = {n: key.public_key().public_bytes_raw() for n, key in enumerate(keys)}
     numbers = FixedPoint(bound=256.0, fraction=32, summands=count)
