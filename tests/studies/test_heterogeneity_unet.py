@@ -26,14 +26,14 @@ def test_every_method_has_every_seed_in_conditions_of_the_comparison() -> None:
 
 def test_a_cell_trains_the_course_s_u_net(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEDLAB_CACHE", str(tmp_path / "cache"))
-    few = {"patients": 40, "spacing": 8.0, "size": (32, 32), "rounds": 2, "local_steps": 1}
+    few = {"patients": 40, "spacing": 8.0, "size": (32, 32), "rounds": 5, "local_steps": 1}
     scale = replace(SCALE, **few, look=1, tune=1)
     monkeypatch.setattr(heterogeneity_unet, "SCALE", scale)
     place = Workplace(tmp_path, say=lambda _: None)
     cell = {"kind": "volume", "skew": 1.0, "method": "fedavg", "seed": 0}
     found = STUDY.measure(cell, place)
     json.dumps(found, allow_nan=False)
-    assert len(found["curve"]) == 2
+    assert len(found["curve"]) == 5
     [trial, tuned] = trials_of([{"settings": cell, "result": found}])
     assert (trial["method"], tuned["method"]) == ("fedavg", "tuned")
     task = scale.open(cell, place)
