@@ -1,4 +1,4 @@
-"""Lesson 10 in a browser: answers judged, pictures shown."""
+"""Lesson 10 in a browser: answers judged, nothing went wrong."""
 
 from __future__ import annotations
 
@@ -19,11 +19,6 @@ def test_answers_are_judged(lesson_10: OpenNotebook) -> None:
     right += "    return numbers + sum(signed)\n"
     passed = lesson_10.run_code(right + "check.pairwise_masks(my_pairwise_masks)")
     assert "passed" in passed.lower()
-
-
-def test_pictures_have_words(lesson_10: OpenNotebook) -> None:
-    pictures = lesson_10.page.locator(".jp-OutputArea-output img[alt^='Numbers of patients']")
-    assert pictures.count() >= 5
 
 
 def test_nothing_went_wrong_on_the_way(lesson_10: OpenNotebook) -> None:
