@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from fedlab_utils.errors import PrivacyError
@@ -107,20 +107,6 @@ class Encrypted(OnlySums):
             self._adder.add(unpacked(content[ENCRYPTED][ENCRYPTED].numpy()))
         except PrivacyError as error:
             self._early[self.roster.members[node].name] = in_short(str(error))
-
-    def aggregate_train(
-        self, server_round: int, replies: Iterable[Message]
-    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """Have the sum decrypted; a round in which that fails changes nothing."""
-        try:
-            found = super().aggregate_train(server_round, replies)
-        except PrivacyError as error:
-            found = None, None
-            self._early["server"] = in_short(str(error))
-        for name in self._early:
-            self.trained.metrics.pop(name, None)
-        self.trained.left_out |= self._early
-        return found
 
     def combine(self, server_round: int, counted: list[int]) -> ArrayRecord:
         """Have the sum decrypted, and hand it to the strategy behind."""

@@ -75,11 +75,8 @@ def federate(
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
     config = settings.to_config() | (plan.to_config() if plan.on else {})
     if masking.secure:
-        masking, keys = (
-            replace(masking, key_holders=len(task.hospitals)),
-            make_keys(len(task.hospitals)),
-        )
-        config |= masking.to_config()
+        keys = make_keys(len(task.hospitals))
+        config |= replace(masking, key_holders=len(keys)).to_config()
         mods = [masking_mod(lambda context: keys[partition_of(context)]), *mods]
     config |= {OUT: str(Path(out).resolve()) if out else "", RESUME: resume}
     run_in_process(make_client_app(lambda _: task, mods), server, config, len(task.hospitals))

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable, Mapping
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from fedlab_utils.errors import PrivacyError
@@ -20,7 +20,7 @@ from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.only_sums import OnlySums
 from fedlab_utils.federated.records import Array
 from fedlab_utils.federated.scaffold import Scaffold
-from fedlab_utils.federated.screening import in_short, reply_problem
+from fedlab_utils.federated.screening import reply_problem
 from fedlab_utils.federated.strategies import Screened
 from fedlab_utils.privacy import unmasked_sum
 from fedlab_utils.privacy.masks import ADVERT, Advert
@@ -118,18 +118,6 @@ class Masked(OnlySums):
         told, sent = _peers(content), {number, *self._boxes.get(number, {})}
         self._peers[number] = told if sent.issuperset(told) else []  # [] agrees with nobody
 
-    def aggregate_train(
-        self, server_round: int, replies: Iterable[Message]
-    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
-        """Take the masks off the sum; a round in which that fails changes nothing."""
-        try:
-            found = super().aggregate_train(server_round, replies)
-        except PrivacyError as error:
-            found = None, None
-            self._early["server"] = in_short(str(error))
-        self.trained.left_out |= self._early
-        return found
-
     def combine(self, server_round: int, counted: list[int]) -> ArrayRecord:
         """Agree on who is left, collect pieces, and hand the sum to the strategy behind."""
         left = agreeing(self._peers)
@@ -137,7 +125,6 @@ class Masked(OnlySums):
         for node in set(counted) - set(nodes):
             member = self.roster.members[node]
             self._early[member.name] = "its masks are not those of the others"
-            self.trained.metrics.pop(member.name)
         if len(nodes) < self.fewest:
             raise PrivacyError(
                 "secure aggregation",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
+from flwr.app import ArrayRecord, Message, MetricRecord
 
 from fedlab_utils.errors import PrivacyError
 from fedlab_utils.federated.scaffold import CHANGE
+from fedlab_utils.federated.screening import in_short
 from fedlab_utils.federated.strategies import Screened
 from fedlab_utils.federated.update_rows import unflattened
 
@@ -16,6 +20,23 @@ class OnlySums(Screened):
     def numbers_due(self) -> int:
         """Return how many numbers the strategy behind expects of a hospital."""
         return sum(a.numpy().size for r in super().expected().values() for a in r.values())
+
+    def aggregate_train(
+        self, server_round: int, replies: Iterable[Message]
+    ) -> tuple[ArrayRecord | None, MetricRecord | None]:
+        """Learn the sum; a round in which that fails changes nothing.
+
+        ``_early`` holds, by name, who was left out apart from the screening of answers, and why.
+        """
+        try:
+            found = super().aggregate_train(server_round, replies)
+        except PrivacyError as error:
+            found = None, None
+            self._early["server"] = in_short(str(error))
+        for name in self._early:
+            self.trained.metrics.pop(name, None)
+        self.trained.left_out |= self._early
+        return found
 
     def take(self, total: np.ndarray, nodes: list[int], bound: float) -> None:
         """Hand the strategy behind a sum in the place of answers.

@@ -225,16 +225,14 @@ def read_rows(name: str, results: Path | None = None) -> list[dict]:
 
 
 def _write(file: Path, study: Study, rows: list[dict]) -> None:
+    """Write the record, each row on a line of its own: a comparison shows which one is new."""
     from fedlab_utils.data.atomic import write_text
 
     file.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        "study": study.name,
-        "question": study.question,
-        "cells": len(study.cells),
-        "rows": rows,
-    }
-    write_text(file, json.dumps(content, indent=1) + "\n")
+    about = {"study": study.name, "question": study.question, "cells": len(study.cells)}
+    head = "".join(f" {json.dumps(name)}: {json.dumps(value)},\n" for name, value in about.items())
+    lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
+    write_text(file, f'{{\n{head} "rows": [\n{lines}\n ]\n}}\n')
 
 
 def data_folder() -> Path:

@@ -16,10 +16,9 @@ EPSILONS = (0.5, 1, 2, 4, 8, 16)
 DELTA, POINTS = 1e-5, 25
 PER_STEP = "one step: noisy sum along the patient's gradient (in clipping bounds)"
 
-_noise = lru_cache(maxsize=512)(lambda *asked: _noise_for(*asked))
 
-
-def _noise_for(epsilon: float, rate: float, steps: int) -> float:
+@lru_cache(maxsize=512)
+def _noise(epsilon: float, rate: float, steps: int) -> float:
     from fedlab_utils.privacy import noise_for
 
     return noise_for(epsilon, DELTA, rate, steps, "rdp")
