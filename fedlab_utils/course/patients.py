@@ -12,7 +12,7 @@ from fedlab_utils.data import open_cohort
 from fedlab_utils.errors import DataError
 
 if TYPE_CHECKING:
-    from fedlab_utils.data import Case, Cohort
+    from fedlab_utils.data import Case, Cohort, PreprocessSettings
 
 _NAMED = 5
 _MADE_AGAIN = "Remove the folder: the phantom patients are then made again"
@@ -58,6 +58,37 @@ def open_patients(
         return _opened(phantom, at_most, must_pass)
     except DataError as error:
         raise type(error)(error.case, error.cause, _MADE_AGAIN) from None
+
+
+def several_patients(
+    at_most: int, settings: PreprocessSettings, fewest: int = 24, seed: int = 3
+) -> Cohort:
+    """Open enough patients to deal to hospitals: those of FEDLAB_DATA, or phantoms; say which.
+
+    They are drawn by :func:`draw_patients` and preprocessed, into the cache. Cases for which that
+    fails are left out.
+
+    Parameters
+    ----------
+    at_most
+        Scans.
+    settings
+        Of the preprocessing.
+    fewest
+        Patients that the data set must have; with fewer the phantoms take their place.
+    seed
+        Of the draw.
+    """
+    from fedlab_utils.data import build_cache
+    from fedlab_utils.data.cohort import open_phantom
+
+    cohort, _ = open_patients(at_most=1)
+    if len(cohort.patients) < fewest:
+        print("Too few patients to deal to hospitals: the phantoms take their place.")
+        cohort = open_phantom()
+    some = draw_patients(cohort, at_most, seed)
+    unusable = {problem.case for problem in build_cache(some.cases, settings)}
+    return some.subset(case.case_id for case in some if case.case_id not in unusable)
 
 
 def draw_patients(cohort: Cohort, at_most: int, seed: int) -> Cohort:

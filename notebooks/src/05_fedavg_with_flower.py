@@ -29,25 +29,18 @@ import torch
 from fedlab_utils.course import (
     check,
     hint,
-    open_patients,
     progress_board,
     quiz,
     show_source,
     solution,
 )
-from fedlab_utils.course.patients import draw_patients
-from fedlab_utils.data.cohort import open_phantom
+from fedlab_utils.course.patients import several_patients
 
-from fedlab_utils.data import PreprocessSettings, build_cache, hospital_patients, make_hospitals
+from fedlab_utils.data import PreprocessSettings, hospital_patients, make_hospitals
 from fedlab_utils.data.tiers import Tier
 from fedlab_utils.federated import FederationSettings, UNetTask, federate
 from fedlab_utils.segmentation import UNetSettings, local_update, make_optimiser
 
-own, _ = open_patients(at_most=1)
-cohort = own
-if len(own.patients) < 24:
-    print("Too few patients to deal to hospitals: the phantoms take their place.")
-    cohort = open_phantom()
 
 # %% [markdown]
 # ## The hospitals
@@ -56,9 +49,7 @@ if len(own.patients) < 24:
 
 # %% tags=["check-output"]
 coarse = PreprocessSettings(spacing=4.0)
-some = draw_patients(cohort, at_most=48, seed=3)
-unusable = {problem.case for problem in build_cache(some.cases, coarse)}
-some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+some = several_patients(48, coarse)
 table = some.with_volumes()
 named = table["institution"].notna().all() and table["institution"].nunique() >= 3
 how = {"kind": "institution", "merge_small": True} if named else {"kind": "volume", "skew": 0.7}
@@ -692,7 +683,7 @@ skipped = reason_to_skip_ray()
 if skipped:
     print(f"Skipped: {skipped}.")
 else:
-    who = UNetFederation(data=str(cohort.root), hospitals=2, threads=1)
+    who = UNetFederation(data=str(some.root), hospitals=2, threads=1)
     small = FederationSettings(rounds=2, local_steps=2, evaluate_every=2)
     models, threads = {}, torch.get_num_threads()
     with tempfile.TemporaryDirectory() as folder:

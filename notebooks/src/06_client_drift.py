@@ -29,14 +29,12 @@ import torch
 from fedlab_utils.course import (
     check,
     hint,
-    open_patients,
     progress_board,
     quiz,
     show_source,
     solution,
 )
-from fedlab_utils.course.patients import draw_patients
-from fedlab_utils.data.cohort import open_phantom
+from fedlab_utils.course.patients import several_patients
 
 # %% [markdown]
 # ## Drift in two dimensions
@@ -89,17 +87,10 @@ DriftExplorer()
 # The patients are dealt to four hospitals twice. Once at random (IID). Once the same way, but each hospital lacks one of the four sequences, which then reaches the network as zeros: every hospital has the same patients and the same task as before, and other images.
 
 # %% tags=["check-output"]
-from fedlab_utils.data import PreprocessSettings, build_cache, hospital_patients, make_hospitals
+from fedlab_utils.data import PreprocessSettings, hospital_patients, make_hospitals
 
-own, _ = open_patients(at_most=1)
-cohort = own
-if len(own.patients) < 24:
-    print("Too few patients to deal to hospitals: the phantoms take their place.")
-    cohort = open_phantom()
 coarse = PreprocessSettings(spacing=4.0)
-some = draw_patients(cohort, at_most=48, seed=3)
-unusable = {problem.case for problem in build_cache(some.cases, coarse)}
-some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+some = several_patients(48, coarse)
 
 
 def deal(kind, count=4, skew=1.0):

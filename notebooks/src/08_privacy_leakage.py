@@ -30,16 +30,14 @@ import torch
 from fedlab_utils.course import (
     check,
     hint,
-    open_patients,
     progress_board,
     quiz,
     show_source,
     solution,
 )
-from fedlab_utils.course.patients import draw_patients
-from fedlab_utils.data.cohort import open_phantom
+from fedlab_utils.course.patients import several_patients
 
-from fedlab_utils.data import PreprocessSettings, build_cache, load_preprocessed, to_regions
+from fedlab_utils.data import PreprocessSettings, load_preprocessed, to_regions
 from fedlab_utils.data.windows import centred
 from fedlab_utils.ui import inversion_pictures
 
@@ -49,15 +47,8 @@ from fedlab_utils.ui import inversion_pictures
 # Small patches, so that an attack takes seconds: at 4 mm, 32 x 32 pixels around the middle of the brain, of each patient the slice with the most tumour. The first four patients are the hospital's, and the first of them is the one under attack. All others play the *public*: patients whom the attacker may look at, to know what brains look like.
 
 # %% tags=["check-output"]
-own, _ = open_patients(at_most=1)
-cohort = own
-if len(own.patients) < 24:
-    print("Too few patients: the phantoms take their place.")
-    cohort = open_phantom()
 coarse = PreprocessSettings(spacing=4.0)
-some = draw_patients(cohort, at_most=37, seed=3)
-unusable = {problem.case for problem in build_cache(some.cases, coarse)}
-some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+some = several_patients(37, coarse)
 
 
 def largest_slice(case):

@@ -31,16 +31,14 @@ from scipy.stats import norm
 from fedlab_utils.course import (
     check,
     hint,
-    open_patients,
     progress_board,
     quiz,
     show_source,
     solution,
 )
-from fedlab_utils.course.patients import draw_patients
-from fedlab_utils.data.cohort import open_phantom
+from fedlab_utils.course.patients import several_patients
 
-from fedlab_utils.data import PreprocessSettings, build_cache, hospital_patients, make_hospitals
+from fedlab_utils.data import PreprocessSettings, hospital_patients, make_hospitals
 from fedlab_utils.privacy import epsilon_of, noise_for
 
 # %% [markdown]
@@ -261,15 +259,8 @@ from fedlab_utils.data.tiers import Tier
 from fedlab_utils.federated import FederationSettings, PrivacyPlan, federate
 from fedlab_utils.federated.norm_lab import NormTask
 
-own, _ = open_patients(at_most=1)
-cohort = own
-if len(own.patients) < 24:
-    print("Too few patients to deal to hospitals: the phantoms take their place.")
-    cohort = open_phantom()
 coarse = PreprocessSettings(spacing=4.0)
-some = draw_patients(cohort, at_most=48, seed=3)
-unusable = {problem.case for problem in build_cache(some.cases, coarse)}
-some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+some = several_patients(48, coarse)
 dealt = make_hospitals(some, 3, "iid", seed=0, fractions=(0.6, 0.1, 0.3))
 members = [hospital_patients(some, hospital, coarse) for hospital in dealt.hospitals]
 tier = Tier("lesson", spacing=4.0, spatial_dims=2, size=(48, 48))

@@ -28,16 +28,14 @@ import numpy as np
 from fedlab_utils.course import (
     check,
     hint,
-    open_patients,
     progress_board,
     quiz,
     show_source,
     solution,
 )
-from fedlab_utils.course.patients import draw_patients
-from fedlab_utils.data.cohort import open_phantom
+from fedlab_utils.course.patients import several_patients
 
-from fedlab_utils.data import PreprocessSettings, build_cache, hospital_patients, make_hospitals
+from fedlab_utils.data import PreprocessSettings, hospital_patients, make_hospitals
 from fedlab_utils.data.regions import to_regions
 from fedlab_utils.data.windows import centred
 from fedlab_utils.ui import server_view
@@ -48,15 +46,8 @@ from fedlab_utils.ui import server_view
 # Before networks, something one can look at. Four hospitals want to know where in the brain gliomas sit. Each adds up its patients' tumour masks, seen from above: at each point, the number of its patients with tumour somewhere above or below. With few patients such a map shows single patients. In the sum over all hospitals they blur together.
 
 # %% tags=["check-output"]
-own, _ = open_patients(at_most=1)
-cohort = own
-if len(own.patients) < 24:
-    print("Too few patients to deal to hospitals: the phantoms take their place.")
-    cohort = open_phantom()
 coarse = PreprocessSettings(spacing=4.0)
-some = draw_patients(cohort, at_most=36, seed=3)
-unusable = {problem.case for problem in build_cache(some.cases, coarse)}
-some = some.subset(case.case_id for case in some if case.case_id not in unusable)
+some = several_patients(36, coarse)
 dealt = make_hospitals(some, 4, "iid", seed=0, fractions=(0.6, 0.1, 0.3))
 members = [hospital_patients(some, hospital, coarse) for hospital in dealt.hospitals]
 

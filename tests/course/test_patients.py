@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from fedlab_utils.course import open_patients
-from fedlab_utils.course.patients import draw_patients
-from fedlab_utils.data import Case, Cohort
+from fedlab_utils.course.patients import draw_patients, several_patients
+from fedlab_utils.data import Case, Cohort, PreprocessSettings
 from fedlab_utils.data import cohort as module
 from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.errors import IntensityError, LayoutError, UnreadableFileError
@@ -138,6 +138,30 @@ def large_cohort(institutions: dict[str | None, int], visits: int = 1) -> Cohort
     index = [case.case_id for case in cases]
     table = pd.DataFrame({"institution": pd.array(values, "string")}, index=index)
     return Cohort(Path("there"), "x", "a large folder", tuple(cases), (), table)
+
+
+def test_enough_patients_are_drawn_and_one_that_cannot_be_used_is_left_out(
+    folder, capsys, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setenv("FEDLAB_CACHE", str(tmp_path / "cache"))
+    bad = truncate(files_of(folder, "flair")[2])
+    some = several_patients(6, PreprocessSettings(spacing=8.0), fewest=5)
+    assert set(some.table.index) == set(open_patients()[0].table.index) - {bad}
+    drawn = draw_patients(open_patients()[0], 4, seed=3)
+    few = several_patients(4, PreprocessSettings(spacing=8.0), fewest=5)
+    assert set(few.table.index) == set(drawn.table.index) - {bad}
+    assert "Too few" not in capsys.readouterr().out
+
+
+def test_phantoms_take_the_place_of_too_few(
+    folder, phantom_dir, capsys, monkeypatch, tmp_path
+) -> None:
+    monkeypatch.setenv("FEDLAB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(module, "phantom_folder", lambda: phantom_dir)
+    some = several_patients(2, PreprocessSettings(spacing=8.0), fewest=7)
+    assert (some.root, len(some)) == (phantom_dir, 2)
+    assert folder != phantom_dir
+    assert "Too few patients" in capsys.readouterr().out.splitlines()[-1]
 
 
 def counted(cohort: Cohort) -> dict:
