@@ -160,6 +160,13 @@ def open_notebook(lab: Lab, browser: object) -> Iterator[Callable[[str], OpenNot
 
 
 @pytest.fixture
+def lesson_08(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
+    """The page of notebook 08, likewise."""
+    with page_of("08").controls_kept():
+        yield page_of("08")
+
+
+@pytest.fixture
 def lesson_09(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
     """The page of notebook 09, likewise."""
     with page_of("09").controls_kept():
