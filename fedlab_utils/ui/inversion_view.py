@@ -96,7 +96,9 @@ class InversionExplorer(TwinBox):
         self.networks, self.public, self.guesses = dict(networks), public, guesses
         self.images, self.target, self.brain = images, target, brain
         wide = {"style": {"description_width": "110px"}, "layout": {"width": "320px"}}
-        self.network = widgets.ToggleButtons(options=list(networks), description="Weights")
+        self.network = widgets.ToggleButtons(
+            options=list(networks), description="Weights", style={"button_width": "max-content"}
+        )
         self.batch = widgets.SelectionSlider(options=BATCHES, description="Slices", **wide)
         self.steps = widgets.SelectionSlider(options=STEPS, description="Local steps", **wide)
         self.noise = widgets.SelectionSlider(options=NOISES, description="Noise", **wide)
