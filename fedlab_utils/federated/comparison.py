@@ -198,18 +198,53 @@ def difference(
     FederationError
         If there is no common seed, or a common one has other hospitals or patients.
     """
-    common = {t["seed"] for t in ours} & {t["seed"] for t in theirs}
-    pairs = [sorted((t for t in of if t["seed"] in common), key=_seed) for of in (ours, theirs)]
+    pairs = _same_seeds(ours, theirs)
     shapes = [[{h: len(v) for h, v in t["scores"].items()} for t in of] for of in pairs]
-    if not common or shapes[0] != shapes[1]:
+    if not pairs[0] or shapes[0] != shapes[1]:
         raise FederationError(
             "difference",
-            "the two have no seed in common" if not common else "their test patients differ",
+            "the two have no seed in common" if not pairs[0] else "their test patients differ",
             "Compare methods on the same seeds, hospitals and patients",
         )
     points = [figure_of(a, figure) - figure_of(b, figure) for a, b in zip(*pairs, strict=True)]
     draws = [_drawn(of, figure, seed, resamples) for of in pairs]
     return _summary(points, draws[0] - draws[1])
+
+
+def share_of_gain(
+    ours: Sequence[Trial],
+    best: Sequence[Trial],
+    base: Sequence[Trial],
+    figure: str = "mean",
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Estimate:
+    """Estimate what ours keeps of what the best gains on a base: (ours - base) / (best - base).
+
+    Means over seeds are divided, not seeds' ratios averaged: where one seed gains little, its own
+    ratio says nothing. The three are paired, as in :func:`difference`.
+
+    Raises
+    ------
+    FederationError
+        As of :func:`difference`, or if the best gains nothing on the base.
+    """
+    parts = [difference(of, base, figure, seed, resamples) for of in (ours, best)]
+    if parts[1].mean <= 0:
+        raise FederationError(
+            "share_of_gain",
+            f"the best is {parts[1].mean:+.3f} from the base",
+            "There is no gain to keep a share of",
+        )
+    draws = [_drawn(of, figure, seed, resamples) for of in _same_seeds(ours, best, base)]
+    low, high = np.percentile((draws[0] - draws[2]) / (draws[1] - draws[2]), (2.5, 97.5))
+    return Estimate(parts[0].mean / parts[1].mean, float(low), float(high), parts[0].patients)
+
+
+def _same_seeds(*groups: Sequence[Trial]) -> list[list[Trial]]:
+    """Return each group's trials of the seeds that all have, in their order."""
+    common = set.intersection(*({t["seed"] for t in of} for of in groups))
+    return [sorted((t for t in of if t["seed"] in common), key=_seed) for of in groups]
 
 
 def _seed(trial: Trial) -> int:

@@ -8,7 +8,8 @@ time than making them.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 
 def phantom_patients(
     folder: Path,
-    indices: range,
+    indices: Sequence[int],
     draws: int,
     seed: int,
     spacing: float = 2.0,
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    scanner: str | None = None,
 ) -> list[Preprocessed]:
     """Make patients, or take those that are there, and map them into memory.
 
@@ -40,7 +42,7 @@ def phantom_patients(
     indices
         Numbers of the phantom patients.
     draws
-        Random renderings of each anatomy. 0: one rendering, by the scanner of its own hospital.
+        Random renderings of each anatomy. 0: one rendering, by a scanner.
     seed
         Of the phantom cohort.
     spacing
@@ -49,6 +51,8 @@ def phantom_patients(
         Processes; None: one per core.
     progress
         Called with (anatomies done, all).
+    scanner
+        Its name, where ``draws`` is 0; None: that of the patient's own hospital.
 
     Returns
     -------
@@ -60,12 +64,20 @@ def phantom_patients(
 
     folder = folder / f"{seed}-{spacing:g}mm-{_recipe()}"
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [i for i in indices if not _place(folder, i, max(0, draws - 1)).exists()]
-    work = partial(_make, folder, draws, seed, spacing)
+    names = _renderings(draws, scanner)
+    missing = [i for i in indices if not _place(folder, i, names[-1]).exists()]
+    work = partial(_make, folder, draws, seed, spacing, scanner)
     for done, _ in enumerate(spread(work, missing, workers), start=1):
         if progress is not None:
             progress(done, len(missing))
-    return [_open(folder, i, draw) for i in indices for draw in range(max(1, draws))]
+    return [_open(folder, i, name) for i in indices for name in names]
+
+
+def _renderings(draws: int, scanner: str | None) -> list[str]:
+    """Return the names of an anatomy's renderings."""
+    if draws:
+        return [str(draw) for draw in range(draws)]
+    return ["own" if scanner is None else re.sub(r"\W", "_", scanner)]
 
 
 @cache
@@ -78,29 +90,33 @@ def _recipe() -> str:
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:10]
 
 
-def _place(folder: Path, index: int, draw: int) -> Path:
-    return folder / f"{index:05d}-{draw}"
+def _place(folder: Path, index: int, rendering: str) -> Path:
+    return folder / f"{index:05d}-{rendering}"
 
 
-def _open(folder: Path, index: int, draw: int) -> Preprocessed:
+def _open(folder: Path, index: int, rendering: str) -> Preprocessed:
     from fedlab_utils.data.cache_entry import open_entry
 
     return open_entry(
-        _place(folder, index, draw), f"Phantom_{index:05d}_{draw}", f"Phantom_{index:05d}"
+        _place(folder, index, rendering),
+        f"Phantom_{index:05d}_{rendering}",
+        f"Phantom_{index:05d}",
     )
 
 
-def _make(folder: Path, draws: int, seed: int, spacing: float, index: int) -> None:
+def _make(
+    folder: Path, draws: int, seed: int, spacing: float, scanner: str | None, index: int
+) -> None:
     from fedlab_utils.data.atomic import new_folder
     from fedlab_utils.data.cache_entry import write_entry
     from fedlab_utils.data.phantom import make_anatomy, render, render_randomised
 
     anatomy = make_anatomy(index, seed, spacing)
-    for draw in range(max(1, draws)):
-        place = _place(folder, index, draw)
+    for draw, name in enumerate(_renderings(draws, scanner)):
+        place = _place(folder, index, name)
         if place.exists():
             continue
-        image = render_randomised(anatomy, draw) if draws else render(anatomy)
+        image = render_randomised(anatomy, draw) if draws else render(anatomy, scanner)
         with new_folder(place) as new:
             write_entry(new, _prepared(anatomy, image, spacing))
 

@@ -14,6 +14,7 @@ from fedlab_utils.federated.comparison import (
     fairest,
     figure_of,
     settings_of,
+    share_of_gain,
     trials_of,
     validated,
 )
@@ -122,6 +123,32 @@ def test_what_cannot_be_paired_is_refused() -> None:
     other = dict(ours[0], scores={"H1": [0.5]})
     with pytest.raises(FederationError, match="patients differ"):
         difference(ours, [other])
+
+
+def test_the_share_of_a_gain_is_of_means_and_paired() -> None:
+    rng = np.random.default_rng(3)
+    base = [rng.normal(0.4, 0.1, 60) for _ in SEEDS]
+
+    def of(method: str, gain: float, noise: float = 0.0) -> list[dict]:
+        return [
+            {"method": method, "seed": n, "scores": {"H1": b + gain + noise * rng.normal(size=60)}}
+            for n, b in zip(SEEDS, base, strict=True)
+        ]
+
+    nothing, best, half = of("none", 0.0), of("best", 0.2), of("half", 0.1)
+    # Patients differ by 0.1, and the same ones are drawn for all three: what is left is no spread.
+    found = share_of_gain(half, best, nothing)
+    assert (found.mean, found.low, found.high) == pytest.approx((0.5, 0.5, 0.5))
+    noisy = share_of_gain(of("half", 0.1, 0.3), best, nothing)
+    # Deviation of a mean of n numbers of deviation 0.3, over the gain of 0.2; seeds and patients
+    # are both drawn, which counts the patients' share of chance twice.
+    expected = 2 * 1.96 * 0.3 / np.sqrt(60 * len(SEEDS)) / 0.2
+    assert expected < noisy.high - noisy.low < 1.8 * expected
+    assert noisy.low < 0.5 < noisy.high
+    with pytest.raises(FederationError, match="no gain"):
+        share_of_gain(half, nothing, best)
+    with pytest.raises(FederationError, match="no seed"):
+        share_of_gain(half, best, [])
 
 
 def test_trials_are_read_from_a_study_s_rows() -> None:
