@@ -16,36 +16,18 @@ leaks.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedlab_utils.data.tiers import Tier
 from fedlab_utils.errors import StudyError
-from fedlab_utils.federated.proxy import ProxyTask, proxy_network
-from fedlab_utils.segmentation.fine_tuning import WAYS, choose_weights
+from fedlab_utils.segmentation.fine_tuning import WAYS
+from fedlab_utils.studies.fine_tuning_hospitals import make_task, open_hospitals
 from fedlab_utils.studies.runner import Study, Workplace
 
 if TYPE_CHECKING:
-    import torch
-    from torch import nn
-
-    from fedlab_utils.data.preprocessing import Preprocessed
     from fedlab_utils.federated import FederationSettings, PrivacyPlan
-
-SCANNERS = ("1.5T thick", "1.5T noisy", "1.5T old FLAIR", "1.5T thin", "3T sagittal FLAIR")
-"""Of the hospitals; the public patients lay in ``"3T research"``."""
-
-PUBLIC, PATIENTS, TEST = 200, 100, 40
-"""Public patients; and each hospital's, to train on and to report on."""
-
-COHORT_SEED = 9000
-"""Of the phantoms, to which the seed is added; no lesson has them."""
-
-TIER = Tier("proxy", spacing=4.0, spatial_dims=2, size=(48, 48))
+    from fedlab_utils.studies.fine_tuning_hospitals import FineTuningTask
 
 EPSILONS = (1, 2, 4, 8, 16)
 DELTA = 1e-5
@@ -58,13 +40,17 @@ TUNING, SEEDS = (98, 99), range(5)
 TRIED_AT = {1: 2, 2: 2, 4: 2, 8: 8, 16: 8, 0: 0}
 """Budget -> the one at which its settings were tried. 0: without privacy."""
 
-RATES = (3e-3, 1e-2, 3e-2)
+RATES = {"private": (1e-2, 3e-2, 1e-1), "plain": (3e-3, 1e-2, 3e-2)}
+"""Learning rates that are tried."""
 
 BOUNDS = {"all": 0.5, "low_rank": 0.2, "norm_and_head": 0.2}
 """Way -> about the median length of a patient's gradient at the start, on seed 97."""
 
-STEPS, PATIENT_RATE = 60, 0.3
+STEPS, PATIENT_RATE = 40, 0.3
 """Private steps of a hospital, one per round, and the probability of a patient to take part."""
+
+PLAIN = (30, 8)
+"""Rounds without privacy, and a hospital's steps in each."""
 
 
 def cells() -> tuple[dict, ...]:
@@ -74,7 +60,7 @@ def cells() -> tuple[dict, ...]:
         for seed in TUNING
         for epsilon in sorted(set(TRIED_AT.values()))
         for way in WAYS
-        for rate in RATES
+        for rate in _rates(epsilon)
     ]
     told = [
         cell | {"seed": seed}
@@ -87,55 +73,8 @@ def cells() -> tuple[dict, ...]:
     return tuple(tries + told)
 
 
-@dataclass(frozen=True)
-class PhantomHospital:
-    """Phantoms of one hospital; stands where a task takes ``HospitalPatients``.
-
-    Attributes
-    ----------
-    name
-        Of the hospital.
-    train, test
-        Its patients, one visit each.
-    validation
-        Nobody.
-    """
-
-    name: str
-    train: Sequence[Preprocessed]
-    test: Sequence[Preprocessed] = ()
-    validation: Sequence[Preprocessed] = ()
-
-    @property
-    def hospital(self):
-        """Whose patients they are."""
-        from fedlab_utils.data.hospitals import Hospital
-        from fedlab_utils.data.splits import Split
-
-        parts = [tuple(p.patient_id for p in of) for of in (self.train, (), self.test)]
-        return Hospital(self.name, tuple(sorted(parts[0] + parts[2])), Split(*parts))
-
-
-@dataclass(frozen=True)
-class FineTuningTask(ProxyTask):
-    """Hospitals that go on with given weights of the proxy, some or all of which they train.
-
-    Attributes
-    ----------
-    start
-        The public network's weights.
-    way
-        See :func:`fedlab_utils.segmentation.fine_tuning.choose_weights`.
-    """
-
-    start: dict[str, torch.Tensor] = field(default_factory=dict)
-    way: str = "all"
-
-    def build(self) -> nn.Module:
-        """Return the network as the public patients left it."""
-        network = proxy_network(seed=self.seed)
-        network.load_state_dict(self.start)
-        return choose_weights(network, self.way, seed=self.seed)
+def _rates(epsilon: int) -> tuple[float, ...]:
+    return RATES["private" if epsilon else "plain"]
 
 
 def measure(settings: dict, place: Workplace) -> dict:
@@ -154,12 +93,12 @@ def measure(settings: dict, place: Workplace) -> dict:
     import torch
 
     torch.set_num_threads(1)
-    start, members = _open(str(place.folder), settings["seed"])
+    start, members = open_hospitals(str(place.folder), settings["seed"])
     if settings["way"] == UNTOUCHED:
-        task = _task(members, start, "all", settings["seed"])
+        task = make_task(members, start, "all", settings["seed"])
         return _judged(task, task.initial(), {}) | {"trained": 0, "seconds": 0.0}
     setting = setting_of(settings, place.rows)
-    task = _task(members, start, settings["way"], settings["seed"])
+    task = make_task(members, start, settings["way"], settings["seed"])
     how, plan = _how(settings, setting["learning_rate"])
     return _trained(task, how, plan, setting)
 
@@ -174,7 +113,7 @@ def setting_of(settings: dict, rows: Sequence[dict]) -> dict[str, float]:
     """
     if "learning_rate" in settings:
         return {"learning_rate": settings["learning_rate"]}
-    scores: dict[float, list[float]] = {rate: [] for rate in RATES}
+    scores: dict[float, list[float]] = {rate: [] for rate in _rates(settings["epsilon"])}
     of = {"way": settings["way"], "epsilon": TRIED_AT[settings["epsilon"]]}
     for row in rows:
         if of.items() <= row["settings"].items() and row["settings"]["seed"] in TUNING:
@@ -189,14 +128,14 @@ def _mean(scores: dict[str, list[float]]) -> float:
 
 
 def _how(settings: dict, rate: float) -> tuple[FederationSettings, PrivacyPlan]:
-    """Return how a cell trains. Without privacy: eight steps a round, as in the other studies."""
+    """Return how a cell trains."""
     from fedlab_utils.federated import FederationSettings, PrivacyPlan
 
     private = settings["epsilon"] > 0
-    rounds = STEPS if private else 30
+    rounds, local_steps = (STEPS, 1) if private else PLAIN
     how = FederationSettings(
         rounds=rounds,
-        local_steps=1 if private else 8,
+        local_steps=local_steps,
         learning_rate=rate,
         weight_decay=0.0 if private else 1e-2,
         schedule="cosine",
@@ -208,14 +147,6 @@ def _how(settings: dict, rate: float) -> tuple[FederationSettings, PrivacyPlan]:
         return how, PrivacyPlan()
     bound, budget = BOUNDS[settings["way"]], float(settings["epsilon"])
     return how, PrivacyPlan(budget, DELTA, bound, patient_rate=PATIENT_RATE, simulated=True)
-
-
-def _task(
-    members: Sequence[PhantomHospital], start: dict[str, torch.Tensor], way: str, seed: int
-) -> FineTuningTask:
-    return FineTuningTask(
-        members, tier=TIER, batch=16, augment=False, seed=seed, device="cpu", start=start, way=way
-    )
 
 
 def _trained(
@@ -274,57 +205,6 @@ def _losses(task: FineTuningTask, hospital: int, part: str) -> list[float]:
             found = task.loss(network(batch["image"]), batch["target"], batch["patient"])
             losses += found.tolist()
     return losses
-
-
-@lru_cache(maxsize=1)
-def _open(folder: str, seed: int) -> tuple[dict[str, torch.Tensor], tuple[PhantomHospital, ...]]:
-    """Return the public network, trained or read, and the hospitals of a seed."""
-    from safetensors.torch import load_file, save
-
-    from fedlab_utils.data.atomic import write_bytes
-
-    public, members = patients_of(Path(folder), seed)
-    file = Path(folder) / f"public-{seed}.safetensors"
-    if not file.exists():
-        write_bytes(file, save(pretrain(public, seed)))
-    return load_file(file), members
-
-
-def patients_of(folder: Path, seed: int) -> tuple[list[Preprocessed], tuple[PhantomHospital, ...]]:
-    """Return a seed's public patients, and its hospitals; made once, and kept in the folder."""
-    from fedlab_utils.data.phantom.plan import draw_plan
-    from fedlab_utils.studies.phantom_patients import phantom_patients
-
-    cohort, grades = COHORT_SEED + seed, {"HGG": [], "LGG": []}
-    here = PATIENTS + TEST
-    for index in range(10 * here * len(SCANNERS)):
-        grades[draw_plan(index, cohort).grade].append(index)
-    make = {"draws": 0, "seed": cohort, "spacing": TIER.spacing, "workers": 1}
-    public = phantom_patients(folder, grades["HGG"][:PUBLIC], scanner="3T research", **make)
-    hospitals = []
-    for number, scanner in enumerate(SCANNERS):
-        mine = grades["LGG"][number * here : (number + 1) * here]
-        found = phantom_patients(folder, mine, scanner=scanner, **make)
-        hospitals.append(PhantomHospital(scanner, found[:PATIENTS], found[PATIENTS:]))
-    return public, tuple(hospitals)
-
-
-def pretrain(public: Sequence[Preprocessed], seed: int) -> dict[str, torch.Tensor]:
-    """Return the weights of the proxy after 600 steps on the public patients."""
-    from fedlab_utils.federated import FederationSettings, federate
-
-    alone = [PhantomHospital("public", public)]
-    task = ProxyTask(alone, tier=TIER, batch=64, augment=False, seed=seed, device="cpu")
-    how = FederationSettings(
-        rounds=30,
-        local_steps=20,
-        learning_rate=1e-2,
-        schedule="cosine",
-        keep_optimiser=True,
-        evaluate_every=30,
-        seed=seed,
-    )
-    return {name: value.contiguous() for name, value in federate(task, how).weights.items()}
 
 
 STUDY = Study(
