@@ -26,7 +26,9 @@ from fedlab_utils.studies.fine_tuning_hospitals import make_task, open_hospitals
 from fedlab_utils.studies.runner import Study, Workplace
 
 if TYPE_CHECKING:
-    from fedlab_utils.federated import FederationSettings, PrivacyPlan
+    import torch
+
+    from fedlab_utils.federated import Federation, FederationSettings, PrivacyPlan
     from fedlab_utils.studies.fine_tuning_hospitals import FineTuningTask
 
 EPSILONS = (1, 2, 4, 8, 16)
@@ -92,15 +94,18 @@ def measure(settings: dict, place: Workplace) -> dict:
     """
     import torch
 
+    from fedlab_utils.federated import federate
+
     torch.set_num_threads(1)
     start, members = open_hospitals(str(place.folder), settings["seed"])
     if settings["way"] == UNTOUCHED:
         task = make_task(members, start, "all", settings["seed"])
-        return _judged(task, task.initial(), {}) | {"trained": 0, "seconds": 0.0}
+        return judge(task, task.initial()) | {"trained": 0, "seconds": 0.0}
     setting = setting_of(settings, place.rows)
     task = make_task(members, start, settings["way"], settings["seed"])
-    how, plan = _how(settings, setting["learning_rate"])
-    return _trained(task, how, plan, setting)
+    how, plan = how_of(settings, setting["learning_rate"])
+    found = federate(task, how, plan=plan)
+    return judge(task, found.weights) | told_of(task, found, how, plan) | {"setting": setting}
 
 
 def setting_of(settings: dict, rows: Sequence[dict]) -> dict[str, float]:
@@ -127,8 +132,8 @@ def _mean(scores: dict[str, list[float]]) -> float:
     return float(np.mean([value for row in scores.values() for value in row]))
 
 
-def _how(settings: dict, rate: float) -> tuple[FederationSettings, PrivacyPlan]:
-    """Return how a cell trains."""
+def how_of(settings: dict, rate: float) -> tuple[FederationSettings, PrivacyPlan]:
+    """Return how a cell trains, at a learning rate."""
     from fedlab_utils.federated import FederationSettings, PrivacyPlan
 
     private = settings["epsilon"] > 0
@@ -149,62 +154,62 @@ def _how(settings: dict, rate: float) -> tuple[FederationSettings, PrivacyPlan]:
     return how, PrivacyPlan(budget, DELTA, bound, patient_rate=PATIENT_RATE, simulated=True)
 
 
-def _trained(
-    task: FineTuningTask, how: FederationSettings, plan: PrivacyPlan, setting: dict
+def told_of(
+    task: FineTuningTask, found: Federation, how: FederationSettings, plan: PrivacyPlan
 ) -> dict:
-    from fedlab_utils.federated import federate
-
-    found = federate(task, how, plan=plan)
-    network = task.network()
+    """Return what a federation tells of itself, see :func:`measure`."""
     spent = [row.get("epsilon", 0.0) for row in found.history[-1].trained.values()]
-    told = {
-        "setting": setting,
+    return {
         "noise": round(plan.steps(how).noise, 4) if plan.on else 0.0,
         "spent": round(max(spent), 4),
-        "trained": sum(p.numel() for p in network.parameters() if p.requires_grad),
+        "trained": sum(p.numel() for p in task.network().parameters() if p.requires_grad),
         "seconds": round(sum(report.seconds for report in found.history), 1),
     }
-    return _judged(task, found.weights, told)
 
 
-def _judged(task: FineTuningTask, weights: dict, told: dict) -> dict:
+def judge(task: FineTuningTask, weights: dict[str, torch.Tensor]) -> dict:
     """Return what test patients score with a model, and how well members are told from them."""
     from fedlab_utils.privacy.membership import area
 
     network = task.network()
     network.load_state_dict(weights)
     rows = {n: task.evaluate(network, k, "test") for k, n in enumerate(task.hospitals)}
-    by_region = {
-        r: [row[f"patients-dice-{r}"] for row in rows.values()] for r in ("et", "tc", "wt")
-    }
-    members = [loss for k in range(len(rows)) for loss in _losses(task, k, "train")]
-    others = [loss for k in range(len(rows)) for loss in _losses(task, k, "test")]
+    regions = {r: [row[f"patients-dice-{r}"] for row in rows.values()] for r in ("et", "tc", "wt")}
+    members, others = losses_of(task, weights)
     return {
         "scores": {
-            name: np.round(np.mean(list(parts), axis=0), 4).tolist()
-            for name, *parts in zip(rows, *by_region.values(), strict=True)
+            name: np.round(np.mean(parts, axis=0), 4).tolist()
+            for name, *parts in zip(rows, *regions.values(), strict=True)
         },
-        "regions": {r: round(float(np.concatenate(v).mean()), 4) for r, v in by_region.items()},
-        "membership": round(area(-np.array(members), -np.array(others)), 4),
-        **told,
+        "regions": {r: round(float(np.concatenate(v).mean()), 4) for r, v in regions.items()},
+        "membership": round(area(-members, -others), 4),
     }
 
 
-def _losses(task: FineTuningTask, hospital: int, part: str) -> list[float]:
-    """Return each patient's loss, over eight slices that no training step took."""
+def losses_of(
+    task: FineTuningTask, weights: dict[str, torch.Tensor]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a model's loss on each patient trained on, and on each test patient, all hospitals.
+
+    Over eight slices of each, drawn for this.
+    """
     import torch
 
     from fedlab_utils.data.datasets import SliceDataset
     from fedlab_utils.segmentation.batching import batches
 
-    patients = getattr(task.members[hospital], part)
-    drawn = SliceDataset(patients, task.tier.size, per_patient=8, seed=task.seed + 1)
-    network, losses = task.network().eval(), []
-    with torch.no_grad():
-        for batch in batches(drawn, 64):
-            found = task.loss(network(batch["image"]), batch["target"], batch["patient"])
-            losses += found.tolist()
-    return losses
+    network = task.network().eval()
+    network.load_state_dict(weights)
+    found: dict[str, list[float]] = {"train": [], "test": []}
+    for part, losses in found.items():
+        for member in task.members:
+            patients, seed = getattr(member, part), task.seed + 1
+            drawn = SliceDataset(patients, task.tier.size, per_patient=8, seed=seed)
+            for batch in batches(drawn, 64):
+                with torch.no_grad():
+                    logits = network(batch["image"])
+                losses += task.loss(logits, batch["target"], batch["patient"]).tolist()
+    return np.array(found["train"]), np.array(found["test"])
 
 
 STUDY = Study(
