@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from fedlab_utils.data.preprocessing import Preprocessed
 
 SCANNERS = ("1.5T thick", "1.5T noisy", "1.5T old FLAIR", "1.5T thin", "3T sagittal FLAIR")
-"""Of the hospitals; the public patients lay in ``"3T research"``."""
+"""Of the hospitals."""
+
+PUBLIC_SCANNER = "3T research"
 
 PUBLIC, PATIENTS, TEST = 200, 100, 40
 """Public patients; and each hospital's, to train on and to report on."""
@@ -116,21 +118,32 @@ def open_hospitals(
 
 def patients_of(folder: Path, seed: int) -> tuple[list[Preprocessed], tuple[PhantomHospital, ...]]:
     """Return a seed's public patients, and its hospitals; made once, and kept in the folder."""
-    from fedlab_utils.data.phantom.plan import draw_plan
     from fedlab_utils.studies.phantom_patients import phantom_patients
 
-    cohort, grades = COHORT_SEED + seed, {"HGG": [], "LGG": []}
-    here = PATIENTS + TEST
-    for index in range(10 * here * len(SCANNERS)):
-        grades[draw_plan(index, cohort).grade].append(index)
-    make = {"draws": 0, "seed": cohort, "spacing": TIER.spacing, "workers": 1}
-    public = phantom_patients(folder, grades["HGG"][:PUBLIC], scanner="3T research", **make)
-    hospitals = []
-    for number, scanner in enumerate(SCANNERS):
-        mine = grades["LGG"][number * here : (number + 1) * here]
+    public, hospitals = numbers_of(seed)
+    make = {"draws": 0, "seed": COHORT_SEED + seed, "spacing": TIER.spacing, "workers": 1}
+    members = []
+    for scanner, mine in hospitals.items():
         found = phantom_patients(folder, mine, scanner=scanner, **make)
-        hospitals.append(PhantomHospital(scanner, found[:PATIENTS], found[PATIENTS:]))
-    return public, tuple(hospitals)
+        members.append(PhantomHospital(scanner, found[:PATIENTS], found[PATIENTS:]))
+    return phantom_patients(folder, public, scanner=PUBLIC_SCANNER, **make), tuple(members)
+
+
+def numbers_of(seed: int) -> tuple[list[int], dict[str, list[int]]]:
+    """Return the public patients' numbers in the seed's cohort, and each hospital's by scanner.
+
+    Of a hospital's, the first are trained on and the others reported on.
+    """
+    from fedlab_utils.data.phantom.plan import draw_plan
+
+    here, grades = PATIENTS + TEST, {"HGG": [], "LGG": []}
+    for index in range(10 * here * len(SCANNERS)):
+        grades[draw_plan(index, COHORT_SEED + seed).grade].append(index)
+    hospitals = {
+        scanner: grades["LGG"][number * here : (number + 1) * here]
+        for number, scanner in enumerate(SCANNERS)
+    }
+    return grades["HGG"][:PUBLIC], hospitals
 
 
 def pretrain(public: Sequence[Preprocessed], seed: int) -> dict[str, torch.Tensor]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,6 +120,19 @@ def _make(
         image = render_randomised(anatomy, draw) if draws else render(anatomy, scanner)
         with new_folder(place) as new:
             write_entry(new, _prepared(anatomy, image, spacing))
+
+
+def one_phantom(
+    index: int, seed: int, spacing: float = 2.0, scanner: str | None = None
+) -> Preprocessed:
+    """Make one patient as :func:`phantom_patients` does with ``draws`` 0, and keep no file."""
+    from fedlab_utils.data.phantom import make_anatomy, render
+
+    anatomy = make_anatomy(index, seed, spacing)
+    patient = _prepared(anatomy, render(anatomy, scanner), spacing)
+    name = f"Phantom_{index:05d}"
+    [rendering] = _renderings(0, scanner)
+    return replace(patient, case_id=f"{name}_{rendering}", patient_id=name)
 
 
 def _prepared(anatomy: Anatomy, image: np.ndarray, spacing: float) -> Preprocessed:

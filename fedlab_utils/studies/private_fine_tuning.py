@@ -122,13 +122,14 @@ def setting_of(settings: dict, rows: Sequence[dict]) -> dict[str, float]:
     of = {"way": settings["way"], "epsilon": TRIED_AT[settings["epsilon"]]}
     for row in rows:
         if of.items() <= row["settings"].items() and row["settings"]["seed"] in TUNING:
-            scores[row["settings"]["learning_rate"]].append(_mean(row["result"]["scores"]))
+            scores[row["settings"]["learning_rate"]].append(mean_of(row["result"]["scores"]))
     if any(len(found) < len(TUNING) for found in scores.values()):
         raise StudyError(of, "it was not tried yet", f"Run `fedlab study {STUDY.name}` further")
     return {"learning_rate": max(scores, key=lambda rate: np.mean(scores[rate]))}
 
 
-def _mean(scores: dict[str, list[float]]) -> float:
+def mean_of(scores: dict[str, list[float]]) -> float:
+    """Return the mean over all patients of some hospitals."""
     return float(np.mean([value for row in scores.values() for value in row]))
 
 

@@ -26,6 +26,7 @@ STUDIES = {
     "federation_gap": "fedlab_utils.studies.federation_gap",
     "heterogeneity_unet": "fedlab_utils.studies.heterogeneity_unet",
     "private_fine_tuning": "fedlab_utils.studies.private_fine_tuning",
+    "private_models": "fedlab_utils.studies.private_models",
     "protections": "fedlab_utils.studies.protections",
 }
 """Name of a study -> module with its ``STUDY``."""
