@@ -65,8 +65,8 @@ def measure(settings: dict, place: Workplace) -> dict:
     dict
         Of a training as :func:`fedlab_utils.studies.private_fine_tuning.measure`, and
         ``advantage``, the largest lead of members found over others accused; ``sent`` and
-        ``received``, megabytes of a round from the server and to it, all hospitals. Of an attack
-        ``psnr`` (dB) and ``ssim`` of what it found, ``guess``, the best of the guesses that it must
+        ``received``, megabytes of a round from the server and to it, all hospitals; ``rounds``. Of
+        an attack ``psnr`` (dB) and ``ssim`` of what it found, ``guess``, the best of the guesses that it must
         beat, and ``counts``, whether it does.
     """
     import torch
@@ -90,10 +90,14 @@ def trained(settings: dict, folder: str) -> dict:
     task = make_task(members, start, WAY, settings["seed"])
     masking = MaskingPlan(secure=settings["protection"].endswith("masks"))
     found = federate(task, how, plan=plan, masking=masking)
-    told = budgets.told_of(task, found, how, plan) | {
-        name: round(float(np.mean([getattr(r, name) for r in found.history])), 4)
-        for name in ("sent", "received")
-    }
+    told = (
+        budgets.told_of(task, found, how, plan)
+        | {"rounds": how.rounds}
+        | {
+            name: round(float(np.mean([getattr(r, name) for r in found.history])), 4)
+            for name in ("sent", "received")
+        }
+    )
     inside, outside = budgets.losses_of(task, found.weights)
     told["advantage"] = round(advantage(-inside, -outside)[0], 4)
     return budgets.judge(task, found.weights) | told
