@@ -25,6 +25,7 @@ STUDIES = {
     "heterogeneity": "fedlab_utils.studies.heterogeneity",
     "federation_gap": "fedlab_utils.studies.federation_gap",
     "heterogeneity_unet": "fedlab_utils.studies.heterogeneity_unet",
+    "membership": "fedlab_utils.studies.membership",
 }
 """Name of a study -> module with its ``STUDY``."""
 

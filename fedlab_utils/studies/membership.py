@@ -1,0 +1,274 @@
+"""Who was trained on? Attacks on networks that are healthy or know their patients by heart.
+
+A pool of phantoms is dealt into parts of equal size. Each *target* is a network trained on one
+part; all others of the pool, a thousand at least, are not its members. *Shadows* are trained
+likewise on the parts of other deals, so that each patient of the pool has as many shadows that know
+it as any other patient, see :mod:`fedlab_utils.privacy.shadows`.
+
+Members and others must differ in nothing else, or an attack finds the difference. So the part of a
+target is drawn at random and independently of the shadows; each patient, member or not, has the
+same shadows and the same score; and no target serves as a shadow, since its members would then have
+one shadow fewer than the others. (An attack that scores members with both kinds of shadows and the
+others with one kind only is biased, and a test shows how much.) *Controls* are trained on patients
+outside of the pool and attacked as if they knew a part of it: there is nothing to find.
+
+What the attacker sees of a patient is the loss over all slices that a training would take of it,
+with their segmentations. He knows how the network was trained, but not its first weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedlab_utils.studies.runner import Study, Workplace
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+    from torch import nn
+
+    from fedlab_utils.data.preprocessing import Preprocessed
+
+COHORT_SEED = 808
+"""Of the phantoms; no lesson and no other study has them."""
+
+SPACING, SIZE, SLICES = 4.0, (48, 48), 4
+"""Voxels in mm, slices in voxels, and slices of each patient: through the tumour, evenly spaced."""
+
+POOL, VALIDATION, RESERVE = 1280, 64, 64
+"""Phantoms that are dealt; that say when a healthy training stops; that controls are trained on."""
+
+BATCH, LEARNING_RATE = 4, 1e-2
+"""Patients a step, with all their slices; AdamW's first rate, which falls to nothing."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the networks of a kind are trained, and how many.
+
+    Attributes
+    ----------
+    patients
+        Trained on; divides the pool.
+    steps
+        Of the optimiser.
+    deals
+        Of the pool for shadows: each patient is known to so many of them.
+    targets
+        Networks that are attacked.
+    look
+        Steps between looks at the validation patients, of which the best is taken. 0: the last.
+    """
+
+    patients: int
+    steps: int
+    deals: int
+    targets: int
+    look: int = 0
+
+
+KINDS = {
+    "overfitted": Recipe(patients=32, steps=400, deals=4, targets=20),
+    "healthy": Recipe(patients=256, steps=480, deals=6, targets=5, look=48),
+}
+"""A healthy training sees many patients and stops where the validation patients say."""
+
+ROLES = ("shadow", "target", "control")
+
+
+def cells() -> tuple[dict, ...]:
+    """Return every network: of each kind the shadows, deal by deal, and what is attacked."""
+    found = []
+    for kind, recipe in KINDS.items():
+        roles = ("target", "control") if kind == "overfitted" else ("target",)
+        due = [("shadow", d, POOL // recipe.patients) for d in range(1, recipe.deals + 1)]
+        due += [(role, 0, recipe.targets) for role in roles]
+        found += [
+            {"kind": kind, "role": role, "deal": deal, "part": part}
+            for role, deal, parts in due
+            for part in range(parts)
+        ]
+    return tuple(found)
+
+
+def members_of(settings: dict) -> np.ndarray:
+    """Return the numbers of a cell's patients in the pool, sorted.
+
+    A control has not seen them, but is attacked as if.
+    """
+    kind, recipe = settings["kind"], KINDS[settings["kind"]]
+    rng = np.random.default_rng((COHORT_SEED, list(KINDS).index(kind), settings["deal"]))
+    first = settings["part"] * recipe.patients
+    return np.sort(rng.permutation(POOL)[first : first + recipe.patients])
+
+
+def measure(settings: dict, place: Workplace) -> dict:
+    """Train a network, and take the loss of every patient of the pool.
+
+    Returns
+    -------
+    dict
+        ``members``: numbers in the pool. ``log_loss``: of all patients of the pool, see
+        :func:`fedlab_utils.privacy.shadows.pack`. ``loss``: mean of the members, of the others and
+        of the validation patients. ``steps``: after how many the network was taken.
+    """
+    import torch
+
+    from fedlab_utils.privacy.shadows import pack
+
+    torch.set_num_threads(1)  # a second one waits more than it helps, and slows its neighbours
+    slices, members = _slices(place), members_of(settings)
+    network, steps = _train(slices, settings)
+    losses = slices.losses(network, range(POOL + VALIDATION))
+    known = np.isin(np.arange(POOL), members)
+    parts = {
+        "members": losses[:POOL][known],
+        "others": losses[:POOL][~known],
+        "validation": losses[POOL:],
+    }
+    return {
+        "members": members.tolist(),
+        "log_loss": pack(np.log(losses[:POOL])),
+        "loss": {name: round(float(part.mean()), 4) for name, part in parts.items()},
+        "steps": steps,
+    }
+
+
+def _train(slices: Slices, settings: dict) -> tuple[nn.Module, int]:
+    """Return a network, and after how many steps it was taken."""
+    from fedlab_utils.federated.proxy import proxy_network
+    from fedlab_utils.segmentation import OptimiserSettings, local_update, make_optimiser
+
+    recipe = KINDS[settings["kind"]]
+    told = (list(KINDS).index(settings["kind"]), ROLES.index(settings["role"]))
+    seed = np.random.SeedSequence((COHORT_SEED, *told, settings["deal"], settings["part"]))
+    rng, patients = np.random.default_rng(seed), members_of(settings)
+    if settings["role"] == "control":
+        patients = POOL + VALIDATION + rng.permutation(RESERVE)[: recipe.patients]
+    network = proxy_network(seed=int(seed.generate_state(1)[0]))
+    optimiser = make_optimiser(network, OptimiserSettings(learning_rate=LEARNING_RATE))
+    batches, looked = slices.batches(patients, rng), []
+    stride = recipe.look or recipe.steps
+    for done in range(0, recipe.steps, stride):
+        local_update(
+            network,
+            islice(batches, stride),
+            optimiser,
+            learning_rate=lambda step, done=done: _rate(done + step, recipe.steps),
+        )
+        score = slices.losses(network, range(POOL, POOL + VALIDATION)).mean()
+        weights = {name: value.clone() for name, value in network.state_dict().items()}
+        looked.append((float(score), done + stride, weights))
+    _, steps, weights = min(looked, key=lambda look: look[:2])
+    network.load_state_dict(weights)
+    return network, steps
+
+
+def _rate(step: int, steps: int) -> float:
+    return LEARNING_RATE * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """Slices of all patients, in memory.
+
+    Attributes
+    ----------
+    image
+        float16 ``(P, S, 4, X, Y)``.
+    target
+        bool ``(P, S, 3, X, Y)``.
+    """
+
+    image: torch.Tensor
+    target: torch.Tensor
+
+    def batch(self, patients: Sequence[int]) -> dict[str, torch.Tensor]:
+        """Return all slices of some patients, as a training wants them."""
+        import torch
+
+        at, count = torch.as_tensor(np.asarray(patients)), self.image.shape[1]
+        return {
+            "image": self.image[at].flatten(0, 1).float(),
+            "target": self.target[at].flatten(0, 1).float(),
+            "patient": torch.arange(len(at)).repeat_interleave(count),
+        }
+
+    def batches(
+        self, patients: np.ndarray, rng: np.random.Generator
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """Yield batches without end: pass after pass over the patients, each in another order."""
+        while True:
+            order = rng.permutation(patients)
+            for first in range(0, len(order), BATCH):
+                yield self.batch(order[first : first + BATCH])
+
+    def losses(self, network: nn.Module, patients: range) -> np.ndarray:
+        """Return each patient's loss, float64 ``(len(patients),)``; leaves the network as it is."""
+        import torch
+
+        from fedlab_utils.segmentation.loss import dice_ce_loss
+
+        found, training = [], network.training
+        network.eval()
+        with torch.no_grad():
+            for first in range(0, len(patients), 16):
+                batch = self.batch(patients[first : first + 16])
+                logits = network(batch["image"])
+                found.append(dice_ce_loss(logits, batch["target"], batch["patient"]).double())
+        network.train(training)
+        return torch.cat(found).numpy()
+
+
+def _slices(place: Workplace) -> Slices:
+    """Return the slices of pool, validation and reserve, in this order; cells share them."""
+    import torch
+
+    count, some, parts = POOL + VALIDATION + RESERVE, 64, []
+    for first in range(0, count, some):
+        place.pause_if_late()
+        parts.append(_open(place.folder / "phantoms", range(first, min(count, first + some))))
+    return Slices(*(torch.cat(part) for part in zip(*parts, strict=True)))
+
+
+@cache
+def _open(folder: Path, indices: range) -> tuple[torch.Tensor, torch.Tensor]:
+    import torch
+
+    from fedlab_utils.studies.phantom_patients import phantom_patients
+
+    patients = phantom_patients(folder, indices, 0, COHORT_SEED, SPACING)
+    pairs = zip(*map(_through_tumour, patients), strict=True)
+    image, target = (torch.from_numpy(np.stack(arrays)) for arrays in pairs)
+    return image, target
+
+
+def _through_tumour(patient: Preprocessed) -> tuple[np.ndarray, np.ndarray]:
+    """Return evenly spaced slices through the tumour, some twice where there are too few."""
+    from fedlab_utils.data.regions import to_regions
+    from fedlab_utils.data.windows import centred
+
+    image, labels = np.asarray(patient.image), np.asarray(patient.labels)
+    tumour = np.flatnonzero((labels > 0).any((0, 1)))
+    picked = tumour[np.linspace(0, len(tumour) - 1, SLICES + 2).round().astype(int)[1:-1]]
+    return tuple(
+        centred(np.moveaxis(array[..., picked], -1, 0), SIZE)
+        for array in (image, to_regions(labels))
+    )
+
+
+STUDY = Study(
+    name="membership",
+    question="Who was trained on, as told by the loss and by shadow models?",
+    cells=cells(),
+    measure=measure,
+    hours=1.0,
+)
