@@ -13,29 +13,27 @@ others with one kind only is biased, and a test shows how much.) *Controls* are 
 outside of the pool and attacked as if they knew a part of it: there is nothing to find.
 
 What the attacker sees of a patient is the loss over all slices that a training would take of it,
-with their segmentations. He knows how the network was trained, but not its first weights.
+with their segmentations. He knows how the network was trained, but not its first weights. The
+likelihood ratio takes the logarithm of the loss for normal. Over 30 networks of a pilot, on
+phantoms that this study does not have, it nearly was: left-out patients' values, centred and scaled
+for each, had skewness -0.06 and excess kurtosis 0.08 (the plain loss 0.19 and 0.08). Patients'
+deviations differed fivefold (5th to 95th percentile), so each is measured on its own scale.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fedlab_utils.studies.runner import Study, Workplace
+from fedlab_utils.studies.tumour_slices import Slices, joined, phantom_slices
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import torch
     from torch import nn
-
-    from fedlab_utils.data.preprocessing import Preprocessed
 
 COHORT_SEED = 808
 """Of the phantoms; no lesson and no other study has them."""
@@ -43,7 +41,7 @@ COHORT_SEED = 808
 SPACING, SIZE, SLICES = 4.0, (48, 48), 4
 """Voxels in mm, slices in voxels, and slices of each patient: through the tumour, evenly spaced."""
 
-POOL, VALIDATION, RESERVE = 1280, 64, 64
+POOL, VALIDATION, RESERVE = 1536, 64, 64
 """Phantoms that are dealt; that say when a healthy training stops; that controls are trained on."""
 
 BATCH, LEARNING_RATE = 4, 1e-2
@@ -76,8 +74,8 @@ class Recipe:
 
 
 KINDS = {
-    "overfitted": Recipe(patients=32, steps=400, deals=4, targets=20),
-    "healthy": Recipe(patients=256, steps=480, deals=6, targets=5, look=48),
+    "overfitted": Recipe(patients=32, steps=400, deals=3, targets=20),
+    "healthy": Recipe(patients=384, steps=480, deals=6, targets=4, look=48),
 }
 """A healthy training sees many patients and stops where the validation patients say."""
 
@@ -155,7 +153,7 @@ def _train(slices: Slices, settings: dict) -> tuple[nn.Module, int]:
         patients = POOL + VALIDATION + rng.permutation(RESERVE)[: recipe.patients]
     network = proxy_network(seed=int(seed.generate_state(1)[0]))
     optimiser = make_optimiser(network, OptimiserSettings(learning_rate=LEARNING_RATE))
-    batches, looked = slices.batches(patients, rng), []
+    batches, looked = slices.batches(patients, BATCH, rng), []
     stride = recipe.look or recipe.steps
     for done in range(0, recipe.steps, stride):
         local_update(
@@ -176,93 +174,15 @@ def _rate(step: int, steps: int) -> float:
     return LEARNING_RATE * (1 + math.cos(math.pi * step / steps)) / 2
 
 
-@dataclass(frozen=True, eq=False)
-class Slices:
-    """Slices of all patients, in memory.
-
-    Attributes
-    ----------
-    image
-        float16 ``(P, S, 4, X, Y)``.
-    target
-        bool ``(P, S, 3, X, Y)``.
-    """
-
-    image: torch.Tensor
-    target: torch.Tensor
-
-    def batch(self, patients: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Return all slices of some patients, as a training wants them."""
-        import torch
-
-        at, count = torch.as_tensor(np.asarray(patients)), self.image.shape[1]
-        return {
-            "image": self.image[at].flatten(0, 1).float(),
-            "target": self.target[at].flatten(0, 1).float(),
-            "patient": torch.arange(len(at)).repeat_interleave(count),
-        }
-
-    def batches(
-        self, patients: np.ndarray, rng: np.random.Generator
-    ) -> Iterator[dict[str, torch.Tensor]]:
-        """Yield batches without end: pass after pass over the patients, each in another order."""
-        while True:
-            order = rng.permutation(patients)
-            for first in range(0, len(order), BATCH):
-                yield self.batch(order[first : first + BATCH])
-
-    def losses(self, network: nn.Module, patients: range) -> np.ndarray:
-        """Return each patient's loss, float64 ``(len(patients),)``; leaves the network as it is."""
-        import torch
-
-        from fedlab_utils.segmentation.loss import dice_ce_loss
-
-        found, training = [], network.training
-        network.eval()
-        with torch.no_grad():
-            for first in range(0, len(patients), 16):
-                batch = self.batch(patients[first : first + 16])
-                logits = network(batch["image"])
-                found.append(dice_ce_loss(logits, batch["target"], batch["patient"]).double())
-        network.train(training)
-        return torch.cat(found).numpy()
-
-
 def _slices(place: Workplace) -> Slices:
     """Return the slices of pool, validation and reserve, in this order; cells share them."""
-    import torch
-
     count, some, parts = POOL + VALIDATION + RESERVE, 64, []
     for first in range(0, count, some):
         place.pause_if_late()
-        parts.append(_open(place.folder / "phantoms", range(first, min(count, first + some))))
-    return Slices(*(torch.cat(part) for part in zip(*parts, strict=True)))
-
-
-@cache
-def _open(folder: Path, indices: range) -> tuple[torch.Tensor, torch.Tensor]:
-    import torch
-
-    from fedlab_utils.studies.phantom_patients import phantom_patients
-
-    patients = phantom_patients(folder, indices, 0, COHORT_SEED, SPACING)
-    pairs = zip(*map(_through_tumour, patients), strict=True)
-    image, target = (torch.from_numpy(np.stack(arrays)) for arrays in pairs)
-    return image, target
-
-
-def _through_tumour(patient: Preprocessed) -> tuple[np.ndarray, np.ndarray]:
-    """Return evenly spaced slices through the tumour, some twice where there are too few."""
-    from fedlab_utils.data.regions import to_regions
-    from fedlab_utils.data.windows import centred
-
-    image, labels = np.asarray(patient.image), np.asarray(patient.labels)
-    tumour = np.flatnonzero((labels > 0).any((0, 1)))
-    picked = tumour[np.linspace(0, len(tumour) - 1, SLICES + 2).round().astype(int)[1:-1]]
-    return tuple(
-        centred(np.moveaxis(array[..., picked], -1, 0), SIZE)
-        for array in (image, to_regions(labels))
-    )
+        indices = range(first, min(count, first + some))
+        how = (COHORT_SEED, SPACING, SIZE, SLICES)
+        parts.append(phantom_slices(place.folder / "phantoms", indices, *how))
+    return joined(parts)
 
 
 STUDY = Study(
