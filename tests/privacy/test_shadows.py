@@ -146,6 +146,15 @@ def test_the_area_is_scikit_learn_s_mean_and_its_interval_as_wide_as_in_theory()
     assert one.high - one.low == pytest.approx(2 * 1.96 * _delong(targets[0]), rel=0.12)
 
 
+def test_targets_that_differ_widen_the_interval() -> None:
+    known, rng = np.isin(np.arange(POOL), range(PART)), np.random.default_rng(0)
+    noise = rng.normal(size=POOL)
+    blind, sure = (Attacked("x", known, {"a": noise + lead * known}) for lead in (0, 9))
+    both = area_over([blind, sure], "a")
+    assert both.low < 0.55 < 0.95 < both.high
+    assert both.mean == pytest.approx((area_over([blind], "a").mean + 1) / 2, abs=1e-3)
+
+
 def _delong(target: Attacked) -> float:
     """Standard error of one area (DeLong et al. 1988, doi:10.2307/2531595)."""
     score, known = target.scores[ATTACKS[1]], target.members
