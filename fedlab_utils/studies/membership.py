@@ -8,9 +8,9 @@ it as any other patient, see :mod:`fedlab_utils.privacy.shadows`.
 Members and others must differ in nothing else, or an attack finds the difference. So the part of a
 target is drawn at random and independently of the shadows; each patient, member or not, has the
 same shadows and the same score; and no target serves as a shadow, since its own losses would then
-stand on its members' side. (That, and scoring members with both kinds of shadows but the others with
-one kind only, finds members where there are none; tests show it.) *Controls* are trained on patients
-outside of the pool and attacked as if they knew a part of it: there is nothing to find.
+stand on its members' side. (That, and scoring members with both kinds of shadows but the others
+with one kind only, finds members where there are none; tests show it.) *Controls* are trained on
+patients outside of the pool and attacked as if they knew a part of it: there is nothing to find.
 
 What the attacker sees of a patient is the loss over all slices that a training would take of it,
 with their segmentations. He knows how the network was trained, but not its first weights. The
