@@ -17,6 +17,9 @@ import numpy as np
 
 from fedlab_utils.errors import PrivacyError
 
+MANY = 16
+"""Shadows without a patient from which its own deviation can be told, to about a fifth."""
+
 
 @dataclass(frozen=True)
 class Found:
@@ -126,7 +129,9 @@ def likelihood_ratio(loss: np.ndarray, trained: np.ndarray, left_out: np.ndarray
     An attacker trains *shadow* networks, each on some of the patients, and looks how each patient's
     loss is distributed with and without the patient among them. Both are taken for normal, on the
     scale of the logarithm of the loss, with one deviation for all patients where shadows are few
-    (Carlini et al. 2022, section VI).
+    (Carlini et al. 2022, section VI). Where each patient has :data:`MANY` that left it out, that
+    deviation is in units of the patient's own over those: patients whose loss wavers from network
+    to network waver with and without them.
 
     Parameters
     ----------
@@ -147,7 +152,7 @@ def likelihood_ratio(loss: np.ndarray, trained: np.ndarray, left_out: np.ndarray
         If a loss is not above 0, or a patient has fewer than two shadows of either kind.
     """
     loss = np.asarray(loss, float)
-    parts = []
+    logs = []
     for name, shadows in (("trained", trained), ("left out", left_out)):
         shadows = np.asarray(shadows, float)
         if ((shadows <= 0) | np.isinf(shadows)).any() or not (loss > 0).all():
@@ -160,11 +165,24 @@ def likelihood_ratio(loss: np.ndarray, trained: np.ndarray, left_out: np.ndarray
                 f"a patient has {fewest} shadows {name}",
                 "Train more shadow networks: at least two with each patient and two without",
             )
-        logs = np.log(shadows)
-        centre = np.nanmean(logs, axis=0)
-        spread = np.sqrt(np.nansum((logs - centre) ** 2) / (counts - 1).sum())
-        parts.append(-0.5 * ((np.log(loss) - centre) / spread) ** 2 - np.log(spread))
-    return parts[0] - parts[1]
+        logs.append(np.log(shadows))
+    unit = _unit(logs[1])
+    trained_on, others = (_log_density(np.log(loss), each, unit) for each in logs)
+    return trained_on - others
+
+
+def _unit(left_out: np.ndarray) -> np.ndarray | float:
+    """Return each patient's own deviation over shadows without it; 1 where they are too few."""
+    if (~np.isnan(left_out)).sum(0).min() < MANY:
+        return 1.0
+    return np.nanstd(left_out, axis=0, ddof=1)
+
+
+def _log_density(log: np.ndarray, shadows: np.ndarray, unit: np.ndarray | float) -> np.ndarray:
+    """Return each patient's normal log density, but for terms that cancel in the ratio."""
+    centre, counts = np.nanmean(shadows, axis=0), (~np.isnan(shadows)).sum(0)
+    spread = np.sqrt(np.nansum(((shadows - centre) / unit) ** 2) / (counts - 1).sum())
+    return -0.5 * ((log - centre) / (spread * unit)) ** 2 - np.log(spread)
 
 
 def _scores(name: str, values: np.ndarray) -> np.ndarray:

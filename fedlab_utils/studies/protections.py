@@ -65,9 +65,9 @@ def measure(settings: dict, place: Workplace) -> dict:
     dict
         Of a training as :func:`fedlab_utils.studies.private_fine_tuning.measure`, and
         ``advantage``, the largest lead of members found over others accused; ``sent`` and
-        ``received``, megabytes of a round from the server and to it, all hospitals; ``rounds``. Of
-        an attack ``psnr`` (dB) and ``ssim`` of what it found, ``guess``, the best of the guesses that it must
-        beat, and ``counts``, whether it does.
+        ``received``, megabytes of a round from the server and to it, all hospitals; ``rounds``.
+        Of an attack ``psnr`` (dB) and ``ssim`` of what it found, ``guess``, the best of the
+        guesses that it must beat, and ``counts``, whether it does.
     """
     import torch
 

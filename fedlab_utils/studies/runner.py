@@ -28,6 +28,7 @@ STUDIES = {
     "private_fine_tuning": "fedlab_utils.studies.private_fine_tuning",
     "private_models": "fedlab_utils.studies.private_models",
     "protections": "fedlab_utils.studies.protections",
+    "membership": "fedlab_utils.studies.membership",
 }
 """Name of a study -> module with its ``STUDY``."""
 

@@ -47,6 +47,7 @@ _EXPORTS = {
     "InversionExplorer": "inversion_view",
     "inversion_pictures": "inversion_view",
     "membership_curves": "membership_plots",
+    "recorded_membership": "membership_plots",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

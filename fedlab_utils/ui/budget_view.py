@@ -250,8 +250,8 @@ class BudgetExplorer(TwinBox):
         )
         return (
             f"{told[0].upper()}{told[1:]}: mean Dice {dice:.2f} over all test patients and seeds. "
-            f"One patient of the hospital {shown['patient']}, slice {shown['slice']}, area drawn (reference) in "
-            f"square centimetres: {areas}. {self._note}."
+            f"One patient of the hospital {shown['patient']}, slice {shown['slice']}, area drawn "
+            f"(reference) in square centimetres: {areas}. {self._note}."
         )
 
     def twin(self) -> Picture:

@@ -414,6 +414,51 @@ membership_curves(scores, f"live: {half} members, {len(images) - half} others, o
 #
 # Carlini et al. sharpen the attack: a patient's loss may be small because the patient is easy. They train many *shadow* networks (an idea of Shokri et al.), some with this patient and some without, and ask which of the two the loss under attack looks like: a likelihood ratio for each patient. That finds members that one threshold for all cannot, and costs as many trainings as there are shadows.
 
+# ### With a thousand others
+#
+# That takes hundreds of networks, so it is recorded. On 1,536 phantoms the study trains the small stand-in of lesson 05 (38,640 weights, slices of 4 mm) in two ways. An *overfitted* target has 32 patients and goes on until it knows them by heart. A *healthy* one has 384, and stops where 64 further patients say. Each target has at least 1,152 phantoms it was not trained on. Nobody is a member of two targets of one kind, so that every member counts once.
+#
+# *Is the comparison fair?* An attack on membership finds whatever else tells members from others, and it is easy to build something in. Here a target's members are drawn at random. Shadows were trained on other random parts, and each patient, member or not, is known to just as many of them (three of 144 for the overfitted, six of 24 for the healthy). The same score is taken of everybody, and no target serves as a shadow: its members would have one shadow more on their side. To be sure, twenty *controls* were trained on phantoms from elsewhere and attacked as if they knew the members of the twenty overfitted targets. Whatever is found there is a fault of the attack.
+#
+# *Before you look:* a healthy network and a blunt attack, an overfitted one and a sharp attack are the extremes. Which of the two others finds more: the blunt attack on the overfitted network, or the sharp one on the healthy?
+
+# %%
+from fedlab_utils.privacy.shadows import ATTACKS, attack_recorded, leak_of
+from fedlab_utils.studies.runner import read_rows
+from fedlab_utils.ui import provenance_line, recorded_membership
+
+recorded = read_rows("membership")
+attacked = attack_recorded(recorded)
+for kind, targets in attacked.items():
+    print(f"{kind}: {len(targets)} networks")
+    for attack in ATTACKS:
+        leak = leak_of(targets, attack)
+        at = leak.found
+        print(
+            f"  {attack:14} area {leak.area:.2f}, advantage {leak.lead:z.2f} (turned round "
+            f"{leak.lead_turned:z.2f}), at 1 % false alarms {at.rate:.1%} [{at.low:.1%}, {at.high:.1%}] "
+            f"of {leak.area.patients} members found"
+        )
+missing = (
+    f"Not recorded yet: {len(recorded)} networks are there, too few for an attack. "
+    "`python -m fedlab_utils study membership` trains them, for an hour or two."
+)
+note = provenance_line(recorded) if attacked else ""
+recorded_membership(attacked, note) if attacked else print(missing)
+
+# %% [markdown]
+# How to read it, once it is recorded. A threshold is set for each target, so that it accuses a given share of the patients this target does not know; the curve is the mean over the targets. Bars at one false alarm in a hundred are exact 95 % intervals (Clopper and Pearson, 1934) for the members of these very networks; the areas' intervals are bootstrapped over networks and patients, and with few networks they are a little too narrow. Controls must lie on the diagonal, within their interval; if they do not, believe nothing else in the figure. What the attacker is granted: the scan, its segmentation and the very slices that were trained on, the recipe of the training, and phantoms just like the hospital's. A real attacker has less. What he might have besides, more networks of the same hospital or one after each round, is not tried here.
+
+# %% tags=["author-only"]
+from fedlab_utils.studies.membership import KINDS, POOL, VALIDATION
+
+sizes = {
+    kind: (r.patients, r.deals, r.deals * POOL // r.patients, r.targets)
+    for kind, r in KINDS.items()
+}
+assert (POOL, VALIDATION) == (1536, 64)
+assert sizes == {"overfitted": (32, 3, 144, 20), "healthy": (384, 6, 24, 4)}
+
 # %% [markdown] quiz="membership-defence"
 # A network is stopped early, and membership inference by the loss finds nothing beyond chance on 18 members and 19 others. What may the hospital say?
 #
@@ -440,6 +485,7 @@ progress_board()
 #
 # - F. Boenisch et al., When the curious abandon honesty: federated learning is not private. EuroS&P 2023. arXiv:2112.02918
 # - N. Carlini et al., Membership inference attacks from first principles. IEEE S&P 2022. arXiv:2112.03570
+# - C. J. Clopper, E. S. Pearson, The use of confidence or fiducial limits illustrated in the case of the binomial. Biometrika 26:404-413, 1934. doi:10.1093/biomet/26.4.404
 # - L. Fowl et al., Robbing the fed: directly obtaining private data in federated learning with modified models. ICLR 2022. arXiv:2110.13057
 # - J. Geiping et al., Inverting gradients: how easy is it to break privacy in federated learning? NeurIPS 2020. arXiv:2003.14053
 # - D. Pasquini, D. Francati, G. Ateniese, Eluding secure aggregation in federated learning via model inconsistency. CCS 2022. arXiv:2111.07380

@@ -10,7 +10,14 @@ from scipy.stats import beta, norm
 from sklearn.metrics import roc_auc_score, roc_curve
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.privacy.membership import advantage, area, found_at, likelihood_ratio, roc
+from fedlab_utils.privacy.membership import (
+    MANY,
+    advantage,
+    area,
+    found_at,
+    likelihood_ratio,
+    roc,
+)
 
 few = st.lists(st.integers(-3, 3), min_size=1, max_size=12)
 
@@ -70,12 +77,24 @@ def test_scores_that_are_none_are_refused(members: list, others: list) -> None:
 def test_the_ratio_is_that_of_two_normal_densities() -> None:
     rng = np.random.default_rng(1)
     trained, left_out = (
-        np.exp(rng.normal(mean, sd, (4000, 3))) for mean, sd in ((-1.0, 0.3), (-0.2, 0.5))
+        np.exp(rng.normal(mean, sd, (40_000, 3))) for mean, sd in ((-1.0, 0.3), (-0.2, 0.5))
     )
     loss = np.array([0.2, 0.5, 1.1])
     due = norm(-1.0, 0.3).logpdf(np.log(loss)) - norm(-0.2, 0.5).logpdf(np.log(loss))
     assert likelihood_ratio(loss, trained, left_out) == pytest.approx(due, rel=0.05, abs=0.1)
     assert np.all(np.diff(likelihood_ratio(loss, trained, left_out)) < 0)
+
+
+def test_patients_who_waver_more_are_measured_on_their_own_scale() -> None:
+    rng = np.random.default_rng(2)
+    spread = np.array([0.05, 0.2, 0.8])
+    left_out = np.exp(rng.normal(-0.2, spread, (40_000, 3)))
+    trained = np.exp(rng.normal(-0.2 - 2 * spread, 1.5 * spread, (40_000, 3)))
+    loss = np.exp(-0.2 - np.array([1.0, -0.5, 2.5]) * spread)
+    due = norm(-2, 1.5).logpdf([-1.0, 0.5, -2.5]) - norm.logpdf([-1.0, 0.5, -2.5])
+    assert likelihood_ratio(loss, trained, left_out) == pytest.approx(due, rel=0.05, abs=0.1)
+    few = likelihood_ratio(loss, trained[:4], left_out[: MANY - 1])
+    assert np.abs(few - due).max() > 0.5  # one deviation for all: wrong for each of them
 
 
 def test_a_shadow_that_says_nothing_is_passed_over() -> None:
