@@ -109,8 +109,8 @@ def test_flower_s_noise_comes_after_the_server_s_step_which_one_hospital_turns_a
     assert np.abs(noisy - still).max() <= 1.01  # as long as Adam's step, not as the noise
 
 
-def test_flower_refuses_ours_where_it_keeps_the_books() -> None:
-    """Its accountant asks for Flower's own average, and so for an unscreened one."""
+def test_flower_sees_to_some_of_this_where_it_keeps_the_books() -> None:
+    """It then refuses unequal weights and missing answers, and any average but its own."""
     from flwr.supercore.privacy_accounting import (
         NeighboringRelation,
         PrivacyConfig,
@@ -128,6 +128,13 @@ def test_flower_refuses_ours_where_it_keeps_the_books() -> None:
     )
     with pytest.raises(ValueError, match=r"FedAvg\.aggregate_train"):
         flower.DifferentialPrivacyServerSideFixedClipping(FedAvg(), 1.0, 1.0, 4, accountant=book)
+    strict = flower.DifferentialPrivacyServerSideFixedClipping(Sits(), 1.0, 1.0, 4, accountant=book)
+    rows = [np.full(3, STILL)] * 4
+    with pytest.raises(ValueError, match="equal client weights"):
+        mean_of(strict, rows, [1, 1, 1, 97])
+    with running():
+        strict.configure_train(2, ArrayRecord([rows[0]]), ConfigRecord(), None)
+        assert strict.aggregate_train(2, replies(rows[:3], [1] * 3)) == (None, None)
 
 
 @pytest.mark.parametrize(("first", "walks"), [(0.9, -1), (1.1, 1)])
