@@ -60,7 +60,7 @@ def hospital_private(
     return strategy
 
 
-class NoWholeNumbers(Screened):
+class NoBuffers(Screened):
     """What both have in common: no running averages, which noise would turn negative."""
 
     plan: HospitalPrivacy
@@ -83,7 +83,7 @@ class NoWholeNumbers(Screened):
             )
 
 
-class NoisyAtHome(NoWholeNumbers):
+class NoisyAtHome(NoBuffers):
     """A strategy whose hospitals add noise themselves; whatever it does with it costs nothing."""
 
     def join(self, roster: Roster, seed: int = 0, fewest: int = 1, budget: float = 0.0) -> Screened:  # noqa: ARG002
@@ -91,7 +91,7 @@ class NoisyAtHome(NoWholeNumbers):
         return super().join(roster, seed, fewest, self.plan.epsilon)
 
 
-class NoisySum(NoWholeNumbers):
+class NoisySum(NoBuffers):
     """A strategy that gives the noisy mean of shortened updates (McMahan et al. 2018, algorithm 1).
 
     Attributes
