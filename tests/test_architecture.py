@@ -132,6 +132,7 @@ UNMIRRORED = {
     "privacy/planted_faults.py": "privacy/test_canaries.py",
     "privacy/masks.py": "privacy/test_masking.py",
     "federated/encrypted_hospital.py": "federated/test_encrypted_strategy.py",
+    "federated/hospital_noise.py": "federated/test_noisy_strategy.py",
     "federated/only_sums.py": "federated/test_masked_strategy.py",
     "federated/update_rows.py": "federated/test_masked_strategy.py",
     "privacy/unmasking.py": "privacy/test_masking.py",

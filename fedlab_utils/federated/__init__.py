@@ -12,6 +12,8 @@ _EXPORTS = {
     "EncryptionPlan": "encrypted_hospital",
     "federate_encrypted": "encrypted_strategy",
     "PrivacyPlan": "private_training",
+    "HospitalPrivacy": "hospital_privacy",
+    "noise_on_mean": "hospital_privacy",
     "federate": "federation",
     "Federation": "history",
     "RoundReport": "history",

@@ -8,12 +8,16 @@ from pathlib import Path
 
 from flwr.clientapp.typing import Mod
 
+from fedlab_utils.errors import PrivacyError
 from fedlab_utils.federated.client import OUT, make_client_app, partition_of
 from fedlab_utils.federated.engine_inprocess import run_in_process
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.hospital_keys import make_keys
+from fedlab_utils.federated.hospital_noise import hospital_mods
+from fedlab_utils.federated.hospital_privacy import HospitalPrivacy
 from fedlab_utils.federated.masked_hospital import masking_mod
 from fedlab_utils.federated.masking_plan import MaskingPlan
+from fedlab_utils.federated.noisy_strategy import hospital_private
 from fedlab_utils.federated.private_training import PrivacyPlan
 from fedlab_utils.federated.server import RESUME, make_server_app, make_strategy
 from fedlab_utils.federated.settings import FederationSettings
@@ -30,6 +34,7 @@ def federate(
     mods: Sequence[Mod] = (),
     plan: PrivacyPlan | None = None,
     masking: MaskingPlan | None = None,
+    hospital_privacy: HospitalPrivacy | None = None,
     strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
     on_round: Callable[[RoundReport], None] | None = None,
 ) -> Federation:
@@ -53,6 +58,9 @@ def federate(
         How hospitals keep their patients private; without one they do not.
     masking
         How they hide their numbers from the server; without one they do not.
+    hospital_privacy
+        How it is kept private what a whole hospital adds; without one it is not. What the run then
+        promises is :meth:`fedlab_utils.federated.HospitalPrivacy.promise`.
     strategy_of
         Another strategy than the one that the settings name.
     on_round
@@ -64,16 +72,22 @@ def federate(
         If the folder holds another run, or one and ``resume`` was not asked for; or if a round
         needs more answers than there are hospitals.
     PrivacyError
-        If a plan does not go with the settings, or with the number of hospitals.
+        If a plan does not go with the settings, with another plan or the number of hospitals.
     """
     settings = settings or FederationSettings()
     settings.check_hospitals(len(task.hospitals))
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
-    if plan.simulated:
+    hidden = hospital_privacy or HospitalPrivacy()
+    if plan.simulated or hidden.simulated:
         print(SIMULATED)
+    config = settings.to_config() | (plan.to_config() if plan.on else {})
+    if hidden.on:
+        _refuse_beside(hidden, plan, masking, resume)
+        mods = [*hospital_mods(hidden, settings), *mods]
+        strategy_of = _private(strategy_of, hidden, len(task.hospitals))
+        config |= hidden.to_config()
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
-    config = settings.to_config() | (plan.to_config() if plan.on else {})
     if masking.secure:
         keys = make_keys(len(task.hospitals))
         config |= replace(masking, key_holders=len(keys)).to_config()
@@ -81,3 +95,32 @@ def federate(
     config |= {OUT: str(Path(out).resolve()) if out else "", RESUME: resume}
     run_in_process(make_client_app(lambda _: task, mods), server, config, len(task.hospitals))
     return ended[0]
+
+
+def _private(
+    strategy_of: Callable[[FederationSettings], Screened], hidden: HospitalPrivacy, hospitals: int
+) -> Callable[[FederationSettings], Screened]:
+    def private(settings: FederationSettings) -> Screened:
+        return hospital_private(strategy_of(settings), hidden, settings, hospitals)
+
+    return private
+
+
+def _refuse_beside(
+    hidden: HospitalPrivacy, plan: PrivacyPlan, masking: MaskingPlan, resume: bool
+) -> None:
+    """Refuse what would break a hospital's promise, or give it two meanings."""
+    for name, on in {"patients' privacy": plan.on, "masks": masking.secure}.items():
+        if on:
+            raise PrivacyError(
+                "hospital privacy",
+                f"the run has {name} too, and what both promise together is not worked out here",
+                "Take one of the two",
+            )
+    if resume and not hidden.simulated:
+        raise PrivacyError(
+            "resume",
+            "a round that was under way may have shown its model; run again with other noise it "
+            "would show more than the budget allows",
+            "Begin anew in a new folder, and count both runs",
+        )

@@ -83,14 +83,17 @@ class Screened(strategy.FedAvg):
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Draw hospitals and write to them."""
-        present = self.roster.present(grid)
-        wanted = min(len(present), max(self.fewest, round(self.fraction_train * len(present))))
-        rng = np.random.default_rng((self.seed, server_round))
-        drawn = rng.choice(len(present), wanted, replace=False) if present else []
-        self.asked, self.sent = [present[i] for i in sorted(drawn)], arrays
+        self.asked, self.sent = self.draw(self.roster.present(grid), server_round), arrays
         config["server-round"] = server_round
         content = self.content(arrays, config)
         return [Message(content, node, MessageType.TRAIN) for node in self.asked]
+
+    def draw(self, present: list[int], server_round: int) -> list[int]:
+        """Return which of the nodes that are there train in a round, by partition as they came."""
+        wanted = min(len(present), max(self.fewest, round(self.fraction_train * len(present))))
+        rng = np.random.default_rng((self.seed, server_round))
+        drawn = rng.choice(len(present), wanted, replace=False) if present else []
+        return [present[i] for i in sorted(drawn)]
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -116,9 +119,13 @@ class Screened(strategy.FedAvg):
             self.trained.metrics[member.name] = dict(reply.content[METRICS])
             self.add(node, reply.content)
             counted.append(node)
-        if len(counted) < max(1, self.fewest):
+        if not self.enough(counted):
             return None, None
         return self.combine(server_round, counted), MetricRecord()
+
+    def enough(self, counted: list[int]) -> bool:
+        """Return whether a round with so many valid answers counts."""
+        return len(counted) >= max(1, self.fewest)
 
     def weight(self, node: int) -> int:
         """Return how much a hospital counts: by its patients."""

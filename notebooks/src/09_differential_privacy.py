@@ -395,16 +395,46 @@ for kind, rounds in (
 #   > Right, and that is worth something: an audit that can find planted faults did not find any here.
 
 # %% [markdown]
+# ## A whole hospital
+#
+# So far a patient was hidden in her hospital. Can a *hospital* be hidden in the federation, so that nobody can tell from the model whether it took part? The recipe is the same, one level up (McMahan et al., 2018): the hospital's update, by how much it moved all weights in a round, is shortened to a bound $C$; the server adds the updates up, adds noise of deviation $\sigma C$, and divides by the expected number of hospitals, $qN$. Who does not trust the server adds such noise to its own update before it leaves (*local*). The length of a model's noise grows with the root of its number of weights $D$: against the bound on an update it is $\sigma\sqrt{D} / (qN)$ on the mean if the server adds it, and $\sigma\sqrt{D} / \sqrt{qN}$ if each hospital does.
+#
+# *Before you run the cell:* with how many hospitals is the noise no longer than an update?
+
+# %%
+from fedlab_utils.federated import HospitalPrivacy, noise_on_mean
+
+weights = sum(values.numel() for values in task.initial().values())
+print(f"{weights} weights, {settings.rounds} rounds, epsilon 8 per hospital (delta 1e-5)")
+print("hospitals   noise over longest update: by the server   by each hospital")
+for hospitals in (3, 5, 50, 500, 5000):
+    noise = [
+        noise_on_mean(hospitals, settings.rounds, 8.0, weights, way) for way in ("server", "local")
+    ]
+    print(f"{hospitals:9} {noise[0]:42.2f} {noise[1]:18.2f}")
+for way in ("server", "local"):
+    hidden = HospitalPrivacy(way, epsilon=8.0, bound=1.0, simulated=True)
+    told = federate(task, settings, hospital_privacy=hidden).summary()["patients"]
+    print(f"three hospitals, {way:6} mean Dice {told:.3f}")
+
+# %% [markdown]
+# With the course's three hospitals the noise is over thirty times as long as the longest update, and hardly anything is learned: mean Dice is 0.06 and 0.07, after 0.34 without privacy. With five it is twenty times; a U-Net of a million weights has another fifteen times of it. No better training mends that: the noise must hide what one hospital of five adds, and that is a fifth of all that is learned. For a noise no longer than an update it takes a hundred hospitals here, and nearly ten thousand if each adds its own. (A network bears somewhat more, for noise spreads over all directions: with a multiplier of 0.2, at an epsilon beyond 100, the noise is 4.4 times the longest update, and one more run gave a mean Dice of 0.28.)
+#
+# Flower has wrappers for this, to put around a strategy (`DifferentialPrivacyServerSideFixedClipping` and others) and around a hospital (`LocalDpMod`). Read such code before you promise anything by it. In Flower 1.41 the mean is weighted by patients, so that one large hospital moves it by more than the noise is made for; if fewer hospitals answer than were expected, each of them moves it more, and the noise stays; noise comes from numpy's global generator, which is no cryptographic one; behind FedAdam it comes after the server's step, whose length no bound limits; the bound that should *adapt* to the updates (Andrew et al., 2021) moves the wrong way; and `LocalDpMod`'s epsilon is that of one round, with the loss sent beside it as it is. (With an accountant of Flower's handed to them, the two wrappers of fixed clipping refuse unequal weights, missing answers and other strategies than FedAvg.) The package has a test for each of these, and does it otherwise: all hospitals count the same, each is drawn by a coin, the sum is divided by the expected number, and the noise comes from the operating system, before the server steps.
+
+# %% [markdown]
 # ## Who is trusted?
 #
 # | way | who adds the noise, and is trusted | epsilon covers | in whose view | cost |
 # |---|---|---|---|---|
 # | each hospital trains privately (this lesson) | the patient's own hospital | a patient of the hospital | everybody outside the hospital, the server too | noise of each hospital's few patients |
-# | the server clips hospitals' updates and adds noise (*hospital-level*, McMahan et al., 2018) | the server | a whole hospital | whoever gets the model; **not** the server | the noise must hide one hospital of five, so that little of the sum is left; bearable with thousands of members, such as telephones |
-# | each hospital clips its update and adds noise to it (*local*) | the hospital itself | a whole hospital | everybody outside the hospital, the server too | far more noise still: it must hide one of one |
+# | the server clips hospitals' updates and adds noise (*hospital-level*, McMahan et al., 2018; tried above) | the server | a whole hospital | whoever gets the model of any rounds; **not** the server, nor who sees its reports | the noise must hide one hospital of five, so that little of the sum is left; bearable with thousands of members, such as telephones |
+# | each hospital clips its update and adds noise to it (*local*; tried above) | the hospital itself | a whole hospital | everybody outside the hospital, the server too | far more noise still: it must hide one of one |
 # | private training under masks (lesson 10) | the patient's own hospital | a patient | as in the first row, and the server sees the sum alone | as in the first row |
 #
 # (With masks, hospitals that trust each other could each add a part of the noise only, enough for the sum: *distributed* privacy, Kairouz et al., 2021. The package does not do this.)
+#
+# In none of the rows does epsilon cover the scores on validation and test patients, or which round they make the best one.
 #
 # An epsilon of a hospital and one of a patient must never stand in one column. And none of the four makes a model *anonymous* in the sense of the GDPR by itself. Recital 26 asks whether a person can be identified by means reasonably likely to be used, and the European Data Protection Board wants that judged case by case for a model (Opinion 28/2024). Differential privacy is an argument in that judgement; the regulation names no epsilon below which it no longer applies.
 
@@ -424,6 +454,7 @@ progress_board()
 # ### References
 #
 # - M. Abadi et al., Deep learning with differential privacy. CCS 2016. arXiv:1607.00133
+# - G. Andrew, O. Thakkar, H. B. McMahan, S. Ramaswamy, Differentially private learning with adaptive clipping. NeurIPS 2021. arXiv:1905.03871
 # - B. Balle, Y.-X. Wang, Improving the Gaussian mechanism for differential privacy. ICML 2018. arXiv:1805.06530
 # - L. Chua et al., How private are DP-SGD implementations? ICML 2024. arXiv:2403.17673
 # - C. Dwork, K. Kenthapadi, F. McSherry, I. Mironov, M. Naor, Our data, ourselves: privacy via distributed noise generation. EUROCRYPT 2006. doi:10.1007/11761679_29
