@@ -312,6 +312,40 @@ for noise in (0.3, 1.0, 3.0):
 #   > Covered: the unit is the patient, and both scans go into one clipped gradient.
 
 # %% [markdown]
+# ## Public first, private second
+#
+# With a hundred patients per hospital, not tens of thousands, can anything useful be learnt under a budget that means something? Yes, where most of the learning is done before, on patients who are public. Here phantoms are. The recorded study trains a network (the small stand-in of lesson 05) on 200 public phantoms with *high-grade* tumours, scanned on one good machine. Then five hospitals come, with 100 patients each to train on, all of *low grade*, on five other scanners. The public network does badly there: most low-grade tumours hardly take up contrast agent, and it draws enhancing tumour where there is none. The hospitals go on training it together. How much of what they could gain is left under privacy?
+#
+# The noise is the same in each weight, so that fewer weights carry less of it. Three ways to go on: all 38,640 weights; the scales and shifts of the normalisation layers and the last layer (1,776 weights); and these with a *low-rank* change of each other layer besides (4,272; Hu et al., 2022). Learning rates were chosen on other phantoms. They are public, so that choice spends nothing; whoever can choose on private patients only has to pay for it. The last round's model counts, since picking a round by scores would tell of patients, too.
+#
+# *Guess first:* without privacy, how much worse is it to train 1,776 weights than 38,640? And at epsilon 8?
+
+# %%
+from fedlab_utils.studies.runner import read_rows
+from fedlab_utils.ui import cost_of_privacy, provenance_line
+
+private = read_rows("private_fine_tuning")
+missing = "Not recorded yet: `python -m fedlab_utils study private_fine_tuning` does it, for hours."
+whole = any(row["settings"]["seed"] < 90 for row in private)
+cost_of_privacy(private, provenance_line(private)) if whole else print(missing)
+
+# %% [markdown]
+# @@COST@@
+#
+# Is a *share of the gain* a fair way to say it? It depends on how bad the public network was: had it been good, there would be little to gain, and little to lose. The left panel has the plain figures.
+#
+# Now look at what the networks draw. Choose a budget, and a hospital: the first of its test patients is shown, whatever came out.
+
+# %%
+from fedlab_utils.studies.private_models import first_test_patients, models_file, private_models
+from fedlab_utils.ui import BudgetExplorer
+
+ready = whole and models_file().exists()
+BudgetExplorer(
+    private, private_models(), first_test_patients(), provenance_line(private)
+) if ready else print(missing)
+
+# %% [markdown]
 # ## The ledger
 #
 # Epsilon grows over the whole life of the data (more slowly than by plain addition, as the accountant computes it), and nothing undoes it: when training is rolled back to an earlier round and run again, the first run has left the hospital all the same. So a hospital's **ledger** only grows. It lies in the hospital's own folder, and a step is written there, on the disk, before it is taken. Watch it: a budget of epsilon 2 that is enough for 40 steps. Thirty are taken; then the process is killed, and another one opens the same file and wants thirty more.
@@ -439,6 +473,26 @@ for way in ("server", "local"):
 # An epsilon of a hospital and one of a patient must never stand in one column. And none of the four makes a model *anonymous* in the sense of the GDPR by itself. Recital 26 asks whether a person can be identified by means reasonably likely to be used, and the European Data Protection Board wants that judged case by case for a model (Opinion 28/2024). Differential privacy is an argument in that judgement; the regulation names no epsilon below which it no longer applies.
 
 # %% [markdown]
+# ## One ledger for the whole run
+#
+# Privacy, masks (the next lesson: the server sees sums alone), both, or neither. What does each cost, and what is left for an attacker? The recorded run is the fine-tuning above, normalisation and last layer, on five seeds. Two attacks: *membership*, the largest lead of members found over others accused, by the loss of the finished model (lesson 08); and *inversion* by a dishonest server that chose the network's weights (lesson 08 again) and gets a single patient's gradient from each hospital, at the weakest budget of the study. Under masks it gets the five hospitals' mean.
+
+# %%
+from fedlab_utils.ui import protection_costs, protection_table
+
+protected = read_rows("protections")
+missing = "Not recorded yet: `python -m fedlab_utils study protections` does it, for an hour or two."
+protection_table(protected) if protected else print(missing)
+
+# %%
+protection_costs(protected, provenance_line(protected)) if protected else print(missing)
+
+# %% [markdown]
+# @@PROTECTIONS@@
+#
+# Epsilon in the table is per patient, for adding or removing one, at delta 1e-5, in the view of everybody outside the hospital, for the whole run of that line. Masks have none: they hide a hospital's numbers from the server, and promise nothing about what the sum, or the finished model, tells.
+
+# %% [markdown]
 # ## What you have learnt
 #
 # - Epsilon bounds what anybody learns from a patient's taking part. It needs its delta, its unit, its adjacency (added or removed, or replaced) and its view.
@@ -460,6 +514,7 @@ progress_board()
 # - C. Dwork, K. Kenthapadi, F. McSherry, I. Mironov, M. Naor, Our data, ourselves: privacy via distributed noise generation. EUROCRYPT 2006. doi:10.1007/11761679_29
 # - C. Dwork, F. McSherry, K. Nissim, A. Smith, Calibrating noise to sensitivity in private data analysis. TCC 2006. doi:10.1007/11681878_14
 # - S. Gopi, Y. T. Lee, L. Wutschitz, Numerical composition of differential privacy. NeurIPS 2021. arXiv:2106.02848
+# - E. J. Hu et al., LoRA: low-rank adaptation of large language models. ICLR 2022. arXiv:2106.09685
 # - P. Kairouz, Z. Liu, T. Steinke, The distributed discrete Gaussian mechanism for federated learning with secure aggregation. ICML 2021. arXiv:2102.06387
 # - H. B. McMahan, D. Ramage, K. Talwar, L. Zhang, Learning differentially private recurrent language models. ICLR 2018. arXiv:1710.06963
 # - I. Mironov, On significance of the least significant bits for differential privacy. CCS 2012. doi:10.1145/2382196.2382264

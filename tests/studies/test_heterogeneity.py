@@ -156,6 +156,11 @@ def test_what_lesson_06_says_of_strong_skew_is_recorded() -> None:
     """Alone 0.07 worse in the worst hospital; no method better than FedAvg, nor is pooled."""
     rows = read_rows("heterogeneity", Path(heterogeneity.__file__).parents[2] / "data/results")
     trials = trials_of(rows)
+    half = "volume, skew 0.5"
+    others = [chosen(trials, method, half) for method in METHODS if method != "fedavg"]
+    assert not any(
+        difference(found, chosen(trials, "fedavg", half), "worst").low > 0 for found in others
+    )
     for condition in ("volume", "scanner"):
         fedavg = chosen(trials, "fedavg", condition)
         assert len(fedavg) == 5
