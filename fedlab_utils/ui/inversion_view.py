@@ -135,15 +135,23 @@ class InversionExplorer(TwinBox):
         )
 
     def attack(self, _button: object = None) -> None:
-        """Attack once more, as the controls say."""
-        self.button.disabled = True
-        self._text.value = (
-            "<div role='status'>The attack runs. Several slices or steps take minutes ...</div>"
-        )
-        try:
-            self._show(self._try())
-        finally:
-            self.button.disabled = False
+        """Attack as the controls say, unless that is what is shown.
+
+        The button is not disabled meanwhile, or it would lose the keyboard's focus. Whoever presses
+        it twice asks for the same attack again, which would come out the same.
+        """
+        if self._settings().items() <= self.shown.items():
+            self._say(f"These settings are shown already. {self.describe()}")
+            return
+        self._say("The attack runs. Several slices or steps take minutes ...")
+        self._show(self._try())
+
+    def _settings(self) -> dict[str, object]:
+        names = ("network", "batch", "steps", "noise")
+        return {name: getattr(self, name).value for name in names}
+
+    def _say(self, words: str) -> None:
+        self._text.value = f"<div role='status'>{words}</div>"
 
     def _show(self, trial: Trial) -> None:
         from fedlab_utils.privacy.image_scores import best_order, nearest_guess
@@ -151,16 +159,13 @@ class InversionExplorer(TwinBox):
         truth = self.images[: len(trial.inversion.images)]
         at = best_order(trial.inversion.images, truth)[0]
         self.shown = {
-            "network": self.network.value,
-            "batch": self.batch.value,
-            "steps": self.steps.value,
-            "noise": self.noise.value,
+            **self._settings(),
             "attack": trial.inversion.images[at].numpy(),
             "nearest": nearest_guess(self.public, self.images[:1])[0].numpy(),
             "table": trial.table,
             "counts": trial.counts,
         }
-        self._text.value = f"<div role='status'>{self.describe()}</div>"
+        self._say(self.describe())
         self._image.value = self.twin().png
 
     def describe(self) -> str:

@@ -44,7 +44,12 @@ def test_the_attack_is_as_the_controls_say(explorer: InversionExplorer, monkeypa
     assert model is explorer.networks["chosen"]
     assert (how["batch"], how["steps"], how["noise"]) == (2, 2, 1.0)
     assert explorer.shown["network"] == "chosen"
-    assert not explorer.button.disabled
+    explorer.button.click()  # pressed twice, while the first attack ran
+    assert len(asked) == 1
+    assert "shown already" in explorer._text.value
+    explorer.noise.value = 0.0
+    explorer.button.click()
+    assert len(asked) == 2
 
 
 def test_of_a_batch_the_image_that_fits_the_first_patient_is_shown(
