@@ -9,6 +9,7 @@ _EXPORTS = {
     "gradient_at": "corrections",
     "FederationSettings": "settings",
     "MaskingPlan": "masking_plan",
+    "CompressionPlan": "compression_plan",
     "EncryptionPlan": "encrypted_hospital",
     "federate_encrypted": "encrypted_strategy",
     "PrivacyPlan": "private_training",
