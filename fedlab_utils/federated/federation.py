@@ -9,6 +9,7 @@ from pathlib import Path
 from flwr.clientapp.typing import Mod
 
 from fedlab_utils.federated.client import OUT, make_client_app, partition_of
+from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.engine_inprocess import run_in_process
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.hospital_keys import make_keys
@@ -30,6 +31,7 @@ def federate(
     mods: Sequence[Mod] = (),
     plan: PrivacyPlan | None = None,
     masking: MaskingPlan | None = None,
+    compression: CompressionPlan | None = None,
     strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
     on_round: Callable[[RoundReport], None] | None = None,
 ) -> Federation:
@@ -53,6 +55,8 @@ def federate(
         How hospitals keep their patients private; without one they do not.
     masking
         How they hide their numbers from the server; without one they do not.
+    compression
+        How messages are made small; without one they are not.
     strategy_of
         Another strategy than the one that the settings name.
     on_round
@@ -74,6 +78,8 @@ def federate(
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
     config = settings.to_config() | (plan.to_config() if plan.on else {})
+    if compression is not None and compression.on:
+        config |= compression.to_config()
     if masking.secure:
         keys = make_keys(len(task.hospitals))
         config |= replace(masking, key_holders=len(keys)).to_config()

@@ -55,7 +55,7 @@ def decode_indices(code: bytes, count: int, among: int) -> np.ndarray:
         raise refused(cause)
     if count == among:
         return np.arange(count)
-    low, high = _lengths(count, among)
+    low, _ = _lengths(count, among)
     split = (count * low + 7) // 8
     lows, highs = np.frombuffer(code[:split], np.uint8), np.frombuffer(code[split:], np.uint8)
     bits = np.unpackbits(lows, count=count * low).reshape(count, low).astype(np.int64)

@@ -14,6 +14,8 @@ from flwr.serverapp import Grid, ServerApp
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.checkpoint import Checkpoint, identity_of, take_up
 from fedlab_utils.federated.client import OUT
+from fedlab_utils.federated.compressed_strategy import compressed
+from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.corrections import trained
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.layers import personal_names
@@ -82,6 +84,9 @@ def make_server_app(
         strategy, masking = strategy_of(settings), MaskingPlan.from_config(context.run_config)
         if masking.secure:
             strategy = masked(strategy, masking)
+        compression = CompressionPlan.from_config(context.run_config)
+        if compression.on:
+            strategy = compressed(strategy, compression)
         server = Server(grid, context, task_of(context), settings, strategy)
         federation = server.run(on_round)
         if on_end is not None:

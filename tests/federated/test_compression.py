@@ -1,4 +1,4 @@
-"""Payloads: the largest numbers travel, nothing is lost that feedback keeps, strangers are refused."""
+"""Payloads: the largest numbers travel, what is left is kept, and strangers are refused."""
 
 from __future__ import annotations
 
