@@ -9,6 +9,7 @@ from pathlib import Path
 from flwr.clientapp.typing import Mod
 
 from fedlab_utils.federated.client import OUT, make_client_app, partition_of
+from fedlab_utils.federated.combinations import check_combination, methods_of
 from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.engine_inprocess import run_in_process
 from fedlab_utils.federated.history import Federation, RoundReport
@@ -69,16 +70,20 @@ def federate(
         needs more answers than there are hospitals.
     PrivacyError
         If a plan does not go with the settings, or with the number of hospitals.
+    CombinationError
+        If two methods do not go together, see :mod:`fedlab_utils.federated.combinations`.
     """
     settings = settings or FederationSettings()
     settings.check_hospitals(len(task.hospitals))
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
+    compression = compression or CompressionPlan()
+    check_combination(methods_of(settings, plan, masking, compression))
     if plan.simulated:
         print(SIMULATED)
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
     config = settings.to_config() | (plan.to_config() if plan.on else {})
-    if compression is not None and compression.on:
+    if compression.on:
         config |= compression.to_config()
     if masking.secure:
         keys = make_keys(len(task.hospitals))

@@ -14,6 +14,7 @@ from flwr.serverapp import Grid, ServerApp
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.checkpoint import Checkpoint, identity_of, take_up
 from fedlab_utils.federated.client import OUT
+from fedlab_utils.federated.combinations import check_combination, methods_of
 from fedlab_utils.federated.compressed_strategy import compressed
 from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.corrections import trained
@@ -81,10 +82,13 @@ def make_server_app(
     @app.main()
     def main(grid: Grid, context: Context) -> None:
         settings = FederationSettings.from_config(context.run_config)
-        strategy, masking = strategy_of(settings), MaskingPlan.from_config(context.run_config)
+        config = context.run_config
+        masking, compression = MaskingPlan.from_config(config), CompressionPlan.from_config(config)
+        private = PrivacyPlan.from_config(config)
+        check_combination(methods_of(settings, private, masking, compression))
+        strategy = strategy_of(settings)
         if masking.secure:
             strategy = masked(strategy, masking)
-        compression = CompressionPlan.from_config(context.run_config)
         if compression.on:
             strategy = compressed(strategy, compression)
         server = Server(grid, context, task_of(context), settings, strategy)
