@@ -56,6 +56,11 @@ class RoundReport:
     judging: float = 0.0
 
     @property
+    def megabytes(self) -> float:
+        """All of the round's traffic; changes of a model travel with whatever is asked first."""
+        return self.sent + self.received + self.judging
+
+    @property
     def loss(self) -> float:
         """Mean training loss, hospitals weighted by patients; NaN if none told it."""
         rows = [row for row in self.trained.values() if "loss" in row]
