@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MessageType, RecordDict
+from flwr.app import ConfigRecord, Context, Message, MessageType, RecordDict
 from flwr.clientapp.typing import ClientAppCallable, Mod
 
 from fedlab_utils.errors import FederationError
@@ -28,7 +28,7 @@ from fedlab_utils.federated.array_file import digest_of
 from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.hospital import PENDING
 from fedlab_utils.federated.hospital_state import HospitalState
-from fedlab_utils.federated.records import Array, to_arrays, to_record
+from fedlab_utils.federated.records import to_arrays, to_record
 from fedlab_utils.federated.scaffold import CHANGE, VARIATE
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import ARRAYS
@@ -201,7 +201,7 @@ def _compressed(
         own = to_arrays(own) if own else {n: np.zeros_like(change[n]) for n in names}
         state.records[PENDING] = to_record(moved({n: own[n] for n in names}, told))
     found = RecordDict({n: r for n, r in answer.items() if n not in (ARRAYS, CHANGE)})
-    found[PAYLOAD] = ArrayRecord({name: Array(value) for name, value in payload.items()})
+    found[PAYLOAD] = to_record(payload)
     if rest := {name: value for name, value in after.items() if name not in names}:
         found[ARRAYS] = to_record(rest)
     return found

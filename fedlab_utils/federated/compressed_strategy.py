@@ -26,7 +26,7 @@ from fedlab_utils.federated.compressed_hospital import (
     moved,
 )
 from fedlab_utils.federated.compression_plan import CompressionPlan
-from fedlab_utils.federated.records import Array, to_arrays, to_record
+from fedlab_utils.federated.records import to_arrays, to_record
 from fedlab_utils.federated.scaffold import CHANGE, VARIATE
 from fedlab_utils.federated.screening import NO_PATIENT, in_short
 from fedlab_utils.federated.strategies import ARRAYS, Answers, Screened
@@ -119,13 +119,13 @@ class Compressed(Screened):
             pass
         elif version != PASSING and held in (self._base, version):
             about |= {"base": held, "digest": self._digest}
-            rest = ArrayRecord({name: content[ARRAYS][name] for name in self._untouched})
+            rest = to_record({name: content[ARRAYS][name].numpy() for name in self._untouched})
             found = {n: r for n, r in found.items() if n not in (ARRAYS, VARIATE)}
             if rest:
                 found[ARRAYS] = rest
             if held != version:
-                found[PAYLOAD] = ArrayRecord({n: Array(a) for n, a in self._payload.items()})
-        elif self._variate:
+                found[PAYLOAD] = to_record(self._payload)
+        elif self._variate and version != PASSING:
             found[VARIATE] = to_record(self._variate)
         return RecordDict({**found, COMPRESSION: ConfigRecord(about)})
 
@@ -136,10 +136,10 @@ class Compressed(Screened):
             return due
         length = self._up.payload_bytes(self._round)
         streams = [name for name in due if name in STREAMS]
-        empty = Array(np.zeros(length, np.uint8))
-        found = {PAYLOAD: ArrayRecord(dict.fromkeys(streams, empty))}
+        found = {PAYLOAD: to_record(dict.fromkeys(streams, np.zeros(length, np.uint8)))}
         if self._untouched:
-            found[ARRAYS] = ArrayRecord({name: due[ARRAYS][name] for name in self._untouched})
+            rest = {name: due[ARRAYS][name].numpy() for name in self._untouched}
+            found[ARRAYS] = to_record(rest)
         return found
 
     def problem(
@@ -162,12 +162,10 @@ class Compressed(Screened):
             for stream, array in content[PAYLOAD].items()
         }
         found = RecordDict({n: r for n, r in content.items() if n not in (PAYLOAD, ARRAYS)})
-        rest, step = content.get(ARRAYS) or {}, rows[ARRAYS]
-        model = {
-            name: rest[name] if name in rest else Array(np.asarray(array.numpy() + step[name]))
-            for name, array in self.sent.items()
-        }
-        found[ARRAYS] = ArrayRecord(model)
+        rest, step = to_arrays(content.get(ARRAYS) or {}), rows[ARRAYS]
+        sent = to_arrays(self.sent)
+        model = {n: rest[n] if n in rest else np.asarray(sent[n] + step[n]) for n in sent}
+        found[ARRAYS] = to_record(model)
         if CHANGE in rows:
             found[CHANGE] = to_record(rows[CHANGE])
         return found

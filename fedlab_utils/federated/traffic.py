@@ -40,12 +40,10 @@ def message_bytes(content: RecordDict) -> int:
 
 def _plain(record: ArrayRecord) -> ArrayRecord:
     """Return Flower's own arrays, which keep their bytes as long as they live: not for long."""
-    return ArrayRecord(
-        {
-            name: flwr.app.Array(array.dtype, tuple(array.shape), array.stype, array.data)
-            for name, array in record.items()
-        }
-    )
+    found = ArrayRecord()
+    for name, array in record.items():
+        found[name] = flwr.app.Array(array.dtype, tuple(array.shape), array.stype, array.data)
+    return found
 
 
 class Metered:

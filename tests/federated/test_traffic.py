@@ -71,8 +71,8 @@ def test_a_grid_counts_answers_that_are_no_good_and_not_those_that_cannot_travel
             super().__init__(None, 3)
 
         def _answer(self, message: Message) -> Message:
-            odd = Array(np.array([object()]))
-            answers = [content(1), RecordDict({"arrays": ArrayRecord({"a": odd})}), content(2)]
+            odd = RecordDict({"arrays": to_record({"a": np.array([object()])})})
+            answers = [content(1), odd, content(2)]
             return Message(answers[message.metadata.dst_node_id - 2], reply_to=message)
 
     with running():
