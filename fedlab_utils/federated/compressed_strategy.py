@@ -15,6 +15,7 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MetricRecord, RecordDic
 from flwr.serverapp import Grid
 
 from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.compressed_downlink import Downlink, pairs
 from fedlab_utils.federated.compressed_hospital import (
     COMPRESSION,
     PASSING,
@@ -22,8 +23,6 @@ from fedlab_utils.federated.compressed_hospital import (
     STREAMS,
     UNTOUCHED,
     WHOLE,
-    digest,
-    moved,
 )
 from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.records import to_arrays, to_record
@@ -31,11 +30,9 @@ from fedlab_utils.federated.scaffold import CHANGE, VARIATE
 from fedlab_utils.federated.screening import NO_PATIENT, in_short
 from fedlab_utils.federated.strategies import ARRAYS, Answers, Screened
 
-MINE = "compression/"
-"""What the names of this module's arrays in a strategy's state begin with."""
-
-SERVER = 2**31
-"""Stands for the server where hospitals' numbers tell draws apart."""
+MINE, COUNTED = "compression/", "counted"
+"""What the names of this module's arrays in a strategy's state begin with; and one of them: in
+which round each hospital's answer counted when last."""
 
 
 def compressed(strategy: Screened, plan: CompressionPlan) -> Screened:
@@ -61,82 +58,58 @@ class Compressed(Screened):
 
     def begin(self, trained: Iterable[str], arrays: ArrayRecord) -> None:
         """Take the first weights, which all have, as version 0; buffers are never compressed."""
-        names = list(trained)
-        super().begin(names, arrays)
-        chosen = set(names)
-        self._names = [
-            n for n, a in to_arrays(arrays).items() if n in chosen and a.dtype.kind == "f"
-        ]
-        self._untouched = [name for name in arrays if name not in self._names]
-        shapes = {name: tuple(arrays[name].shape) for name in self._names}
+        trained = list(trained)
+        super().begin(trained, arrays)
+        chosen, values = set(trained), to_arrays(arrays)
+        first = {n: a for n, a in values.items() if n in chosen and a.dtype.kind == "f"}
+        shapes = {name: tuple(value.shape) for name, value in first.items()}
+        self._untouched = [name for name in values if name not in first]
         self._up = self.plan_to_save.packing("up", shapes)
-        self._down = self.plan_to_save.packing("down", shapes)
-        model = self._chosen(to_arrays(arrays))
-        variate = getattr(self, VARIATE, {})
-        self._variate = {name: np.zeros_like(model[name]) for name in variate}
-        self._version = self._base = 0
-        self._digest = digest(model, self._variate)
-        self._payload: dict[str, np.ndarray] = {}
-        self._lag = np.zeros(self._down.size)
-        self._held: dict[int, int] = {}
+        packing = self.plan_to_save.packing("down", shapes)
+        self._down = Downlink(packing, first, self._own_variate(), self.seed)
         self._counted: dict[int, int] = {}
+
+    def _own_variate(self) -> dict[str, np.ndarray]:
+        """Return the control variate of SCAFFOLD behind; empty for the others."""
+        return getattr(self, VARIATE, {})
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Write to each hospital what it lacks of the model."""
         messages = list(super().configure_train(server_round, arrays, config, grid))
-        return self._addressed(messages, self._version)
+        return self._addressed(messages, self._down.version)
 
     def configure_evaluate(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Write to each hospital what it lacks; of an earlier round's best model, all of it."""
         messages = list(super().configure_evaluate(server_round, arrays, config, grid))
-        current = digest(self._chosen(to_arrays(arrays)), self._variate) == self._digest
-        return self._addressed(messages, self._version if current else PASSING)
+        return self._addressed(messages, self._down.version_of(to_arrays(arrays)))
 
     def _addressed(self, messages: list[Message], version: int) -> list[Message]:
         """Fit each message to what its hospital holds."""
-        self._to = {
-            node: self.roster.members[node].partition
-            for node in (message.metadata.dst_node_id for message in messages)
-        }
-        self._told = version
+        self._told, self._to = version, {}
         for message in messages:
-            partition = self._to[message.metadata.dst_node_id]
-            message.content = self._content(message.content, partition, version)
+            node = message.metadata.dst_node_id
+            partition = self._to[node] = self.roster.members[node].partition
+            content, told = message.content, {"base": WHOLE}
+            if self.plan_to_save.down:
+                content, told = self._down.content(content, partition, version)
+            about = {"version": version, "accepted": self._counted.get(partition, 0), **told}
+            about["variate"] = bool(self._own_variate())
+            if self._untouched:
+                about[UNTOUCHED] = self._untouched
+            message.content = RecordDict({**content, COMPRESSION: ConfigRecord(about)})
         return messages
-
-    def _content(self, content: RecordDict, partition: int, version: int) -> RecordDict:
-        held = self._held.get(partition, 0)
-        about = {"version": version, "base": WHOLE, "accepted": self._counted.get(partition, 0)}
-        about["variate"] = bool(self._variate)
-        if self._untouched:
-            about[UNTOUCHED] = self._untouched
-        found = dict(content)
-        if not self.plan_to_save.down:
-            pass
-        elif version != PASSING and held in (self._base, version):
-            about |= {"base": held, "digest": self._digest}
-            rest = to_record({name: content[ARRAYS][name].numpy() for name in self._untouched})
-            found = {n: r for n, r in found.items() if n not in (ARRAYS, VARIATE)}
-            if rest:
-                found[ARRAYS] = rest
-            if held != version:
-                found[PAYLOAD] = to_record(self._payload)
-        elif self._variate and version != PASSING:
-            found[VARIATE] = to_record(self._variate)
-        return RecordDict({**found, COMPRESSION: ConfigRecord(about)})
 
     def expected(self) -> dict[str, ArrayRecord]:
         """Payloads of a known length, and the arrays that are not compressed."""
         due = super().expected()
         if not self.plan_to_save.up:
             return due
-        length = self._up.payload_bytes(self._round)
-        streams = [name for name in due if name in STREAMS]
-        found = {PAYLOAD: to_record(dict.fromkeys(streams, np.zeros(length, np.uint8)))}
+        empty = np.zeros(self._up.payload_bytes(self._round), np.uint8)
+        found = {PAYLOAD: to_record({name: empty for name in due if name in STREAMS})}
         if self._untouched:
             rest = {name: due[ARRAYS][name].numpy() for name in self._untouched}
             found[ARRAYS] = to_record(rest)
@@ -182,12 +155,16 @@ class Compressed(Screened):
         """Let the strategy behind average and step; move by what hospitals will be sent of it."""
         self._round = server_round
         found, metrics = super().aggregate_train(server_round, replies)
-        self._note(self.trained)
+        sound = self._note(self.trained)
         if found is None:
             return found, metrics
-        for node in self._answered(self.trained):
-            self._counted[self._to[node]] = server_round
-        return (self._publish(server_round, found) if self.plan_to_save.down else found), metrics
+        self._counted |= {partition: server_round for partition, fine in sound.items() if fine}
+        if self.plan_to_save.down:
+            sent, wanted = to_arrays(self.sent), to_arrays(found)
+            new = self._down.publish(sent, wanted, self._own_variate(), server_round)
+            if new is not None:  # otherwise the server refuses what was found
+                found = to_record({name: {**wanted, **new}[name] for name in sent})
+        return found, metrics
 
     def aggregate_evaluate(
         self, server_round: int, replies: Iterable[Message]
@@ -198,71 +175,30 @@ class Compressed(Screened):
             self._note(self.evaluated)
         return found
 
-    def _note(self, answers: Answers) -> None:
-        """Note what hospitals hold: after an answer that is no good, nothing that is known."""
-        sound = set(self._answered(answers))
-        for node, partition in self._to.items():
-            self._held[partition] = self._told if node in sound else WHOLE
-
-    def _answered(self, answers: Answers) -> list[int]:
-        """Return who took the message in."""
-        names = {node: self.roster.members[node].name for node in self._to}
-        return [
-            node
-            for node, name in names.items()
-            if name in answers.metrics or answers.left_out.get(name) == NO_PATIENT
-        ]
-
-    def _publish(self, server_round: int, wanted: ArrayRecord) -> ArrayRecord:
-        """Return the next version of the model, and remember what it takes to get there."""
-        start = self._chosen(to_arrays(self.sent))
-        step = self._down.flat(to_arrays(wanted)) - self._down.flat(start) + self._lag
-        variate = getattr(self, VARIATE, {})
-        turn = self._down.flat(variate) - self._down.flat(self._variate) if variate else step
-        if not (np.isfinite(step).all() and np.isfinite(turn).all()):
-            return wanted  # the server refuses it
-        by = self._compress(ARRAYS, step, server_round)
-        new = moved(start, by)
-        self._lag = step - (self._down.flat(new) - self._down.flat(start))
-        if variate:
-            self._variate = moved(self._variate, self._compress(VARIATE, turn, server_round))
-        self._base, self._version = self._version, server_round
-        self._digest = digest(new, self._variate)
-        rest = {name: wanted[name].numpy() for name in self._untouched}
-        return to_record({name: {**rest, **new}[name] for name in self.sent})
-
-    def _compress(self, stream: str, row: np.ndarray, server_round: int) -> dict[str, np.ndarray]:
-        """Make a payload; return what hospitals will read in it."""
-        rng = np.random.default_rng((self.seed, server_round, SERVER, STREAMS[stream]))
-        self._payload[stream] = self._down.compress(row, server_round, rng)
-        return self._down.arrays(self._down.decompress(self._payload[stream], server_round))
-
-    def _chosen(self, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Return the arrays that are compressed."""
-        return {name: arrays[name] for name in self._names}
+    def _note(self, answers: Answers) -> dict[int, bool]:
+        """Note what hospitals hold; return who, by partition, took the message in."""
+        names = {partition: self.roster.members[n].name for n, partition in self._to.items()}
+        sound = {
+            partition: name in answers.metrics or answers.left_out.get(name) == NO_PATIENT
+            for partition, name in names.items()
+        }
+        self._down.note(self._told, sound)
+        return sound
 
     def state(self) -> dict[str, np.ndarray]:
         """Return what the strategy behind remembers, and what hospitals hold and lack."""
-        mine = {
-            "versions": np.array([self._base, self._version], np.int64),
-            "digest": np.frombuffer(self._digest, np.uint8),
-            "lag": self._lag,
-            **{f"payload/{name}": value for name, value in self._payload.items()},
-            **{f"{VARIATE}/{name}": value for name, value in self._variate.items()},
-        }
-        for name, rounds in (("held", self._held), ("counted", self._counted)):
-            mine[name] = np.array(sorted(rounds.items()), np.int64).reshape(-1, 2)
+        mine = self._down.state() | {COUNTED: pairs(self._counted.items())}
         return super().state() | {f"{MINE}{name}": value for name, value in mine.items()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
-        """Take up what :meth:`state` gave."""
+        """Take up what :meth:`state` gave.
+
+        Raises
+        ------
+        FederationError
+            If the strategy behind finds that it is not that of this model.
+        """
         super().load_state({n: value for n, value in state.items() if not n.startswith(MINE)})
         mine = {n.removeprefix(MINE): value for n, value in state.items() if n.startswith(MINE)}
-        self._base, self._version = map(int, mine["versions"])
-        self._digest, self._lag = mine["digest"].tobytes(), mine["lag"]
-        self._payload = {s: mine[f"payload/{s}"] for s in STREAMS if f"payload/{s}" in mine}
-        self._variate = {name: mine[f"{VARIATE}/{name}"] for name in self._variate}
-        self._held, self._counted = (
-            {int(partition): int(last) for partition, last in mine[name]}
-            for name in ("held", "counted")
-        )
+        self._down.load_state(mine)
+        self._counted = {int(partition): int(last) for partition, last in mine[COUNTED]}
