@@ -210,7 +210,7 @@ def test_small_messages_save_what_they_promise_and_go_with_what_the_table_says(
     assert "another down-bits" in other.output.replace("\n", " ")
     hidden = command(phantom_dir, tmp_path / "b", "--hospitals", "3", "--secure", *small)
     assert hidden.exit_code == 2
-    assert "masks with top-k" in hidden.output.replace("\n", " ")
+    assert "masks with quantisation" in hidden.output.replace("\n", " ")
     assert not (tmp_path / "b").exists()
 
 
