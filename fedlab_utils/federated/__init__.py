@@ -10,6 +10,8 @@ _EXPORTS = {
     "FederationSettings": "settings",
     "MaskingPlan": "masking_plan",
     "CompressionPlan": "compression_plan",
+    "Link": "links",
+    "round_minutes": "links",
     "EncryptionPlan": "encrypted_hospital",
     "federate_encrypted": "encrypted_strategy",
     "PrivacyPlan": "private_training",

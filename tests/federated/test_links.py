@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.links import Link, round_minutes
+from fedlab_utils.federated import Link, round_minutes
 
 
 def test_a_megabyte_over_eight_megabits_per_second_takes_a_second() -> None:
