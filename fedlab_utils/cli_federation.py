@@ -64,6 +64,11 @@ def simulate(
     threshold: Annotated[
         int, typer.Option(min=0, help="Hospitals that must be left; 0: just over half.")
     ] = 0,
+    up_keep: Annotated[float, typer.Option(help="Share of changes sent to the server.")] = 1.0,
+    up_bits: Annotated[int, typer.Option(help="Of each: 4, 8 or 32.")] = 32,
+    down_keep: Annotated[float, typer.Option(help="Share of changes sent to hospitals.")] = 1.0,
+    down_bits: Annotated[int, typer.Option(help="Of each: 4, 8 or 32.")] = 32,
+    parts: Annotated[int, typer.Option(min=1, help="Parts of layers that travel in turns.")] = 1,
     width: Annotated[int, typer.Option(help="Of the U-Net.")] = 8,
     tier: Annotated[TierName, typer.Option(help="Resolution.")] = TierName.laptop,
     threads: Annotated[int, typer.Option(min=0, help="torch's threads per process.")] = 0,
@@ -74,6 +79,7 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Train one U-Net over virtual hospitals that keep their patients."""
+    from fedlab_utils.federated.compression_plan import CompressionPlan
     from fedlab_utils.federated.masking_plan import MaskingPlan
     from fedlab_utils.federated.private_training import PrivacyPlan
     from fedlab_utils.federated.run import simulate as run
@@ -122,6 +128,7 @@ def simulate(
             " ".join(["fedlab", *sys.argv[1:]]),
             plan,
             MaskingPlan(secure, threshold=threshold),
+            CompressionPlan(up_keep, up_bits, down_keep, down_bits, parts),
             on_round=lambda number: progress(number, rounds),
         )
     _tell(result, out, as_json)

@@ -99,3 +99,7 @@ class PrivacyError(FedLabError):
 
 class PrivacyBudgetError(PrivacyError):
     """A step that would spend more than a hospital's budget."""
+
+
+class CombinationError(FederationError, PrivacyError):
+    """Methods that do not go together; often one promises what the other cannot keep."""

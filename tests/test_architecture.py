@@ -129,6 +129,8 @@ def test_a_module_of_the_package_has_a_test_file(path: Path) -> None:
 # Modules that are tested through the one that uses them, and where.
 UNMIRRORED = {
     "federated/masked_hospital.py": "federated/test_masked_strategy.py",
+    "federated/compressed_hospital.py": "federated/test_compressed_strategy.py",
+    "federated/compressed_downlink.py": "federated/test_compressed_strategy.py",
     "privacy/planted_faults.py": "privacy/test_canaries.py",
     "privacy/masks.py": "privacy/test_masking.py",
     "federated/encrypted_hospital.py": "federated/test_encrypted_strategy.py",

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 from flwr.app import ConfigRecord, Context, Message, MetricRecord, RecordDict
 from flwr.clientapp import ClientApp
 from flwr.clientapp.typing import Mod
 
+from fedlab_utils.federated.compressed_hospital import compressing_mod
 from fedlab_utils.federated.hospital import evaluate_hospital, train_hospital
 from fedlab_utils.federated.hospital_state import HospitalState
+from fedlab_utils.federated.layers import personal_names
 from fedlab_utils.federated.private_training import PrivacyPlan, reasons_at_home
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.task import Task
@@ -27,7 +30,7 @@ def make_client_app(task_of: Callable[[Context], Task], mods: Sequence[Mod] = ()
     task_of
         Called with each message's context; keeps what is dear to make.
     mods
-        Flower's modifiers, around training.
+        Flower's modifiers, around training; compression, where a run has some, is around them.
 
     Returns
     -------
@@ -36,6 +39,7 @@ def make_client_app(task_of: Callable[[Context], Task], mods: Sequence[Mod] = ()
         ``run_config``, the hospital's number from ``partition-id`` in its ``node_config``.
     """
     app = ClientApp()
+    compressing = compressing_mod(lambda context: _first(task_of(context), context), _state)
 
     @app.query()
     def introduce(message: Message, context: Context) -> Message:
@@ -44,22 +48,33 @@ def make_client_app(task_of: Callable[[Context], Task], mods: Sequence[Mod] = ()
         counts = MetricRecord({"num-examples": task.patients(number)})
         return Message(RecordDict({"hospital": about, "counts": counts}), reply_to=message)
 
-    @app.train(mods=list(mods))
+    @app.train(mods=[compressing, *mods])
     def train(message: Message, context: Context) -> Message:
         with reasons_at_home(PrivacyPlan.from_config(context.run_config)):
             return Message(_work(train_hospital, message, context), reply_to=message)
 
-    @app.evaluate()
+    @app.evaluate(mods=[compressing])
     def evaluate(message: Message, context: Context) -> Message:
         return Message(_work(evaluate_hospital, message, context), reply_to=message)
 
     def _work(what: Callable[..., RecordDict], message: Message, context: Context) -> RecordDict:
-        number, settings = partition_of(context), FederationSettings.from_config(context.run_config)
+        settings = FederationSettings.from_config(context.run_config)
         plan = PrivacyPlan.from_config(context.run_config)
-        state = HospitalState(context, hospital_folder(context.run_config.get(OUT), number))
+        state, number = _state(context)
         return what(task_of(context), settings, number, message.content, state, plan)
 
     return app
+
+
+def _state(context: Context) -> tuple[HospitalState, int]:
+    number = partition_of(context)
+    return HospitalState(context, hospital_folder(context.run_config.get(OUT), number)), number
+
+
+def _first(task: Task, context: Context) -> dict[str, np.ndarray]:
+    """Return the first weights of what is shared, which server and hospitals make from the seed."""
+    home = personal_names(task.network(), FederationSettings.from_config(context.run_config))
+    return {name: value.numpy() for name, value in task.initial().items() if name not in home}
 
 
 def partition_of(context: Context) -> int:

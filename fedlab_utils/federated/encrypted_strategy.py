@@ -15,6 +15,7 @@ from flwr.serverapp import Grid
 
 from fedlab_utils.errors import PrivacyError
 from fedlab_utils.federated.client import partition_of
+from fedlab_utils.federated.combinations import check_combination, methods_of
 from fedlab_utils.federated.encrypted_hospital import (
     ASKED,
     DECRYPTED,
@@ -176,17 +177,13 @@ def federate_encrypted(
     Raises
     ------
     PrivacyError
-        If there are fewer hospitals than a sum needs, they are to mask their numbers too, or
-        TenSEAL is missing.
+        If there are fewer hospitals than a sum needs, they are to mask or compress their numbers
+        too, or TenSEAL is missing.
     """
     plan, hospitals = encryption or EncryptionPlan(), len(task.hospitals)
-    masking = more.get("masking")
-    if masking is not None and masking.secure:
-        raise PrivacyError(
-            "encrypted averaging",
-            "hospitals are to mask their numbers too",
-            "Take one of both: each hides them from the server",
-        )
+    how = settings or FederationSettings()
+    compression = more.get("compression")
+    check_combination({"encryption", *methods_of(how, None, more.get("masking"), compression)})
     if hospitals < plan.least:
         raise PrivacyError(
             "encrypted averaging",

@@ -10,6 +10,8 @@ from flwr.clientapp.typing import Mod
 
 from fedlab_utils.errors import PrivacyError
 from fedlab_utils.federated.client import OUT, make_client_app, partition_of
+from fedlab_utils.federated.combinations import check_combination, methods_of
+from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.engine_inprocess import run_in_process
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.hospital_keys import make_keys
@@ -35,6 +37,7 @@ def federate(
     plan: PrivacyPlan | None = None,
     masking: MaskingPlan | None = None,
     hospital_privacy: HospitalPrivacy | None = None,
+    compression: CompressionPlan | None = None,
     strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
     on_round: Callable[[RoundReport], None] | None = None,
 ) -> Federation:
@@ -61,6 +64,8 @@ def federate(
     hospital_privacy
         How it is kept private what a whole hospital adds; without one it is not. What the run then
         promises is :meth:`fedlab_utils.federated.HospitalPrivacy.promise`.
+    compression
+        How messages are made small; without one they are not.
     strategy_of
         Another strategy than the one that the settings name.
     on_round
@@ -73,21 +78,27 @@ def federate(
         needs more answers than there are hospitals.
     PrivacyError
         If a plan does not go with the settings, with another plan or the number of hospitals.
+    CombinationError
+        If two methods do not go together, see :mod:`fedlab_utils.federated.combinations`.
     """
     settings = settings or FederationSettings()
     settings.check_hospitals(len(task.hospitals))
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
     hidden = hospital_privacy or HospitalPrivacy()
+    compression = compression or CompressionPlan()
+    check_combination(methods_of(settings, plan, masking, compression, hidden))
     if plan.simulated or hidden.simulated:
         print(SIMULATED)
     config = settings.to_config() | (plan.to_config() if plan.on else {})
     if hidden.on:
-        _refuse_beside(hidden, plan, masking, resume)
+        _refuse_resume(hidden, resume)
         mods = [*hospital_mods(hidden, settings), *mods]
         strategy_of = _private(strategy_of, hidden, len(task.hospitals))
         config |= hidden.to_config()
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
+    if compression.on:
+        config |= compression.to_config()
     if masking.secure:
         keys = make_keys(len(task.hospitals))
         config |= replace(masking, key_holders=len(keys)).to_config()
@@ -106,17 +117,7 @@ def _private(
     return private
 
 
-def _refuse_beside(
-    hidden: HospitalPrivacy, plan: PrivacyPlan, masking: MaskingPlan, resume: bool
-) -> None:
-    """Refuse what would break a hospital's promise, or give it two meanings."""
-    for name, on in {"patients' privacy": plan.on, "masks": masking.secure}.items():
-        if on:
-            raise PrivacyError(
-                "hospital privacy",
-                f"the run has {name} too, and what both promise together is not worked out here",
-                "Take one of the two",
-            )
+def _refuse_resume(hidden: HospitalPrivacy, resume: bool) -> None:
     if resume and not hidden.simulated:
         raise PrivacyError(
             "resume",

@@ -28,7 +28,8 @@ class RoundReport:
     left_out
         Hospital's name -> why its training did not count.
     sent, received
-        Megabytes of numbers from the server and to it in valid answers, for training.
+        Megabytes from the server and to it for training, see
+        :func:`fedlab_utils.federated.traffic.message_bytes`.
     seconds
         Of the whole round, looking at validation included.
     validation
@@ -38,6 +39,8 @@ class RoundReport:
     score
         Mean of the validation patients' scores over the hospitals in ``validation``; None if there
         are none. Where hospitals come and go, two rounds' scores cannot be compared.
+    judging
+        Megabytes both ways for the look at validation patients.
     """
 
     round: int
@@ -50,6 +53,12 @@ class RoundReport:
     validation: dict[str, dict] = field(default_factory=dict)
     unjudged: dict[str, str] = field(default_factory=dict)
     score: float | None = None
+    judging: float = 0.0
+
+    @property
+    def megabytes(self) -> float:
+        """All of the round's traffic; changes of a model travel with whatever is asked first."""
+        return self.sent + self.received + self.judging
 
     @property
     def loss(self) -> float:

@@ -25,6 +25,7 @@ from flwr.app import ConfigRecord
 
 from fedlab_utils.data.plain_values import make_plain
 from fedlab_utils.errors import FederationError, PrivacyBudgetError, PrivacyError
+from fedlab_utils.federated.combinations import check_combination, methods_of
 from fedlab_utils.federated.settings import FederationSettings, read_config, write_config
 from fedlab_utils.privacy import (
     Ledger,
@@ -113,22 +114,10 @@ class PrivacyPlan:
 
         Raises
         ------
-        PrivacyError
-            If it does.
+        CombinationError
+            If it does, see :data:`fedlab_utils.federated.combinations.CLASHES`.
         """
-        if settings.option == 1:  # whatever the strategy: a server may send control variates
-            raise PrivacyError(
-                "option",
-                "SCAFFOLD's option 1 takes one more gradient of patients, without noise",
-                "Take option 2, which computes with what was private before",
-            )
-        if settings.tune_steps:
-            raise PrivacyError(
-                "tune_steps",
-                f"{settings.tune_steps} steps at home would be without noise, and scores that the "
-                "hospital sends would tell of them",
-                "Pass 0",
-            )
+        check_combination(methods_of(settings, self))
 
     def steps(self, settings: FederationSettings) -> PrivacySettings:
         """Return how each step of a run is made private.

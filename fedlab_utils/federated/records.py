@@ -99,12 +99,3 @@ def of_kind(content: RecordDict, kind: type) -> dict[str, Mapping]:
     in memory until Python happens to look for such circles.
     """
     return {name: record for name, record in content.items() if isinstance(record, kind)}
-
-
-def payload_bytes(content: RecordDict) -> int:
-    """Return how many bytes of numbers a message's arrays hold, names and headers not counted."""
-    return sum(
-        int(np.prod(array.shape, dtype=np.int64)) * np.dtype(array.dtype).itemsize
-        for record in of_kind(content, ArrayRecord).values()
-        for array in record.values()
-    )

@@ -16,6 +16,8 @@ from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.array_file import unreadable
 from fedlab_utils.federated.checkpoint import NAME, Checkpoint, read_checkpoint, take_up
 from fedlab_utils.federated.client import OUT, hospital_folder
+from fedlab_utils.federated.combinations import check_combination, methods_of
+from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.history import RoundReport, summarise
 from fedlab_utils.federated.hospital import layers_at_home
 from fedlab_utils.federated.hospital_keys import write_keys
@@ -47,6 +49,7 @@ def simulate(
     command: str = "",
     plan: PrivacyPlan | None = None,
     masking: MaskingPlan | None = None,
+    compression: CompressionPlan | None = None,
     on_round: Callable[[int], None] | None = None,
 ) -> dict[str, object]:
     """Train over virtual hospitals of a cohort, and keep everything about it in a folder.
@@ -75,6 +78,8 @@ def simulate(
     masking
         How they hide their numbers from the server; without one they do not. Each hospital's
         private key lies in its folder.
+    compression
+        How messages are made small; without one they are not.
     on_round
         Called with the number of each round that is over.
 
@@ -94,6 +99,8 @@ def simulate(
         round needs more answers than there are hospitals; or if the engine fails.
     PrivacyError
         If a plan does not go with the settings, or with the number of hospitals.
+    CombinationError
+        If two methods do not go together, see :mod:`fedlab_utils.federated.combinations`.
     DataError
         If hospitals cannot be made, or a case cannot be read.
     """
@@ -105,9 +112,12 @@ def simulate(
         raise FederationError("engine", f"it is {engine!r}", f"Take {', '.join(ENGINES)}")
     out, started = Path(out).resolve(), time.time()
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
+    compression = compression or CompressionPlan()
+    check_combination(methods_of(settings, plan, masking, compression))
     if plan.simulated:
         print(SIMULATED, file=sys.stderr)
     config = _joined(federation, settings) | {OUT: str(out), RESUME: resume}
+    config |= compression.to_config() if compression.on else {}
     if plan.on:
         plan.steps(settings)  # refuses before the work
         config |= plan.to_config()

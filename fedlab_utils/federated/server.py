@@ -8,19 +8,22 @@ from dataclasses import astuple, replace
 from pathlib import Path
 
 import numpy as np
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message, RecordDict
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message
 from flwr.serverapp import Grid, ServerApp
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.checkpoint import Checkpoint, identity_of, take_up
 from fedlab_utils.federated.client import OUT
+from fedlab_utils.federated.combinations import check_combination, methods_of
+from fedlab_utils.federated.compressed_strategy import compressed
+from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.corrections import trained
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.layers import personal_names
 from fedlab_utils.federated.masked_strategy import masked
 from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.private_training import PrivacyPlan
-from fedlab_utils.federated.records import averaged, payload_bytes, to_arrays, to_record, to_tensors
+from fedlab_utils.federated.records import averaged, to_arrays, to_record, to_tensors
 from fedlab_utils.federated.roster import Member, Roster
 from fedlab_utils.federated.scaffold import Scaffold
 from fedlab_utils.federated.screening import arrays_problem
@@ -28,11 +31,10 @@ from fedlab_utils.federated.server_steps import FedAdam, FedAvgM
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import FedAvg, FedProx, Screened, weighted_means
 from fedlab_utils.federated.task import Task
+from fedlab_utils.federated.traffic import MEGABYTE, Metered
 
 RESUME = "resume"
 """Key of a ``run_config``: whether to go on with what the folder holds."""
-
-MEGABYTE = 1e6
 
 
 def make_strategy(settings: FederationSettings) -> Screened:
@@ -80,9 +82,15 @@ def make_server_app(
     @app.main()
     def main(grid: Grid, context: Context) -> None:
         settings = FederationSettings.from_config(context.run_config)
-        strategy, masking = strategy_of(settings), MaskingPlan.from_config(context.run_config)
+        config = context.run_config
+        masking, compression = MaskingPlan.from_config(config), CompressionPlan.from_config(config)
+        private = PrivacyPlan.from_config(config)
+        check_combination(methods_of(settings, private, masking, compression))
+        strategy = strategy_of(settings)
         if masking.secure:
             strategy = masked(strategy, masking)
+        if compression.on:
+            strategy = compressed(strategy, compression)
         server = Server(grid, context, task_of(context), settings, strategy)
         federation = server.run(on_round)
         if on_end is not None:
@@ -116,6 +124,7 @@ class Server:
         strategy: Screened,
     ) -> None:
         self.grid, self.settings, self.strategy = grid, settings, strategy
+        self.link = Metered(grid)
         config = dict(context.run_config)
         self.folder = Path(str(config[OUT])) if config.get(OUT) else None
         self.timeout = strategy.timeout = settings.timeout or None
@@ -186,50 +195,48 @@ class Server:
     def _round(self, number: int) -> RoundReport:
         began = time.monotonic()
         self.roster.enrol(self.grid, self.timeout)
-        arrays, counted, sent, received = self._train(number)
+        self.link = Metered(self.grid)
+        self.state.weights, counted = self._train(number)
         report = RoundReport(
             number,
             counted,
             self.strategy.trained.metrics,
             self.strategy.trained.left_out,
-            sent / MEGABYTE,
-            received / MEGABYTE,
+            self.link.sent / MEGABYTE,
+            self.link.received / MEGABYTE,
             0.0,
         )
-        self.state.weights = arrays
         if number % self.settings.evaluate_every == 0 or number == self.settings.rounds:
             report = self._validate(report)
         return replace(report, seconds=round(time.monotonic() - began, 3))
 
-    def _train(self, number: int) -> tuple[dict[str, np.ndarray], bool, int, int]:
+    def _train(self, number: int) -> tuple[dict[str, np.ndarray], bool]:
         """Write, wait, average. The model stays as it was where that gives no sound one."""
         before, memory = self.state.weights, self.strategy.state()
         arrays, config = to_record(before), ConfigRecord()
-        messages = list(self.strategy.configure_train(number, arrays, config, self.grid))
-        sent = sum(payload_bytes(message.content) for message in messages)
-        replies = self._send(messages)
-        record, _ = self.strategy.aggregate_train(number, replies)
-        # Only valid answers are weighed, and they are as expected: a bad one may be labelled anyhow
-        weight = payload_bytes(RecordDict(self.strategy.expected())) if messages else 0
-        received = weight * len(self.strategy.trained.metrics)
+        messages = self.strategy.configure_train(number, arrays, config, self.link)
+        record, _ = self.strategy.aggregate_train(number, self._send(messages))
         arrays = before if record is None else averaged(before, record)
         remembered = self.strategy.state().values()  # Adam's spread may overflow, and never move
         if not all(np.isfinite(value).all() for value in (*arrays.values(), *remembered)):
             self.strategy.load_state(memory)
             self.strategy.trained.left_out["server"] = "the average was not finite"
             arrays, record = before, None
-        return arrays, record is not None, sent, received
+        return arrays, record is not None
 
     def _validate(self, report: RoundReport) -> RoundReport:
+        self.link = Metered(self.grid)
         judged = self._judge(self.state.weights, report.round, "validation")
+        judging = (self.link.sent + self.link.received) / MEGABYTE
+        report = replace(report, unjudged=judged.left_out, judging=judging)
         rows = {name: row for name, row in judged.metrics.items() if "score" in row}
         if not rows:
-            return replace(report, validation=judged.metrics, unjudged=judged.left_out)
+            return replace(report, validation=judged.metrics)
         score = weighted_means(rows)["score"]
         if self._better(rows):
             self.state.best_round, self.state.best_score = report.round, score
             self.state.best = dict(self.state.weights)
-        return replace(report, validation=rows, unjudged=judged.left_out, score=score)
+        return replace(report, validation=rows, score=score)
 
     def _better(self, rows: dict[str, dict]) -> bool:
         """Whether a round beats the best so far, at the hospitals that judged both models."""
@@ -242,10 +249,10 @@ class Server:
 
     def _judge(self, arrays: dict[str, np.ndarray], number: int, part: str):
         config = ConfigRecord({"part": part, "best-round": self.state.best_round})
-        messages = self.strategy.configure_evaluate(number, to_record(arrays), config, self.grid)
+        messages = self.strategy.configure_evaluate(number, to_record(arrays), config, self.link)
         self.strategy.aggregate_evaluate(number, self._send(messages))
         return self.strategy.evaluated
 
     def _send(self, messages: Iterable[Message]) -> Iterable[Message]:
         messages = list(messages)
-        return self.grid.send_and_receive(messages, timeout=self.timeout) if messages else ()
+        return self.link.send_and_receive(messages, timeout=self.timeout) if messages else ()

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from fedlab_utils.data.plain_values import make_plain, plain, plain_seed
 from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.combinations import check_combination, methods_of
 from fedlab_utils.segmentation.training import OPTIMISERS, OptimiserSettings
 
 SCHEDULES = ("constant", "cosine")
@@ -115,19 +116,7 @@ class FederationSettings:
         for name, (fine, remedy) in checks.items():
             if not fine:
                 raise FederationError(name, f"it is {getattr(self, name)!r}", remedy)
-        if self.strategy == "scaffold" and (self.optimiser != "sgd" or self.momentum):
-            raise FederationError(
-                "optimiser",
-                f"SCAFFOLD's theory is of plain SGD, and this is {self.optimiser} with momentum "
-                f"{self.momentum:g}",
-                'Take optimiser="sgd" and momentum 0',
-            )
-        if self.strategy == "scaffold" and self.personal.strip():
-            raise FederationError(
-                "personal",
-                f"SCAFFOLD corrects all layers, and {self.personal!r} is to stay at home",
-                'Take another strategy, or personal=""',
-            )
+        check_combination(methods_of(self))
         self.local_optimiser()
 
     def check_hospitals(self, count: int) -> None:

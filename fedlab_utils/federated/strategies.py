@@ -113,7 +113,7 @@ class Screened(strategy.FedAvg):
         counted = []
         for node, reply in self._by_partition(replies):
             member = self.roster.members[node]
-            if problem := train_problem(reply, expected, member.patients, self.budget):
+            if problem := self.problem(node, reply, expected):
                 self.trained.left_out[member.name] = problem
                 continue
             self.trained.metrics[member.name] = dict(reply.content[METRICS])
@@ -126,6 +126,12 @@ class Screened(strategy.FedAvg):
     def enough(self, counted: list[int]) -> bool:
         """Return whether a round with so many valid answers counts."""
         return len(counted) >= max(1, self.fewest)
+
+    def problem(
+        self, node: int, reply: Message | None, expected: Mapping[str, ArrayRecord]
+    ) -> str | None:
+        """Return why an answer must be left out, or None."""
+        return train_problem(reply, expected, self.roster.members[node].patients, self.budget)
 
     def weight(self, node: int) -> int:
         """Return how much a hospital counts: by its patients."""

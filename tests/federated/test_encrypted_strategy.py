@@ -162,7 +162,7 @@ def test_encryption_and_differential_privacy_go_together_and_masks_do_not() -> N
     hidden = federate_encrypted(PrivateBowls(), how(), plan=plan)
     assert same(hidden, plain)
     assert set(hidden.history[-1].trained["H0"]) == {"num-examples", "steps", "epsilon"}
-    with pytest.raises(PrivacyError, match="mask their numbers too"):
+    with pytest.raises(PrivacyError, match="masks with encryption"):
         federate_encrypted(BowlTask(), how(), masking=MaskingPlan(secure=True))
 
 

@@ -7,10 +7,10 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from flwr.app import ArrayRecord, RecordDict
+from flwr.app import ArrayRecord
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.records import Array, averaged, payload_bytes, to_record, to_tensors
+from fedlab_utils.federated.records import Array, averaged, to_record, to_tensors
 
 
 def test_arrays_are_handed_over_read_only_and_serialise_as_flowers_own() -> None:
@@ -40,12 +40,6 @@ def test_tensors_come_back_as_they_went_and_may_be_written_to() -> None:
 def test_arrays_travel_between_processes() -> None:
     array = pickle.loads(pickle.dumps(Array(np.arange(3.0))))
     np.testing.assert_array_equal(array.numpy(), np.arange(3.0))
-
-
-def test_bytes_are_those_of_the_numbers() -> None:
-    values = {"a": np.zeros((3, 4), np.float32), "b": np.zeros((), np.int64)}
-    content = RecordDict({"arrays": to_record(values), "more": to_record({"c": np.zeros(2)})})
-    assert payload_bytes(content) == 3 * 4 * 4 + 8 + 16
 
 
 def test_an_average_of_other_names_or_shapes_is_not_taken_for_the_model() -> None:

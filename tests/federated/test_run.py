@@ -189,6 +189,31 @@ def test_layers_that_stay_at_home_are_in_each_hospitals_own_model(
     assert not all(states[0][name].equal(states[1][name]) for name in norm)
 
 
+def test_small_messages_save_what_they_promise_and_go_with_what_the_table_says(
+    phantom_dir: Path, finished: Path, tmp_path: Path
+) -> None:
+    """The U-Net as it is, two rounds, against the same without compression."""
+    small = ["--up-keep", "0.03", "--up-bits", "4", "--down-keep", "0.03", "--down-bits", "4"]
+    ran = command(phantom_dir, tmp_path / "a", "--rounds", "2", *small, "--json")
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(ran.stdout)
+    assert not any(row["left_out"] or row["unjudged"] for row in found["rounds"])
+    plain = json.loads((finished / "result.json").read_text("utf-8"))
+
+    def megabytes(result: dict) -> float:
+        return sum(row["sent"] + row["received"] + row["judging"] for row in result["rounds"])
+
+    assert megabytes(plain) > 50 * megabytes(found)
+    again = [*small[:-1], "8", "--resume"]
+    other = command(phantom_dir, tmp_path / "a", "--rounds", "2", *again)
+    assert other.exit_code == 2
+    assert "another down-bits" in other.output.replace("\n", " ")
+    hidden = command(phantom_dir, tmp_path / "b", "--hospitals", "3", "--secure", *small)
+    assert hidden.exit_code == 2
+    assert "masks with quantisation" in hidden.output.replace("\n", " ")
+    assert not (tmp_path / "b").exists()
+
+
 def test_rounds_are_read_from_lines_that_the_server_wrote(monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [
         "fedlab round 1: loss 0.500",

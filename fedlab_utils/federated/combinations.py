@@ -1,0 +1,272 @@
+"""Which methods go together: a table with the reason for each pair that does not.
+
+Every method of a federation reads or changes the same messages. So some pairs cannot be: a mask
+hides what a robust rule looks at, and what two hospitals chose apart cannot be added up blindly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from fedlab_utils.errors import CombinationError
+
+if TYPE_CHECKING:
+    from fedlab_utils.federated.compression_plan import CompressionPlan
+    from fedlab_utils.federated.hospital_privacy import HospitalPrivacy
+    from fedlab_utils.federated.masking_plan import MaskingPlan
+    from fedlab_utils.federated.private_training import PrivacyPlan
+    from fedlab_utils.federated.settings import FederationSettings
+
+RULES = ("median", "trimmed_mean", "krum", "multi_krum", "norm_clipping", "fltrust", "bucketing")
+"""Robust rules: the server weighs hospitals' answers, one against the other."""
+
+METHODS = {
+    "masks": "secure aggregation: the server learns a sum",
+    "encryption": "encrypted averaging: the server adds ciphertexts",
+    "privacy": "differentially private training",
+    "hospital privacy": "noise that hides what a whole hospital adds",
+    "top-k": "hospitals send their largest changes only",
+    "quantisation": "hospitals send numbers of 4 or 8 bits",
+    "partial layers": "layers travel in turns",
+    "small downlink": "the server sends compressed changes",
+    "scaffold": "SCAFFOLD's control variates",
+    "gradient variates": "control variates by option 1",
+    "other optimiser": "another local optimiser than plain SGD",
+    "personal layers": "layers that stay at home",
+    "tuning": "steps at home after the end",
+    **{rule: f"robust rule {rule}" for rule in RULES},
+}
+"""What the table is about: name -> what it stands for."""
+
+
+@dataclass(frozen=True)
+class Clash:
+    """Two methods that do not go together.
+
+    Attributes
+    ----------
+    one, other
+        Names, of :data:`METHODS`.
+    why
+        What fails.
+    remedy
+        What to do instead.
+    """
+
+    one: str
+    other: str
+    why: str
+    remedy: str
+
+
+_SUM = {
+    "median": "a median needs each hospital's numbers, and there is their sum alone",
+    "trimmed_mean": "what is to be trimmed cannot be told in a sum",
+    "krum": "distances between hospitals' updates cannot be told from their sum",
+    "multi_krum": "distances between hospitals' updates cannot be told from their sum",
+    "norm_clipping": "a server that clips needs the length of each hospital's update",
+    "fltrust": "scores compare each hospital's update with the server's own",
+    "bucketing": "means of a few hospitals are numbers that the one sum is to hide",
+}
+
+_HIDDEN = "Choose whom to distrust: the server, or hospitals"
+
+_ONE_ROW = "Compress the downlink alone, or take no masks"
+
+CLASHES: tuple[Clash, ...] = (
+    *(Clash(how, rule, _SUM[rule], _HIDDEN) for how in ("masks", "encryption") for rule in RULES),
+    *(
+        Clash(
+            how,
+            "top-k",
+            "each hospital chooses other coordinates, and hidden rows are added up as a whole: the "
+            "indices would have to be open, and tell what changed most",
+            _ONE_ROW,
+        )
+        for how in ("masks", "encryption")
+    ),
+    *(
+        Clash(
+            how,
+            "quantisation",
+            "each hospital's levels have scales of their own, so their sum means nothing; and a "
+            "hidden number takes 8 bytes or more, however few it had before",
+            _ONE_ROW,
+        )
+        for how in ("masks", "encryption")
+    ),
+    *(
+        Clash(
+            how,
+            "partial layers",
+            "the hidden row holds all layers whether it is their turn or not, and saves nothing",
+            _ONE_ROW,
+        )
+        for how in ("masks", "encryption")
+    ),
+    Clash(
+        "masks",
+        "encryption",
+        "each hides hospitals' numbers from the server, and one would hide them from the other",
+        "Take one of both",
+    ),
+    *(
+        Clash(
+            "top-k",
+            rule,
+            "where few hospitals send a coordinate, most of the values are zero, and so is "
+            f"their {rule.replace('_', ' ')}: the model stands still",
+            "Take quantisation with it, or a rule on whole updates, such as multi_krum",
+        )
+        for rule in ("median", "trimmed_mean")
+    ),
+    *(
+        Clash(
+            "scaffold",
+            rule,
+            "the rule guards the models, and hospitals' control variates would be added up "
+            "unguarded",
+            "Take another strategy",
+        )
+        for rule in RULES
+    ),
+    Clash(
+        "scaffold",
+        "other optimiser",
+        "SCAFFOLD's theory is of plain SGD: after another optimiser the way walked is no gradient",
+        'Take optimiser="sgd" and momentum 0',
+    ),
+    Clash(
+        "scaffold",
+        "personal layers",
+        "SCAFFOLD corrects all layers, and some are to stay at home",
+        'Take another strategy, or personal=""',
+    ),
+    *(
+        Clash(
+            "hospital privacy",
+            other,
+            f"the run has {name} too, and what both promise together is not worked out here",
+            "Take one of the two",
+        )
+        for other, name in (("privacy", "patients' privacy"), ("masks", "masks"))
+    ),
+    *(
+        Clash(
+            "hospital privacy",
+            how,
+            "noise is made for updates that arrive whole and at once, and error memories carry "
+            "parts of them into later rounds",
+            "Take one of the two",
+        )
+        for how in ("top-k", "quantisation", "partial layers", "small downlink")
+    ),
+    Clash(
+        "privacy",
+        "gradient variates",
+        "SCAFFOLD's option 1 takes one more gradient of patients, without noise",
+        "Take option 2, which computes with what was private before",
+    ),
+    Clash(
+        "privacy",
+        "tuning",
+        "steps at home would be without noise, and scores that the hospital sends would tell of "
+        "them",
+        "Pass tune_steps 0",
+    ),
+)
+"""Every pair that is refused."""
+
+CAVEATS: tuple[Clash, ...] = (
+    *(
+        Clash(
+            "privacy",
+            rule,
+            "noise sets honest hospitals apart, and small attacks hide in their spread",
+            "Look at how many honest hospitals the rule leaves out",
+        )
+        for rule in RULES
+    ),
+    *(
+        Clash(
+            "top-k",
+            rule,
+            "which coordinates were chosen decides much of the distance between two updates",
+            "Keep more, or quantise instead",
+        )
+        for rule in ("krum", "multi_krum", "fltrust", "bucketing")
+    ),
+    Clash(
+        "top-k",
+        "privacy",
+        "the noise is on all coordinates, so that the largest changes are often noise",
+        "Keep more: what was private stays so, whatever is left out of it",
+    ),
+)
+"""Pairs that go together, at a price that a reader should know."""
+
+
+def clash_of(one: str, other: str) -> Clash | None:
+    """Return why two methods do not go together, or None where they do.
+
+    Raises
+    ------
+    KeyError
+        If there is no method of such a name.
+    """
+    for name in (one, other):
+        if name not in METHODS:
+            raise KeyError(name)
+    pair = {one, other}
+    return next((clash for clash in CLASHES if {clash.one, clash.other} == pair), None)
+
+
+def check_combination(names: Iterable[str]) -> None:
+    """Refuse methods of which two do not go together.
+
+    Raises
+    ------
+    CombinationError
+        If there are two such; it names both, and why.
+    """
+    for one, other in combinations(sorted(set(names)), 2):
+        if clash := clash_of(one, other):
+            raise CombinationError(f"{clash.one} with {clash.other}", clash.why, clash.remedy)
+
+
+def methods_of(
+    settings: FederationSettings,
+    privacy: PrivacyPlan | None = None,
+    masking: MaskingPlan | None = None,
+    compression: CompressionPlan | None = None,
+    hidden: HospitalPrivacy | None = None,
+) -> set[str]:
+    """Return the methods that a run uses, by the names of :data:`METHODS`.
+
+    Parameters
+    ----------
+    settings, privacy, masking, compression, hidden
+        Of the run.
+    """
+    remembers = settings.optimiser != "sgd" or settings.momentum > 0
+    used = {
+        "scaffold": settings.strategy == "scaffold",
+        "gradient variates": settings.option == 1,  # a server may send variates in any strategy
+        "other optimiser": remembers,
+        "personal layers": bool(settings.personal.strip()) or settings.strategy == "fedbn",
+        "tuning": settings.tune_steps > 0,
+        "privacy": privacy is not None and privacy.on,
+        "hospital privacy": hidden is not None and hidden.on,
+        "masks": masking is not None and masking.secure,
+    }
+    if compression is not None:
+        used |= {
+            "top-k": compression.up_keep < 1,
+            "quantisation": compression.up_bits < 32,
+            "partial layers": compression.parts > 1,
+            "small downlink": compression.down,
+        }
+    return {name for name, does in used.items() if does}
