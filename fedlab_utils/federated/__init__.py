@@ -12,6 +12,8 @@ _EXPORTS = {
     "EncryptionPlan": "encrypted_hospital",
     "federate_encrypted": "encrypted_strategy",
     "PrivacyPlan": "private_training",
+    "RobustPlan": "robust_plan",
+    "AttackPlan": "attack_plan",
     "federate": "federation",
     "Federation": "history",
     "RoundReport": "history",

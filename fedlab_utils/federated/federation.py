@@ -8,13 +8,17 @@ from pathlib import Path
 
 from flwr.clientapp.typing import Mod
 
+from fedlab_utils.federated.attack_plan import AttackPlan
 from fedlab_utils.federated.client import OUT, make_client_app, partition_of
+from fedlab_utils.federated.client_momentum import momentum_mod
 from fedlab_utils.federated.engine_inprocess import run_in_process
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.hospital_keys import make_keys
+from fedlab_utils.federated.hostile_hospital import hostile_mod
 from fedlab_utils.federated.masked_hospital import masking_mod
 from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.private_training import PrivacyPlan
+from fedlab_utils.federated.robust_plan import RobustPlan
 from fedlab_utils.federated.server import RESUME, make_server_app, make_strategy
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import Screened
@@ -30,6 +34,9 @@ def federate(
     mods: Sequence[Mod] = (),
     plan: PrivacyPlan | None = None,
     masking: MaskingPlan | None = None,
+    robust: RobustPlan | None = None,
+    attack: AttackPlan | None = None,
+    root: Task | None = None,
     strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
     on_round: Callable[[RoundReport], None] | None = None,
 ) -> Federation:
@@ -53,6 +60,12 @@ def federate(
         How hospitals keep their patients private; without one they do not.
     masking
         How they hide their numbers from the server; without one they do not.
+    robust
+        How the server withstands hostile hospitals; without one it averages.
+    attack
+        Who is hostile, and how; without one nobody is.
+    root
+        FLTrust's public patients: the first hospital's, in a task with the same network.
     strategy_of
         Another strategy than the one that the settings name.
     on_round
@@ -63,17 +76,25 @@ def federate(
     FederationError
         If the folder holds another run, or one and ``resume`` was not asked for; or if a round
         needs more answers than there are hospitals.
+    RobustnessError
+        If a rule cannot withstand so many hostile ones among them, or does not go with the rest.
     PrivacyError
         If a plan does not go with the settings, or with the number of hospitals.
     """
     settings = settings or FederationSettings()
     settings.check_hospitals(len(task.hospitals))
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
+    robust, attack = robust or RobustPlan(), attack or AttackPlan()
+    robust.check(settings, len(task.hospitals), root is not None, masking.secure)
+    attack.check(settings, len(task.hospitals))
     if plan.simulated:
         print(SIMULATED)
     ended: list[Federation] = []
-    server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
-    config = settings.to_config() | (plan.to_config() if plan.on else {})
+    server = make_server_app(lambda _: task, strategy_of, on_round, ended.append, lambda _: root)
+    config = settings.to_config()
+    for part in (plan, robust, attack):
+        config |= part.to_config() if part.on else {}
+    mods = [*mods, hostile_mod(lambda _: task), momentum_mod(lambda _: task)]
     if masking.secure:
         keys = make_keys(len(task.hospitals))
         config |= replace(masking, key_holders=len(keys)).to_config()

@@ -38,6 +38,10 @@ class RoundReport:
     score
         Mean of the validation patients' scores over the hospitals in ``validation``; None if there
         are none. Where hospitals come and go, two rounds' scores cannot be compared.
+    rule
+        Hospital's name -> what a robust rule made of its update: ``weight`` and ``score``, see
+        :class:`fedlab_utils.federated.robust_rules.Combined`, and its ``bucket`` where there are
+        some; empty without a rule.
     """
 
     round: int
@@ -50,6 +54,7 @@ class RoundReport:
     validation: dict[str, dict] = field(default_factory=dict)
     unjudged: dict[str, str] = field(default_factory=dict)
     score: float | None = None
+    rule: dict[str, dict] = field(default_factory=dict)
 
     @property
     def loss(self) -> float:

@@ -21,6 +21,9 @@ from fedlab_utils.federated.masked_strategy import masked
 from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.private_training import PrivacyPlan
 from fedlab_utils.federated.records import averaged, payload_bytes, to_arrays, to_record, to_tensors
+from fedlab_utils.federated.robust_plan import RobustPlan
+from fedlab_utils.federated.robust_strategy import robust
+from fedlab_utils.federated.root_training import RootTraining
 from fedlab_utils.federated.roster import Member, Roster
 from fedlab_utils.federated.scaffold import Scaffold
 from fedlab_utils.federated.screening import arrays_problem
@@ -57,6 +60,7 @@ def make_server_app(
     strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
     on_round: Callable[[RoundReport], None] | None = None,
     on_end: Callable[[Federation], None] | None = None,
+    root_of: Callable[[Context], Task | None] = lambda _: None,
 ) -> ServerApp:
     """Build the app that the server runs.
 
@@ -68,6 +72,8 @@ def make_server_app(
         Another strategy than the one that the settings name.
     on_round, on_end
         Called with each round's report, and with the federation at the end.
+    root_of
+        Called once where the run has a robust rule; returns FLTrust's public patients.
 
     Returns
     -------
@@ -81,6 +87,10 @@ def make_server_app(
     def main(grid: Grid, context: Context) -> None:
         settings = FederationSettings.from_config(context.run_config)
         strategy, masking = strategy_of(settings), MaskingPlan.from_config(context.run_config)
+        plan = RobustPlan.from_config(context.run_config)
+        if plan.on:
+            root = root_of(context)
+            strategy = robust(strategy, plan, root and RootTraining(root, settings))
         if masking.secure:
             strategy = masked(strategy, masking)
         server = Server(grid, context, task_of(context), settings, strategy)
@@ -195,6 +205,7 @@ class Server:
             sent / MEGABYTE,
             received / MEGABYTE,
             0.0,
+            rule=self.strategy.trained.rule,
         )
         self.state.weights = arrays
         if number % self.settings.evaluate_every == 0 or number == self.settings.rounds:

@@ -43,7 +43,7 @@ def test_buckets_of_one_are_the_hospitals_and_rounds_differ() -> None:
 def test_in_buckets_a_rule_no_longer_takes_one_kind_of_hospital_for_all() -> None:
     """Of hospitals of two kinds, Krum hears the larger kind alone; of buckets, something between.
 
-    Over many draws the chosen bucket is near the mean of all, as the paper's figure 1 has it.
+    Over many draws the chosen buckets are near the mean of all.
     """
     rng = np.random.default_rng(0)
     kinds = np.array([1.0] * 9 + [-1.0] * 7)
