@@ -208,8 +208,12 @@ def _between(rows: np.ndarray, cut: int) -> Combined:
         update[part] = ordered[:, cut : count - cut].mean(1, dtype=np.float64)
         low, high = ordered[:, cut].copy(), ordered[:, count - 1 - cut].copy()
         inside = (rows[:, part] >= low) & (rows[:, part] <= high)
-        kept += inside.sum(1)
-        weights += inside @ (1 / inside.sum(0))
+        counts = np.count_nonzero(inside, axis=1)
+        kept += counts
+        if counts.sum() == len(low) * (count - 2 * cut):  # no ties
+            weights += counts / (count - 2 * cut)
+        else:
+            weights += inside @ (1 / inside.sum(0))
     return Combined(update, weights / size, kept / size)
 
 

@@ -69,12 +69,14 @@ class Robust(Screened):
     Attributes
     ----------
     seen
-        The last round's updates ``(n, d)``, by partition, of hospitals that the rule judged.
+        The last round's updates ``(n, d)``, by partition, of hospitals that the rule judged; until
+        the next round begins.
     """
 
     robust_plan: RobustPlan
     root: RootOf | None
     seen: np.ndarray | None = None
+    _rows: np.ndarray | None = None
 
     def begin(self, trained: Iterable[str], arrays: ArrayRecord) -> None:
         """Note which arrays are parameters, and where in a row they stand."""
@@ -87,10 +89,13 @@ class Robust(Screened):
         self._length = ends[-1]
 
     def begin_sum(self) -> None:
-        """Make room for a round's answers, as many as were asked for."""
+        """Make room for a round's answers, as many as were asked for; the last round's is used."""
         super().begin_sum()
         self.seen = None
-        self._rows = np.empty((len(self.asked), self._length), self._kind)
+        if self._rows is None or len(self._rows) < len(self.asked):
+            self._rows = np.empty((len(self.asked), self._length), self._kind)
+        sent = [self.sent[name].numpy().ravel() for name in self._at]
+        self._start = np.concatenate(sent, dtype=self._kind)
         self._buffers: dict[str, list[np.ndarray]] = {n: [] for n in self.sent if n not in self._at}
         self._filled = self._answered = 0
 
@@ -102,15 +107,12 @@ class Robust(Screened):
 
     def add(self, node: int, content: RecordDict) -> None:  # noqa: ARG002
         """Write what a valid answer moved the parameters by into the next row."""
-        self._write({n: array.numpy() for n, array in content[ARRAYS].items()}, self._filled)
+        arrays, row = content[ARRAYS], self._rows[self._filled]
+        np.concatenate([arrays[name].numpy().ravel() for name in self._at], out=row)
+        row -= self._start
         for name, values in self._buffers.items():
-            values.append(content[ARRAYS][name].numpy())
+            values.append(arrays[name].numpy())
         self._filled += 1
-
-    def _write(self, arrays: dict[str, np.ndarray], row: int) -> None:
-        for name, at in self._at.items():
-            sent = self.sent[name].numpy()
-            np.subtract(arrays[name], sent, out=self._rows[row, at].reshape(sent.shape))
 
     def aggregate_train(
         self, server_round: int, replies: Iterable[Message]
@@ -132,7 +134,6 @@ class Robust(Screened):
         names = [self.roster.members[node].name for node in counted]
         working, rows = self._working(names), self._rows[: len(names)]
         self.seen = rows if len(working) == len(rows) else rows[working]
-        self._rows = None
         names = [names[number] for number in working]
         rng = np.random.default_rng((self.seed, self._round, len(self.asked)))
         garbage = self._answered - len(working)
@@ -173,5 +174,4 @@ class Robust(Screened):
         if self.robust_plan.rule != "fltrust":
             return None
         trained = self.root(self._round, self.sent)
-        parts = (trained[name] - self.sent[name].numpy() for name in self._at)
-        return np.concatenate([part.ravel() for part in parts])
+        return np.concatenate([trained[name].ravel() for name in self._at]) - self._start
