@@ -288,7 +288,6 @@ def test_arrays_that_came_as_bytes_are_unpacked_once_however_numpy_wrote_them(or
     values = np.asarray(np.random.default_rng(0).normal(size=(5, 3)), np.float32, order=order)
     expected = to_record({"w": np.zeros((5, 3), np.float32)})
     found = flwr.app.ArrayRecord({"w": flwr.app.Array(values)})
-    assert found["w"].data != flwr.app.Array(np.zeros((5, 3), np.float32)).data
     assert screening.arrays_problem(found, expected) is None
     assert type(found["w"]) is Array
     np.testing.assert_array_equal(found["w"].numpy(), values)
@@ -299,7 +298,6 @@ def test_a_header_as_expected_is_no_promise_of_what_follows() -> None:
     expected = to_record({"w": np.zeros((5, 3), np.float32)})
     whole = flwr.app.Array(np.zeros((5, 3), np.float32))
     for data in (whole.data[:-4], whole.data + bytes(4), whole.data[:-4] + b"\xff\xff\xff\x7f"):
-        found = flwr.app.ArrayRecord(
-            {"w": flwr.app.Array(whole.dtype, whole.shape, whole.stype, data)}
-        )
+        array = flwr.app.Array(whole.dtype, whole.shape, whole.stype, data)
+        found = flwr.app.ArrayRecord({"w": array})
         assert screening.arrays_problem(found, expected)
