@@ -163,6 +163,14 @@ def bench_privacy(as_json: Json = False) -> None:
     _bench(run, as_json)
 
 
+@bench.command("rules")
+def bench_rules(as_json: Json = False) -> None:
+    """Robust rules against Flower's own on the same answers: seconds, ratio and peak memory."""
+    from fedlab_utils.studies.bench_rules import run
+
+    _bench(run, as_json)
+
+
 def _bench(run: Callable[[], dict[str, dict]], as_json: bool) -> None:
     with reported(as_json):
         result = run()

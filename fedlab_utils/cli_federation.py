@@ -69,6 +69,18 @@ def simulate(
     down_keep: Annotated[float, typer.Option(help="Share of changes sent to hospitals.")] = 1.0,
     down_bits: Annotated[int, typer.Option(help="Of each: 4, 8 or 32.")] = 32,
     parts: Annotated[int, typer.Option(min=1, help="Parts of layers that travel in turns.")] = 1,
+    rule: Annotated[
+        str, typer.Option(help="median, trimmed-mean, krum, multi-krum, clip or fltrust.")
+    ] = "",
+    hostile: Annotated[int, typer.Option(min=0, help="Hospitals that the rule withstands.")] = 0,
+    bucket: Annotated[int, typer.Option(min=1, help="Hospitals averaged before the rule.")] = 1,
+    client_momentum: Annotated[
+        float, typer.Option(min=0, help="Share of its last update a hospital repeats.")
+    ] = 0.0,
+    root: Annotated[Path | None, typer.Option(help="Public cases, for fltrust.")] = None,
+    attack: Annotated[str, typer.Option(help="What hostile hospitals do, such as sign-flip.")] = "",
+    attackers: Annotated[str, typer.Option(help="Who they are, from 0, such as 0,3.")] = "",
+    strength: Annotated[float, typer.Option(min=0, help="Of the attack; 0: usual.")] = 0.0,
     width: Annotated[int, typer.Option(help="Of the U-Net.")] = 8,
     tier: Annotated[TierName, typer.Option(help="Resolution.")] = TierName.laptop,
     threads: Annotated[int, typer.Option(min=0, help="torch's threads per process.")] = 0,
@@ -79,9 +91,11 @@ def simulate(
     as_json: Json = False,
 ) -> None:
     """Train one U-Net over virtual hospitals that keep their patients."""
+    from fedlab_utils.federated.attack_plan import AttackPlan
     from fedlab_utils.federated.compression_plan import CompressionPlan
     from fedlab_utils.federated.masking_plan import MaskingPlan
     from fedlab_utils.federated.private_training import PrivacyPlan
+    from fedlab_utils.federated.robust_plan import RobustPlan
     from fedlab_utils.federated.run import simulate as run
     from fedlab_utils.federated.settings import FederationSettings
     from fedlab_utils.federated.unet_settings import UNetFederation
@@ -129,6 +143,14 @@ def simulate(
             plan,
             MaskingPlan(secure, threshold=threshold),
             CompressionPlan(up_keep, up_bits, down_keep, down_bits, parts),
+            RobustPlan(
+                rule,
+                hostile,
+                bucket=bucket,
+                client_momentum=client_momentum,
+                root=str(root.resolve()) if root else "",
+            ),
+            AttackPlan(attack, attackers, strength),
             on_round=lambda number: progress(number, rounds),
         )
     _tell(result, out, as_json)

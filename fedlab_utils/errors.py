@@ -85,6 +85,10 @@ class FederationError(FedLabError):
     """A federation that cannot start or go on."""
 
 
+class RobustnessError(FederationError):
+    """A robust rule that cannot withstand so many hostile hospitals among so many answers."""
+
+
 class StudyError(FedLabError):
     """A recorded study that there is not, or whose record cannot be read."""
 

@@ -135,6 +135,8 @@ UNMIRRORED = {
     "privacy/masks.py": "privacy/test_masking.py",
     "federated/encrypted_hospital.py": "federated/test_encrypted_strategy.py",
     "federated/hospital_noise.py": "federated/test_noisy_strategy.py",
+    "federated/robust_needs.py": "federated/test_robust_rules.py",
+    "federated/update_geometry.py": "federated/test_robust_rules.py",
     "federated/only_sums.py": "federated/test_masked_strategy.py",
     "federated/update_rows.py": "federated/test_masked_strategy.py",
     "privacy/unmasking.py": "privacy/test_masking.py",

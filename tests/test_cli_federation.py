@@ -91,3 +91,27 @@ def test_half_a_wish_for_privacy_is_refused(monkeypatch, more: tuple[str, ...]) 
     ran, seen = simulate(monkeypatch, [{}], {}, *more)
     assert (ran.exit_code, seen) == (2, [])
     assert "PrivacyError" in ran.stderr
+
+
+def test_rules_and_attacks_reach_the_simulation(monkeypatch) -> None:
+    from fedlab_utils.federated import AttackPlan, RobustPlan
+
+    seen = []
+
+    def simulation(*given, **_: object) -> dict:
+        seen.extend(given)
+        raise RuntimeError("far enough")
+
+    monkeypatch.setattr(run, "simulate", simulation)
+    rule = ["--rule=krum", "--hostile=2", "--bucket=2", "--client-momentum=0.9"]
+    attack = ["--attack=noise", "--attackers=0,3", "--strength=5"]
+    CliRunner().invoke(app, ["simulate", "--data", "d", "--out", "o", *rule, *attack])
+    assert RobustPlan("krum", 2, bucket=2, client_momentum=0.9) in seen
+    assert AttackPlan("noise", "0,3", 5.0) in seen
+
+
+@pytest.mark.parametrize("more", [("--hostile", "2"), ("--attack", "nan"), ("--rule", "best")])
+def test_half_a_wish_for_robustness_is_refused(monkeypatch, more: tuple[str, ...]) -> None:
+    ran, seen = simulate(monkeypatch, [{}], {}, *more)
+    assert (ran.exit_code, seen) == (2, [])
+    assert "Error: " in ran.stderr

@@ -17,6 +17,8 @@ _EXPORTS = {
     "PrivacyPlan": "private_training",
     "HospitalPrivacy": "hospital_privacy",
     "noise_on_mean": "hospital_privacy",
+    "RobustPlan": "robust_plan",
+    "AttackPlan": "attack_plan",
     "federate": "federation",
     "Federation": "history",
     "RoundReport": "history",

@@ -12,9 +12,13 @@ from pathlib import Path
 from flwr.app import Context
 
 from fedlab_utils.federated.client import OUT, hospital_folder, make_client_app, partition_of
+from fedlab_utils.federated.client_momentum import momentum_mod
 from fedlab_utils.federated.history import RoundReport
 from fedlab_utils.federated.hospital_keys import HospitalKeys, read_keys
+from fedlab_utils.federated.hostile_hospital import hostile_mod
 from fedlab_utils.federated.masked_hospital import masking_mod
+from fedlab_utils.federated.robust_plan import RobustPlan
+from fedlab_utils.federated.root_training import public_task
 from fedlab_utils.federated.server import make_server_app
 from fedlab_utils.federated.unet_settings import UNetFederation, open_task
 from fedlab_utils.federated.unet_task import UNetTask
@@ -38,6 +42,13 @@ def servers_task(context: Context) -> UNetTask:
     return UNetFederation.from_config(context.run_config).task([])
 
 
+def root_task(context: Context) -> UNetTask | None:
+    """Return the task over public patients, for a server whose plan names some."""
+    plan = RobustPlan.from_config(context.run_config)
+    federation = UNetFederation.from_config(context.run_config)
+    return public_task(federation, plan.root) if plan.root else None
+
+
 def say_round(report: RoundReport) -> None:
     """Print a line about a round, for whoever watches the engine."""
     loss = "" if math.isnan(report.loss) else f" loss {report.loss:.3f}"
@@ -52,5 +63,6 @@ def keys_in_folders(context: Context) -> HospitalKeys:
     return read_keys(Path(str(out)), hospital_folder(out, partition_of(context)))
 
 
-client_app = make_client_app(hospitals_task, [masking_mod(keys_in_folders)])
-server_app = make_server_app(servers_task, on_round=say_round)
+mods = [masking_mod(keys_in_folders), hostile_mod(hospitals_task), momentum_mod(hospitals_task)]
+client_app = make_client_app(hospitals_task, mods)
+server_app = make_server_app(servers_task, on_round=say_round, root_of=root_task)

@@ -22,7 +22,9 @@ OUT = "out"
 """Key of a ``run_config``: the run's folder, absolute; empty where nothing is written."""
 
 
-def make_client_app(task_of: Callable[[Context], Task], mods: Sequence[Mod] = ()) -> ClientApp:
+def make_client_app(
+    task_of: Callable[[Context], Task], mods: Sequence[Mod] = (), plain: bool = False
+) -> ClientApp:
     """Build the app that hospitals run.
 
     Parameters
@@ -31,6 +33,9 @@ def make_client_app(task_of: Callable[[Context], Task], mods: Sequence[Mod] = ()
         Called with each message's context; keeps what is dear to make.
     mods
         Flower's modifiers, around training; compression, where a run has some, is around them.
+    plain
+        Whether messages come as they are also where a run compresses them: for an app that works
+        within another one's mod.
 
     Returns
     -------
@@ -40,6 +45,7 @@ def make_client_app(task_of: Callable[[Context], Task], mods: Sequence[Mod] = ()
     """
     app = ClientApp()
     compressing = compressing_mod(lambda context: _first(task_of(context), context), _state)
+    around = [] if plain else [compressing]
 
     @app.query()
     def introduce(message: Message, context: Context) -> Message:
@@ -48,12 +54,12 @@ def make_client_app(task_of: Callable[[Context], Task], mods: Sequence[Mod] = ()
         counts = MetricRecord({"num-examples": task.patients(number)})
         return Message(RecordDict({"hospital": about, "counts": counts}), reply_to=message)
 
-    @app.train(mods=[compressing, *mods])
+    @app.train(mods=[*around, *mods])
     def train(message: Message, context: Context) -> Message:
         with reasons_at_home(PrivacyPlan.from_config(context.run_config)):
             return Message(_work(train_hospital, message, context), reply_to=message)
 
-    @app.evaluate(mods=[compressing])
+    @app.evaluate(mods=around)
     def evaluate(message: Message, context: Context) -> Message:
         return Message(_work(evaluate_hospital, message, context), reply_to=message)
 

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from fedlab_utils.federated.hospital_privacy import HospitalPrivacy
     from fedlab_utils.federated.masking_plan import MaskingPlan
     from fedlab_utils.federated.private_training import PrivacyPlan
+    from fedlab_utils.federated.robust_plan import RobustPlan
     from fedlab_utils.federated.settings import FederationSettings
 
-RULES = ("median", "trimmed_mean", "krum", "multi_krum", "norm_clipping", "fltrust", "bucketing")
+RULES = ("median", "trimmed-mean", "krum", "multi-krum", "clip", "fltrust", "bucketing")
 """Robust rules: the server weighs hospitals' answers, one against the other."""
 
 METHODS = {
@@ -64,10 +65,10 @@ class Clash:
 
 _SUM = {
     "median": "a median needs each hospital's numbers, and there is their sum alone",
-    "trimmed_mean": "what is to be trimmed cannot be told in a sum",
+    "trimmed-mean": "what is to be trimmed cannot be told in a sum",
     "krum": "distances between hospitals' updates cannot be told from their sum",
-    "multi_krum": "distances between hospitals' updates cannot be told from their sum",
-    "norm_clipping": "a server that clips needs the length of each hospital's update",
+    "multi-krum": "distances between hospitals' updates cannot be told from their sum",
+    "clip": "a server that clips needs the length of each hospital's update",
     "fltrust": "scores compare each hospital's update with the server's own",
     "bucketing": "means of a few hospitals are numbers that the one sum is to hide",
 }
@@ -118,10 +119,10 @@ CLASHES: tuple[Clash, ...] = (
             "top-k",
             rule,
             "where few hospitals send a coordinate, most of the values are zero, and so is "
-            f"their {rule.replace('_', ' ')}: the model stands still",
-            "Take quantisation with it, or a rule on whole updates, such as multi_krum",
+            f"their {rule}: the model stands still",
+            "Take quantisation with it, or a rule on whole updates, such as multi-krum",
         )
-        for rule in ("median", "trimmed_mean")
+        for rule in ("median", "trimmed-mean")
     ),
     *(
         Clash(
@@ -164,6 +165,15 @@ CLASHES: tuple[Clash, ...] = (
         )
         for how in ("top-k", "quantisation", "partial layers", "small downlink")
     ),
+    *(
+        Clash(
+            "hospital privacy",
+            rule,
+            "noise is made for a mean in which every hospital counts the same, and a rule chooses",
+            "Take one of the two",
+        )
+        for rule in RULES
+    ),
     Clash(
         "privacy",
         "gradient variates",
@@ -197,7 +207,7 @@ CAVEATS: tuple[Clash, ...] = (
             "which coordinates were chosen decides much of the distance between two updates",
             "Keep more, or quantise instead",
         )
-        for rule in ("krum", "multi_krum", "fltrust", "bucketing")
+        for rule in ("krum", "multi-krum", "fltrust", "bucketing")
     ),
     Clash(
         "top-k",
@@ -243,12 +253,13 @@ def methods_of(
     masking: MaskingPlan | None = None,
     compression: CompressionPlan | None = None,
     hidden: HospitalPrivacy | None = None,
+    robust: RobustPlan | None = None,
 ) -> set[str]:
     """Return the methods that a run uses, by the names of :data:`METHODS`.
 
     Parameters
     ----------
-    settings, privacy, masking, compression, hidden
+    settings, privacy, masking, compression, hidden, robust
         Of the run.
     """
     remembers = settings.optimiser != "sgd" or settings.momentum > 0
@@ -269,4 +280,6 @@ def methods_of(
             "partial layers": compression.parts > 1,
             "small downlink": compression.down,
         }
+    if robust is not None and robust.on:
+        used |= {robust.rule: True, "bucketing": robust.bucket > 1}
     return {name for name, does in used.items() if does}

@@ -9,7 +9,9 @@ from pathlib import Path
 from flwr.clientapp.typing import Mod
 
 from fedlab_utils.errors import PrivacyError
+from fedlab_utils.federated.attack_plan import AttackPlan
 from fedlab_utils.federated.client import OUT, make_client_app, partition_of
+from fedlab_utils.federated.client_momentum import momentum_mod
 from fedlab_utils.federated.combinations import check_combination, methods_of
 from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.engine_inprocess import run_in_process
@@ -17,10 +19,12 @@ from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.hospital_keys import make_keys
 from fedlab_utils.federated.hospital_noise import hospital_mods
 from fedlab_utils.federated.hospital_privacy import HospitalPrivacy
+from fedlab_utils.federated.hostile_hospital import hostile_mod
 from fedlab_utils.federated.masked_hospital import masking_mod
 from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.noisy_strategy import hospital_private
 from fedlab_utils.federated.private_training import PrivacyPlan
+from fedlab_utils.federated.robust_plan import RobustPlan
 from fedlab_utils.federated.server import RESUME, make_server_app, make_strategy
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import Screened
@@ -38,6 +42,9 @@ def federate(
     masking: MaskingPlan | None = None,
     hospital_privacy: HospitalPrivacy | None = None,
     compression: CompressionPlan | None = None,
+    robust: RobustPlan | None = None,
+    attack: AttackPlan | None = None,
+    root: Task | None = None,
     strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
     on_round: Callable[[RoundReport], None] | None = None,
 ) -> Federation:
@@ -66,6 +73,12 @@ def federate(
         promises is :meth:`fedlab_utils.federated.HospitalPrivacy.promise`.
     compression
         How messages are made small; without one they are not.
+    robust
+        How the server withstands hostile hospitals; without one it averages.
+    attack
+        Who is hostile, and how; without one nobody is.
+    root
+        FLTrust's public patients: the first hospital's, in a task with the same network.
     strategy_of
         Another strategy than the one that the settings name.
     on_round
@@ -76,6 +89,8 @@ def federate(
     FederationError
         If the folder holds another run, or one and ``resume`` was not asked for; or if a round
         needs more answers than there are hospitals.
+    RobustnessError
+        If a rule cannot withstand so many hostile ones among them, or does not go with the rest.
     PrivacyError
         If a plan does not go with the settings, with another plan or the number of hospitals.
     CombinationError
@@ -86,7 +101,10 @@ def federate(
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
     hidden = hospital_privacy or HospitalPrivacy()
     compression = compression or CompressionPlan()
-    check_combination(methods_of(settings, plan, masking, compression, hidden))
+    robust, attack = robust or RobustPlan(), attack or AttackPlan()
+    check_combination(methods_of(settings, plan, masking, compression, hidden, robust))
+    robust.check(settings, len(task.hospitals), root is not None)
+    attack.check(settings, len(task.hospitals))
     if plan.simulated or hidden.simulated:
         print(SIMULATED)
     config = settings.to_config() | (plan.to_config() if plan.on else {})
@@ -96,9 +114,10 @@ def federate(
         strategy_of = _private(strategy_of, hidden, len(task.hospitals))
         config |= hidden.to_config()
     ended: list[Federation] = []
-    server = make_server_app(lambda _: task, strategy_of, on_round, ended.append)
-    if compression.on:
-        config |= compression.to_config()
+    server = make_server_app(lambda _: task, strategy_of, on_round, ended.append, lambda _: root)
+    for part in (compression, robust, attack):
+        config |= part.to_config() if part.on else {}
+    mods = [*mods, hostile_mod(lambda _: task), momentum_mod(lambda _: task)]
     if masking.secure:
         keys = make_keys(len(task.hospitals))
         config |= replace(masking, key_holders=len(keys)).to_config()

@@ -41,6 +41,10 @@ class RoundReport:
         are none. Where hospitals come and go, two rounds' scores cannot be compared.
     judging
         Megabytes both ways for the look at validation patients.
+    rule
+        Hospital's name -> what a robust rule made of its update: ``weight`` and ``score``, see
+        :class:`fedlab_utils.federated.robust_rules.Combined`, and its ``bucket`` where there are
+        some; empty without a rule.
     """
 
     round: int
@@ -54,6 +58,7 @@ class RoundReport:
     unjudged: dict[str, str] = field(default_factory=dict)
     score: float | None = None
     judging: float = 0.0
+    rule: dict[str, dict] = field(default_factory=dict)
 
     @property
     def megabytes(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import flwr.app
@@ -13,6 +14,10 @@ from fedlab_utils.errors import FederationError
 
 if TYPE_CHECKING:
     import torch
+
+
+_name = lru_cache(str)
+"""Name of a numpy type, which numpy puts together anew each time."""
 
 
 class Array(flwr.app.Array):
@@ -30,7 +35,7 @@ class Array(flwr.app.Array):
     def __init__(self, values: np.ndarray) -> None:
         values = np.asarray(values).view()
         values.flags.writeable = False
-        about = {"dtype": str(values.dtype), "shape": values.shape, "stype": "numpy.ndarray"}
+        about = {"dtype": _name(values.dtype), "shape": values.shape, "stype": "numpy.ndarray"}
         self.__dict__.update(about, _values=values)
 
     @property

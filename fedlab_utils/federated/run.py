@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from fedlab_utils.data.tiers import TIERS
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.array_file import unreadable
+from fedlab_utils.federated.attack_plan import AttackPlan
 from fedlab_utils.federated.checkpoint import NAME, Checkpoint, read_checkpoint, take_up
 from fedlab_utils.federated.client import OUT, hospital_folder
 from fedlab_utils.federated.combinations import check_combination, methods_of
@@ -24,6 +25,7 @@ from fedlab_utils.federated.hospital_keys import write_keys
 from fedlab_utils.federated.layers import personal_names
 from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.private_training import GUARANTEE, PrivacyPlan
+from fedlab_utils.federated.robust_plan import RobustPlan
 from fedlab_utils.federated.server import RESUME, make_server_app
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.unet_settings import UNetFederation, members_of, open_task
@@ -50,6 +52,8 @@ def simulate(
     plan: PrivacyPlan | None = None,
     masking: MaskingPlan | None = None,
     compression: CompressionPlan | None = None,
+    robust: RobustPlan | None = None,
+    attack: AttackPlan | None = None,
     on_round: Callable[[int], None] | None = None,
 ) -> dict[str, object]:
     """Train over virtual hospitals of a cohort, and keep everything about it in a folder.
@@ -80,6 +84,10 @@ def simulate(
         private key lies in its folder.
     compression
         How messages are made small; without one they are not.
+    robust
+        How the server withstands hostile hospitals; without one it averages.
+    attack
+        Who is hostile, and how; without one nobody is.
     on_round
         Called with the number of each round that is over.
 
@@ -97,6 +105,8 @@ def simulate(
     FederationError
         If the folder holds another run, or one with other patients; if the two seeds differ, or a
         round needs more answers than there are hospitals; or if the engine fails.
+    RobustnessError
+        If a rule cannot withstand so many hostile ones among them, or does not go with the rest.
     PrivacyError
         If a plan does not go with the settings, or with the number of hospitals.
     CombinationError
@@ -113,17 +123,20 @@ def simulate(
     out, started = Path(out).resolve(), time.time()
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
     compression = compression or CompressionPlan()
-    check_combination(methods_of(settings, plan, masking, compression))
+    robust, attack = robust or RobustPlan(), attack or AttackPlan()
+    check_combination(methods_of(settings, plan, masking, compression, robust=robust))
     if plan.simulated:
         print(SIMULATED, file=sys.stderr)
     config = _joined(federation, settings) | {OUT: str(out), RESUME: resume}
-    config |= compression.to_config() if compression.on else {}
     if plan.on:
         plan.steps(settings)  # refuses before the work
-        config |= plan.to_config()
+    for part in (plan, compression, robust, attack):
+        config |= part.to_config() if part.on else {}
     open_task.cache_clear()  # the folder may hold others than when this process last read it
     cohort, partition = federation.open()
     settings.check_hospitals(len(partition))
+    robust.check(settings, len(partition), bool(robust.root))
+    attack.check(settings, len(partition))
     if masking.secure:
         masking = replace(masking, key_holders=len(partition))
         masking.needed()
@@ -198,7 +211,7 @@ def _run(engine: str, config: dict, hospitals: int, on_round: Callable[[int], No
             on_round(report.round)
 
     if engine == "inprocess":
-        server = make_server_app(app.servers_task, on_round=over)
+        server = make_server_app(app.servers_task, on_round=over, root_of=app.root_task)
         run_in_process(app.client_app, server, config, hospitals)
     elif engine == "ray":
         from fedlab_utils.federated.engine_ray import run_with_ray

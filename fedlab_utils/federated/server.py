@@ -24,6 +24,9 @@ from fedlab_utils.federated.masked_strategy import masked
 from fedlab_utils.federated.masking_plan import MaskingPlan
 from fedlab_utils.federated.private_training import PrivacyPlan
 from fedlab_utils.federated.records import averaged, to_arrays, to_record, to_tensors
+from fedlab_utils.federated.robust_plan import RobustPlan
+from fedlab_utils.federated.robust_strategy import robust
+from fedlab_utils.federated.root_training import RootTraining
 from fedlab_utils.federated.roster import Member, Roster
 from fedlab_utils.federated.scaffold import Scaffold
 from fedlab_utils.federated.screening import arrays_problem
@@ -59,6 +62,7 @@ def make_server_app(
     strategy_of: Callable[[FederationSettings], Screened] = make_strategy,
     on_round: Callable[[RoundReport], None] | None = None,
     on_end: Callable[[Federation], None] | None = None,
+    root_of: Callable[[Context], Task | None] = lambda _: None,
 ) -> ServerApp:
     """Build the app that the server runs.
 
@@ -70,6 +74,8 @@ def make_server_app(
         Another strategy than the one that the settings name.
     on_round, on_end
         Called with each round's report, and with the federation at the end.
+    root_of
+        Called once where the run has a robust rule; returns FLTrust's public patients.
 
     Returns
     -------
@@ -84,9 +90,12 @@ def make_server_app(
         settings = FederationSettings.from_config(context.run_config)
         config = context.run_config
         masking, compression = MaskingPlan.from_config(config), CompressionPlan.from_config(config)
-        private = PrivacyPlan.from_config(config)
-        check_combination(methods_of(settings, private, masking, compression))
+        private, rule = PrivacyPlan.from_config(config), RobustPlan.from_config(config)
+        check_combination(methods_of(settings, private, masking, compression, robust=rule))
         strategy = strategy_of(settings)
+        if rule.on:
+            root = root_of(context)
+            strategy = robust(strategy, rule, root and RootTraining(root, settings))
         if masking.secure:
             strategy = masked(strategy, masking)
         if compression.on:
@@ -205,6 +214,7 @@ class Server:
             self.link.sent / MEGABYTE,
             self.link.received / MEGABYTE,
             0.0,
+            rule=self.strategy.trained.rule,
         )
         if number % self.settings.evaluate_every == 0 or number == self.settings.rounds:
             report = self._validate(report)

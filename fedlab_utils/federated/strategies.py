@@ -33,10 +33,13 @@ class Answers:
         Hospital's name -> its figures.
     left_out
         Hospital's name -> why.
+    rule
+        Hospital's name -> what a robust rule made of its update.
     """
 
     metrics: dict[str, dict] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    rule: dict[str, dict] = field(default_factory=dict)
 
 
 class Screened(strategy.FedAvg):

@@ -81,6 +81,26 @@ def test_a_folder_in_use_another_setting_and_a_senseless_one(
         simulate(tmp_path / "b", federation, SETTINGS, engine="cloud")
 
 
+def test_a_rule_with_public_cases_finds_out_a_hostile_hospital(
+    phantom_dir: Path, tmp_path: Path
+) -> None:
+    rule = ["--rule", "fltrust", "--root", str(phantom_dir)]
+    attack = ["--attack", "sign-flip", "--attackers", "1"]
+    ran = command(phantom_dir, tmp_path / "r", "--rounds", "1", "--json", *rule, *attack)
+    assert ran.exit_code == 0, ran.output
+    (report,) = json.loads(ran.stdout)["rounds"]
+    assert report["rule"]["H1"]["weight"] == 1
+    assert report["rule"]["H2"]["weight"] == 0
+    assert report["rule"]["H2"]["score"] < 0 < report["rule"]["H1"]["score"]
+    without = command(phantom_dir, tmp_path / "s", "--rule", "fltrust")
+    assert without.exit_code == 2
+    assert "no public data" in without.output
+    few = command(phantom_dir, tmp_path / "s", "--rule", "krum", "--hostile", "1")
+    assert few.exit_code == 2
+    assert "of 2 updates 1 may be hostile, and 2 f + 3 = 5 are needed" in few.output
+    assert not (tmp_path / "s").exists()
+
+
 @pytest.mark.parametrize(("engine", "rounds"), [("ray", 2), ("deployment", 1)])
 def test_engines_agree(
     phantom_dir: Path, finished: Path, tmp_path: Path, engine: str, rounds: int
