@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fedlab_utils.errors import StudyError
+from fedlab_utils.federated.private_utility import dice_at, kept_of_gain
 from fedlab_utils.privacy import epsilon_of
 from fedlab_utils.studies import fine_tuning_hospitals as hospitals
 from fedlab_utils.studies import private_fine_tuning as study
@@ -86,3 +87,42 @@ def test_what_is_recorded_belongs_to_the_study() -> None:
     for row in read_rows("private_fine_tuning", results):
         assert row["settings"] in STUDY.cells
         assert row["provenance"]["commit"]
+
+
+def test_what_lesson_09_says_is_recorded() -> None:
+    rows = read_rows("private_fine_tuning", Path(study.__file__).parents[2] / "data/results")
+    untouched = dice_at(rows, UNTOUCHED).mean
+    assert round(untouched, 2) == 0.46
+    plain = [round(dice_at(rows, way).mean, 2) for way in study.WAYS]
+    assert plain == [0.73, 0.72, 0.72]
+    assert dice_at(rows, "all").mean - untouched >= 0.10  # what was asked for, before any budget
+    kept = {(w, e): kept_of_gain(rows, w, e) for w in study.WAYS for e in study.EPSILONS}
+    assert [round(kept["all", e].mean, 2) for e in (8, 2)] == [0.81, 0.47]
+    few = kept["norm_and_head", 8], kept["norm_and_head", 2]
+    assert [tuple(round(x, 2) for x in (k.mean, k.low, k.high)) for k in few] == [
+        (0.92, 0.90, 0.94),
+        (0.78, 0.75, 0.82),
+    ]
+    assert kept["all", 1].low < 0 < kept["all", 1].high
+    assert kept["norm_and_head", 1].mean == pytest.approx(0.5, abs=0.03)
+
+    def region(way: str, epsilon: int, name: str) -> float:
+        told = [
+            row["result"]["regions"][name]
+            for row in rows
+            if row["settings"]["way"] == way
+            and row["settings"]["epsilon"] == epsilon
+            and row["settings"]["seed"] in study.SEEDS
+        ]
+        return round(sum(told) / len(told), 2)
+
+    due = {"et": (0.31, 0.69), "tc": (0.29, 0.67)}
+    for name, pair in due.items():
+        found = region(UNTOUCHED, 0, name), region("norm_and_head", 0, name)
+        assert found == pytest.approx(pair, abs=0.011), name
+    assert (region(UNTOUCHED, 0, "wt"), region("all", 8, "wt")) == pytest.approx(
+        (0.79, 0.73), abs=0.011
+    )
+    private = [row for row in rows if row["settings"]["epsilon"] and "noise" in row["result"]]
+    reported = [row for row in private if row["settings"]["seed"] in study.SEEDS]
+    assert {row["result"]["setting"]["learning_rate"] for row in reported} == {0.1}
