@@ -220,11 +220,14 @@ class BudgetExplorer(TwinBox):
             slices.picture_array(flair, "axial", True), slices.display_window(flair)
         )
         size = (SIZE[0] * ENLARGED, SIZE[1] * ENLARGED)
-        for ax, masks, name in ((axes[1], due, "reference"), (axes[2], drawn, "network")):
+        at = {"public": "untouched", "0": "without privacy"}.get(network, f"at epsilon {network}")
+        for ax, masks, name in ((axes[1], due, "reference"), (axes[2], drawn, f"network {at}")):
             turned = np.stack([slices.picture_array(mask, "axial", True) for mask in masks])
             layers = slices.region_layers(turned)
             ax.imshow(slices.paint(grey, layers, size, 1, outline=True))
-            ax.set_title(f"{name}, on FLAIR")
+            ax.set_title(f"{name}, on FLAIR", fontsize=11)
+            for x, side, align in ((0.02, "R", "left"), (0.98, "L", "right")):
+                ax.text(x, 0.5, side, color="white", ha=align, transform=ax.transAxes)
             ax.set_axis_off()
         for layer in slices.region_layers(due):
             colour = np.array(layer.rgb) / 255
