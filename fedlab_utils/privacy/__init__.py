@@ -43,6 +43,7 @@ _EXPORTS = {
     "psnr": "image_scores",
     "ssim": "image_scores",
     "against_guesses": "image_scores",
+    "painted_guess": "painting",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

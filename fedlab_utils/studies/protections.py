@@ -105,11 +105,17 @@ def trained(settings: dict, folder: str) -> dict:
 
 def attacked(protection: str, epsilon: int, seed: int, folder: str) -> dict:
     """Search for a patient, or for all that are in the sum; see :func:`measure`."""
-    from fedlab_utils.privacy import InversionSettings, against_guesses, invert, open_rectifiers
+    from fedlab_utils.privacy import (
+        InversionSettings,
+        against_guesses,
+        invert,
+        open_rectifiers,
+        painted_guess,
+    )
     from fedlab_utils.privacy.shared_update import defended, share
     from fedlab_utils.segmentation import UNetSettings, make_unet
 
-    members, (public, *_) = _slices(folder, seed)
+    members, public = _slices(folder, seed)
     seen = len(members[0]) if protection.endswith("masks") else 1
     images, target, brain = (part[:seen] for part in members)
     network = open_rectifiers(make_unet(UNetSettings(width=8), seed=seed))
@@ -119,7 +125,8 @@ def attacked(protection: str, epsilon: int, seed: int, folder: str) -> dict:
         sent = defended(sent, noise=_noise(one, sent, epsilon, seen), seed=seed)
     settings = InversionSettings(iterations=ITERATIONS)
     found = invert(network, sent, tuple(images.shape), target, brain, settings)
-    *guesses, row = against_guesses({"attack": found.images}, images, public)
+    painted = {"painted mask": painted_guess(*public, target, brain)}
+    *guesses, row = against_guesses({"attack": found.images}, images, public[0], more=painted)
     told = {name: round(float(row[name]), 3) for name in ("psnr", "ssim")}
     best = max(float(guess["psnr"]) for guess in guesses)
     return told | {"guess": round(best, 3), "counts": bool(row["counts"])}

@@ -240,20 +240,13 @@ shown(trial, "chosen weights")
 
 
 # %%
-from fedlab_utils.privacy import against_guesses
+from fedlab_utils.privacy import against_guesses, painted_guess
 
+show_source(painted_guess)
 
-def regions(target, brain):
-    """Return bool (N, 4, X, Y): enhancing, other core, oedema, other brain; no two overlap."""
-    enhancing, core, whole = target.bool().unbind(1)
-    rest = (core & ~enhancing, whole & ~core, brain[:, 0] & ~whole)
-    return torch.stack((enhancing, *rest), 1)
-
-
-pieces = regions(target, brain).float()
-sums = torch.einsum("nrxy,ncxy->rc", pieces[HOSPITAL:], public)
-colours = sums / pieces[HOSPITAL:].sum((0, 2, 3)).clamp(min=1)[:, None]
-painted = {"painted mask": torch.einsum("nrxy,rc->ncxy", pieces[:HOSPITAL], colours)}
+# %%
+known = (public, target[HOSPITAL:], brain[HOSPITAL:])
+painted = {"painted mask": painted_guess(*known, target[:HOSPITAL], brain[:HOSPITAL])}
 more = {name: guess[:1] for name, guess in painted.items()}
 fair = against_guesses({"attack": trial.inversion.images}, images[:1], public, more=more)
 for row in fair[2:]:
