@@ -464,7 +464,7 @@ print(f"{weights * 4 * len(members) * ROUNDS * 2 / 1e6:.1f} MB; counted were {se
 print(f"The best round on validation patients was round {federation.best_round}.")
 
 # %% [markdown]
-# The bill of a federation is simple: weights, times bytes, times hospitals, times rounds, times two. Whoever sends each round's model once more to be validated, as we do here, pays times three; the grey line leaves that out. More steps per round cost no traffic; that is FedAvg's bargain, and its danger.
+# The bill of a federation is simple: weights, times bytes, times hospitals, times rounds, times two. (Counted are the messages as they would go over a line, with the names and headers of their arrays.) Whoever sends each round's model once more to be validated, as we do here, pays times three; the grey line leaves that out. More steps per round cost no traffic; that is FedAvg's bargain, and its danger.
 #
 # ## Did it help?
 #

@@ -483,14 +483,18 @@ for way in ("server", "local"):
 from fedlab_utils.ui import protection_costs, protection_table
 
 protected = read_rows("protections")
-missing = "Not recorded yet: `python -m fedlab_utils study protections` does it, for an hour or two."
+missing = (
+    "Not recorded yet: `python -m fedlab_utils study protections` does it, for an hour or two."
+)
 protection_table(protected) if protected else print(missing)
 
 # %%
 protection_costs(protected, provenance_line(protected)) if protected else print(missing)
 
 # %% [markdown]
-# @@PROTECTIONS@@
+# *Dice.* Masks change nothing but the last digits. Privacy costs some, and more the smaller epsilon is. *Traffic.* A masked round is half as large again (the downlink stays as it was); noise takes no bytes. (Differences in seconds between private runs with and without masks are the machine's mood: these are milliseconds of arithmetic.) *Membership.* A lead of 0.06 to 0.07 everywhere looks like a leak, and is not: two groups of 500 and 200 patients that do not differ at all lead by 0.05 on average, and by more than 0.10 once in twenty. Few weights that learnt from many patients give this attack nothing to find; compare the overfitted networks of lesson 08. *Inversion.* Without protection the attack beats the best guess, one that knows the mask as the attacker does, on four seeds of five, by little. From the mean of five hospitals it does not, nor with noise, on any seed.
+#
+# So each does its own: masks take single hospitals out of the server's sight, for bytes; noise bounds what anything tells of a patient, for Dice. That attacks found little here is no guarantee. Epsilon is.
 #
 # Epsilon in the table is per patient, for adding or removing one, at delta 1e-5, in the view of everybody outside the hospital, for the whole run of that line. Masks have none: they hide a hospital's numbers from the server, and promise nothing about what the sum, or the finished model, tells.
 

@@ -431,7 +431,7 @@ for name, run in runs.items():
     print(f"{name:7} {1e3 * run.history[0].received:.0f} kB to the server in round 1")
 
 # %% [markdown]
-# The same model, but for the rounding of fixed point and of float32, which two rounds of AdamW have magnified a little. To the server goes twice as much, since a masked weight takes 64 bits where a plain one takes 32, and besides (not counted above) some hundred bytes of keys, boxes, signatures and shares per pair of hospitals. In time, a hospital makes one row for each other hospital and one for itself: hundredths of a second here (the table below), little beside the training.
+# The same model, but for the rounding of fixed point and of float32, which two rounds of AdamW have magnified a little. A masked weight takes 64 bits where a plain one takes 32, so that of a large model twice as much goes to the server. Of this small one it is less than that: names and headers of the plain messages, one array per layer, are a quarter of them, while a masked row is one array. Keys, boxes, signatures and shares, some hundred bytes per pair of hospitals, are counted too. In time, a hospital makes one row for each other hospital and one for itself: hundredths of a second here (the table below), little beside the training.
 
 # %% [markdown]
 # ## Another way: adding what is locked

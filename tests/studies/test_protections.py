@@ -94,3 +94,42 @@ def test_what_is_recorded_belongs_to_the_study() -> None:
     for row in read_rows("protections", results):
         assert row["settings"] in STUDY.cells
         assert row["provenance"]["commit"]
+
+
+def test_what_lesson_09_says_is_recorded() -> None:
+    rows = read_rows("protections", Path(study.__file__).parents[2] / "data/results")
+    assert len(rows) == len(STUDY.cells)
+    of: dict[tuple, list[dict]] = {}
+    for row in rows:
+        told = row["settings"]
+        of.setdefault((told["measured"], told["protection"], told["epsilon"]), []).append(
+            row["result"]
+        )
+
+    def mean(measured: str, protection: str, epsilon: int, name: str) -> float:
+        return float(np.mean([r[name] for r in of[measured, protection, epsilon]]))
+
+    def dice(*key: object) -> float:
+        return float(np.mean([budgets.mean_of(r["scores"]) for r in of["training", *key]]))
+
+    assert dice("plain", 0) == pytest.approx(dice("masks", 0), abs=2e-3)
+    private = [dice("dp", e) for e in sorted(budgets.EPSILONS)]
+    assert private == sorted(private)
+    assert private[-1] < dice("plain", 0)
+    traffic = [
+        sum(mean("training", p, 0, way) for way in ("sent", "received")) for p in ("plain", "masks")
+    ]
+    assert traffic[1] / traffic[0] == pytest.approx(1.5, abs=0.05)
+    leads = [mean("training", p, e, "advantage") for m, p, e in of if m == "training"]
+    assert 0.055 < min(leads) < max(leads) < 0.075
+    counts = {p: sum(r["counts"] for r in of["attack", p, e]) for m, p, e in of if m == "attack"}
+    assert counts == {"plain": 4, "dp": 0, "masks": 0, "dp and masks": 0}
+
+
+def test_chance_alone_leads_as_lesson_09_says() -> None:
+    from fedlab_utils.privacy.membership import advantage
+
+    rng = np.random.default_rng(0)
+    leads = [advantage(rng.normal(size=500), rng.normal(size=200))[0] for _ in range(2000)]
+    assert np.mean(leads) == pytest.approx(0.05, abs=0.005)
+    assert np.quantile(leads, 0.95) == pytest.approx(0.10, abs=0.01)
