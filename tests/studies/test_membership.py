@@ -12,7 +12,14 @@ import pytest
 
 from fedlab_utils.data import workers
 from fedlab_utils.privacy.membership import MANY
-from fedlab_utils.privacy.shadows import ATTACKS, FEWEST, area_over, attack_recorded, unpack
+from fedlab_utils.privacy.shadows import (
+    ATTACKS,
+    FEWEST,
+    area_over,
+    attack_recorded,
+    leak_of,
+    unpack,
+)
 from fedlab_utils.studies import membership
 from fedlab_utils.studies.membership import KINDS, POOL, RESERVE, STUDY, Recipe, members_of
 from fedlab_utils.studies.runner import Workplace, read_rows
@@ -53,7 +60,13 @@ def test_controls_stand_for_targets_and_have_a_reserve_to_train_on() -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Phantoms are made once."""
+    return tmp_path_factory.mktemp("membership")
+
+
+@pytest.fixture
+def place(folder: Path) -> Iterator[Workplace]:
     """Room for a study of 16 phantoms at 8 mm."""
     small = {
         "POOL": 8,
@@ -68,7 +81,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workplace]:
         for name, value in small.items():
             patch.setattr(membership, name, value)
         patch.setattr(workers, "available_cores", lambda: 1)
-        yield Workplace(tmp_path_factory.mktemp("study"), say=lambda _: None)
+        yield Workplace(folder, say=lambda _: None)
 
 
 def _cell(kind: str, role: str, deal: int = 0, part: int = 0) -> dict:
@@ -152,3 +165,19 @@ def test_what_is_recorded_belongs_to_the_study_and_controls_tell_nothing() -> No
             area = area_over(controls, attack)
             # Three standard errors: what lies further away is no chance but a fault of the attack.
             assert abs(area.mean - 0.5) < 3 * (area.high - area.low) / (2 * 1.96), attack
+
+
+def test_what_lesson_08_says_is_recorded() -> None:
+    attacked = attack_recorded(read_rows("membership", RECORD))
+    found = {
+        (kind, attack): leak_of(attacked[kind], attack).found
+        for kind in ("overfitted", "healthy")
+        for attack in ATTACKS
+    }
+    told = {key: tuple(round(x, 3) for x in (f.rate, f.low, f.high)) for key, f in found.items()}
+    assert round(found["overfitted", "loss threshold"].rate, 2) == 0.68
+    assert round(found["overfitted", "shadow models"].rate, 2) == 0.97
+    assert told["healthy", "loss threshold"] == (0.027, 0.020, 0.037)
+    assert told["healthy", "shadow models"] == (0.135, 0.118, 0.153)
+    area = leak_of(attacked["healthy"], "loss threshold").area
+    assert round(area.mean, 2) == 0.60

@@ -123,7 +123,7 @@ def test_what_lesson_09_says_is_recorded() -> None:
     leads = [mean("training", p, e, "advantage") for m, p, e in of if m == "training"]
     assert 0.055 < min(leads) < max(leads) < 0.075
     counts = {p: sum(r["counts"] for r in of["attack", p, e]) for m, p, e in of if m == "attack"}
-    assert counts == {"plain": 4, "dp": 0, "masks": 0, "dp and masks": 0}
+    assert counts == {"plain": 3, "dp": 0, "masks": 0, "dp and masks": 0}
 
 
 def test_chance_alone_leads_as_lesson_09_says() -> None:
