@@ -149,7 +149,7 @@ def my_minutes_per_round(sent, received, down, up, training):
 # %% [markdown]
 # Now a whole training: 2,000 steps of the U-Net at each hospital, however they are dealt over rounds. The sliders are the line and the number of steps that a hospital takes alone in a round; the bars are some ways to send, which the rest of the lesson explains. Their bytes are measured: messages of that size, written as Flower would. All hospitals have the same line here.
 #
-# *Try:* a good line (100 up, 500 down), 10 local steps. Does compression matter? Then 2 up, 20 down. Then go back to sending everything, and save by local steps alone. *Which of the bars does not change when you move the line?* And: *which line do you have at home?*
+# *Try:* a good line (100 up, 500 down), 10 local steps. Does compression matter? Then 2 up, 20 down. Then go back to sending everything, and save by local steps alone. *Which part of the bars does not change when you move the line?* And: *which line does your hospital have?*
 
 # %%
 from fedlab_utils.ui import LinkExplorer
@@ -281,11 +281,11 @@ for remembers in (False, True):
     print(f"{'with' if remembers else 'without'} memory: {told} after 5, 10, 15, 20, 30 rounds")
 
 # %% [markdown]
-# Without memory the second weight never moves: in each round both hospitals spend their one number on the quarrel, which cancels in the mean. With memory the soft wish waits on the slip of paper until it is louder than the quarrel. It comes in jumps, and late; it comes. (Beznosikov et al., 2023, have an example of the same kind in which training without memory runs off to infinity.)
+# Without memory the second weight never moves: in each round both hospitals spend their one number on the quarrel, which cancels in the mean. With memory the soft wish waits on the slip of paper until it is louder than the quarrel. It comes late, in a jump, and a tenth too far, since what waited was wished for before anybody moved; a correction of that waits in its turn. But it comes. (Beznosikov et al., 2023, have an example of the same kind in which training without memory runs off to infinity.)
 #
 # What is late has a price: for some rounds hospitals train a model that lacks it. That is why 1 % is not as good as 10 %, though nothing is lost in either.
 #
-# Places cost bytes as well. Written as 32-bit whole numbers they would cost more than the values. But they only have to be told apart, and in rising order: by the code of Elias (1974) and Fano (1971) each takes about $2 + \log_2(n/k)$ bits, within half a bit of the least possible on average.
+# Places cost bytes as well. Written as 32-bit whole numbers they would cost more than the values. But they only have to be told apart, and in rising order: by the code of Elias (1974) and Fano (1971) each takes about $2 + \log_2(n/k)$ bits, on average some half a bit more than the least possible.
 
 # %% tags=["check-output"]
 from math import comb, log2
@@ -373,7 +373,7 @@ def my_random_rounding(values, levels, rng):
 
 
 # %% [markdown]
-# See it at work. A hospital has one large change, 1.0, and a thousand small ones of 0.03 each; with 7 levels a step is 1/7. Fifty rounds of the same, in 4 bits, as the package sends them, and rounded to the nearest.
+# See it at work. A hospital has one large change, 1.0, and 255 small ones of 0.03 each; with 7 levels a step is 1/7, and each small change a fifth of a step. Fifty rounds of the same, in 4 bits, as the package sends them, and rounded to the nearest.
 
 # %% tags=["check-output"]
 from fedlab_utils.federated.quantisation import BLOCK, dequantise, quantise

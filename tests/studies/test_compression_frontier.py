@@ -54,9 +54,9 @@ def test_ways_by_name_are_plans_the_same_both_ways() -> None:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
-    """Room for a study of 32 phantoms at 8 mm and four rounds of a step."""
+    """Room for a study of 32 phantoms at 8 mm and ten rounds of a step."""
     folder = tmp_path_factory.mktemp("study")
-    few = {"patients": 32, "spacing": 8.0, "rounds": 4, "local_steps": 1, "look": 2}
+    few = {"patients": 32, "spacing": 8.0, "rounds": 10, "local_steps": 1, "look": 2}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEDLAB_CACHE", str(folder / "cache"))
         patch.setattr(frontier, "SCALE", replace(frontier.SCALE, **few))
@@ -79,7 +79,7 @@ def test_a_cell_scores_patients_and_counts_all_traffic(method: str, place: Workp
     hospitals = len(rows[0]["result"]["scores"])
     streams = 2 if method == "scaffold" else 1
     numbers = 38_640 * 4 / 1e6
-    due = hospitals * numbers * (4 * 2 * streams + 2 * 1)  # rounds both ways, looks one way
+    due = hospitals * numbers * (10 * 2 * streams + 5)  # rounds both ways, looks one way
     assert due < whole < 1.12 * due
     assert all(10 < whole / size < 200 for size in saved)
     assert rows[0]["result"]["setting"]["learning_rate"] > 0
