@@ -107,7 +107,9 @@ def _unpacked(got: object, count: int, keep: int) -> tuple[np.ndarray, np.ndarra
         raise Wrong(f"Return three things: places, values and memory; not {describe(got)}.")
     places, values, memory = as_array(got[0]), as_array(got[1]), as_array(got[2], (count,))
     if places.dtype.kind not in "iu":
-        raise Wrong(f"The places are whole numbers, such as `[0, 4]`; yours are {describe(got[0])}.")
+        raise Wrong(
+            f"The places are whole numbers, such as `[0, 4]`; yours are {describe(got[0])}."
+        )
     if len(places.ravel()) != keep or len(set(places.ravel().tolist())) != keep:
         raise Wrong(f"{keep} different places are due; yours are {describe(places.tolist())}.")
     if places.min() < 0 or places.max() >= count:
