@@ -16,7 +16,7 @@ import numpy as np
 from fedlab_utils.studies.runner import Workplace
 
 if TYPE_CHECKING:
-    from fedlab_utils.federated import FederationSettings, UNetTask
+    from fedlab_utils.federated import CompressionPlan, FederationSettings, UNetTask
 
 COHORT_SEED = 404
 """Of the phantoms, to which the seed is added; no lesson has them."""
@@ -124,7 +124,9 @@ def _open(
     return scale.task(members_of(cohort, dealt, scale.spacing), seed)
 
 
-def train(scale: Scale, task: UNetTask, settings: dict) -> dict:
+def train(
+    scale: Scale, task: UNetTask, settings: dict, compression: CompressionPlan | None = None
+) -> dict:
     """Train once, and judge each hospital's test patients.
 
     Parameters
@@ -133,6 +135,8 @@ def train(scale: Scale, task: UNetTask, settings: dict) -> dict:
         How large, and over whom.
     settings
         ``method``, ``seed`` and hyperparameters.
+    compression
+        How a federation's messages are made small; without one they are not.
 
     Returns
     -------
@@ -140,16 +144,20 @@ def train(scale: Scale, task: UNetTask, settings: dict) -> dict:
         ``scores``: hospital -> its test patients' mean Dice over regions, one number each.
         ``regions``: region -> mean over all test patients. ``validation``: score of the round
         chosen, and ``validation_by_hospital``. ``tuned`` and ``tuned_validation_by_hospital``, of a
-        federation: the same after each hospital went on alone. ``curve``: [round, score] of each
-        look; ``best_round``; ``late_gain``, what the looks in the last fifth of the rounds have on
-        those in the fifth before, on average; ``seconds``; ``patients``: hospital -> ids of its
-        test patients, in the order of the scores.
+        federation after which each hospital went on alone: the same then. ``megabytes``, of a
+        federation: all traffic of all rounds, looks at validation included. ``curve``: [round,
+        score] of each look; ``best_round``; ``late_gain``, what the looks in the last fifth of the
+        rounds have on those in the fifth before, on average; ``seconds``; ``patients``: hospital ->
+        ids of its test patients, in the order of the scores.
     """
     import torch
 
     torch.set_num_threads(1)  # a second one waits more than it helps, and slows its neighbours
-    ways = {"local": _alone, "pooled": _pooled}
-    answer = ways.get(settings["method"], _federated)(scale, task, scale.settings(settings))
+    how, ways = scale.settings(settings), {"local": _alone, "pooled": _pooled}
+    if way := ways.get(settings["method"]):
+        answer = way(scale, task, how)
+    else:
+        answer = _federated(task, how, compression)
     tested = {m.name: list(m.hospital.split.test) for m in task.members}
     return answer | {"late_gain": late_gain(answer["curve"]), "patients": tested}
 
@@ -164,12 +172,17 @@ def late_gain(curve: Sequence[Sequence[float]]) -> float:
     return round(float(np.mean(parts[1]) - np.mean(parts[0])), 4)
 
 
-def _federated(scale: Scale, task: UNetTask, how: FederationSettings) -> dict:  # noqa: ARG001
+def _federated(
+    task: UNetTask, how: FederationSettings, compression: CompressionPlan | None = None
+) -> dict:
     from fedlab_utils.federated import federate
 
-    found = federate(task, how)
+    found = federate(task, how, compression=compression)
     at_best = found.history[found.best_round - 1].validation
     answer = _told(found.history, found.best_round, found.validation, at_best, found.test)
+    answer["megabytes"] = round(sum(report.megabytes for report in found.history), 4)
+    if not how.tune_steps:
+        return answer
     tuned = {name: _scores(row, "tuned-") for name, row in found.test.items()}
     chosen = {name: round(row["tuned-validation"], 4) for name, row in found.test.items()}
     return answer | {"tuned": tuned, "tuned_validation_by_hospital": chosen}

@@ -160,6 +160,13 @@ def open_notebook(lab: Lab, browser: object) -> Iterator[Callable[[str], OpenNot
 
 
 @pytest.fixture
+def lesson_07(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
+    """The page of notebook 07, likewise."""
+    with page_of("07").controls_kept():
+        yield page_of("07")
+
+
+@pytest.fixture
 def lesson_08(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
     """The page of notebook 08, likewise."""
     with page_of("08").controls_kept():

@@ -1,0 +1,135 @@
+"""Dice against megabytes: the recorded frontier, and points of runs that the reader made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedlab_utils.errors import CourseError
+from fedlab_utils.federated.frontier import (
+    EVERYTHING,
+    dice_of,
+    kept_of_dice,
+    megabytes_of,
+    plans_of,
+    saving,
+)
+from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES
+from fedlab_utils.ui.twin import Picture, figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CUT, KEPT = 50, 0.99
+"""The goal: so many times fewer megabytes, and at least that share of the Dice."""
+
+RESAMPLES = 1000
+
+
+def compression_frontier(
+    rows: Sequence[dict],
+    note: str = "recorded",
+    live: Mapping[str, tuple[float, float]] | None = None,
+) -> Picture:
+    """Plot test Dice against megabytes, and what is kept against what is saved.
+
+    Parameters
+    ----------
+    rows
+        Of the study ``compression_frontier``.
+    note
+        Where and when they were recorded; stands on the figure.
+    live
+        Name -> factor by which a run just made cut its traffic, and share of Dice that it kept: of
+        other patients and rounds than the recorded ones, so only the right picture has them.
+
+    Raises
+    ------
+    CourseError
+        If nothing is recorded.
+    """
+    from matplotlib import pyplot as plt
+
+    methods = [m for m in METHOD_STYLES if plans_of(rows, m)]
+    if not methods:
+        raise CourseError(
+            "compression_frontier",
+            "nothing is recorded",
+            "Run python -m fedlab_utils study compression_frontier",
+        )
+    fig, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    told = [_draw_method(axes, rows, method) for method in methods]
+    for name, (factor, share) in (live or {}).items():
+        axes[1].plot(factor, share, "*", color="black", markersize=14, zorder=3)
+        axes[1].annotate(f"live: {name}", (factor, share), (6, 8), textcoords="offset points")
+        told.append(f"Live, {name}: {factor:.0f} times fewer, {share:.1%} of the Dice")
+    _name_axes(axes)
+    axes[0].legend(loc="lower right", fontsize=9)
+    fig.suptitle(note, fontsize=9)
+    return figure(fig, f"{'. '.join(told)}. {note}.")
+
+
+def _draw_method(axes: Sequence[Axes], rows: Sequence[dict], method: str) -> str:
+    """Draw a method's ways to save; say what they keep."""
+    style, name = METHOD_STYLES[method], METHOD_NAMES[method]
+    plans = sorted(plans_of(rows, method), key=lambda plan: megabytes_of(rows, method, plan))
+    sizes = [megabytes_of(rows, method, plan) for plan in plans]
+    _points(axes[0], sizes, [dice_of(rows, method, p, resamples=RESAMPLES) for p in plans], method)
+    if EVERYTHING not in plans:
+        return f"{name}: nothing to compare with is recorded yet"
+    saved = [plan for plan in plans if plan != EVERYTHING]
+    kept = [kept_of_dice(rows, method, plan, resamples=RESAMPLES) for plan in saved]
+    factors = [saving(rows, method, plan) for plan in saved]
+    if saved:
+        _points(axes[1], factors, kept, method)
+    if method == "fedavg":
+        for n, (plan, factor, share) in enumerate(zip(saved, factors, kept, strict=True)):
+            at, below = (factor, share.high if n % 2 else share.low), n % 2 == 0
+            axes[1].annotate(
+                plan,
+                at,
+                (0, -6 if below else 6),
+                textcoords="offset points",
+                fontsize=7,
+                rotation=60,
+                ha="right" if below else "left",
+                va="top" if below else "bottom",
+                color=style.on_paper,
+            )
+    parts = [
+        f"{plan} {factor:.0f} times fewer megabytes, {share:.1%} of the Dice"
+        for plan, factor, share in zip(saved, factors, kept, strict=True)
+    ]
+    whole = megabytes_of(rows, method, EVERYTHING)
+    return f"{name}, {whole:.0f} megabytes without saving: {'; '.join(parts)}"
+
+
+def _points(ax: Axes, at: Sequence[float], found: Sequence, method: str) -> None:
+    style = METHOD_STYLES[method]
+    mean, low, high = np.array([(e.mean, e.low, e.high) for e in found]).T
+    ax.errorbar(
+        at,
+        mean,
+        [np.maximum(mean - low, 0), np.maximum(high - mean, 0)],
+        color=style.on_paper,
+        marker=style.marker,
+        linestyle="",
+        capsize=3,
+        label=METHOD_NAMES[method],
+    )
+
+
+def _name_axes(axes: Sequence[Axes]) -> None:
+    from matplotlib.ticker import PercentFormatter, ScalarFormatter
+
+    for ax in axes:
+        ax.set_xscale("log")
+        ax.xaxis.set_major_formatter(ScalarFormatter())
+        ax.margins(0.08, 0.25)
+    axes[0].set(xlabel="megabytes, both ways, all rounds", ylabel="test Dice, mean over patients")
+    axes[1].set(xlabel="times fewer megabytes", ylabel="share of the Dice without saving, paired")
+    axes[1].yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes[1].axhline(KEPT, color="black", linewidth=0.8, linestyle=":")
+    axes[1].axvline(CUT, color="black", linewidth=0.8, linestyle=":")
