@@ -29,6 +29,7 @@ STUDIES = {
     "private_models": "fedlab_utils.studies.private_models",
     "protections": "fedlab_utils.studies.protections",
     "membership": "fedlab_utils.studies.membership",
+    "robustness": "fedlab_utils.studies.robustness",
 }
 """Name of a study -> module with its ``STUDY``."""
 
