@@ -138,9 +138,10 @@ def largest_lie(answer: Answer) -> str:
         alone = [z for z in zs if passes(z, 1)] if copies > 1 else fine
         one = float(benign.std())
         of_one = [z for z in zs if passes(z, copies, lambda z, m=middle, o=one: m - z * o)]
+        beyond = [z for z in zs if passes(z, copies, lambda z, m=middle, s=spread: m + z * s)]
         mistakes = {
             "The lie lies on the other side: the mean *less* z deviations": middle
-            + max(fine) * spread,
+            + max(beyond, default=0.0) * spread,
             "You take one deviation of all numbers; each coordinate has its own": middle
             - max(of_one, default=0.0) * one,
             "One copy of the lie is among the rows; all hostile hospitals send it": middle
