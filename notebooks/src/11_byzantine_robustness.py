@@ -77,27 +77,27 @@ show_source(attacks.sign_flip)
 show_source(attacks.inner_product)
 
 # %%
-from functools import lru_cache
+from functools import cache
 
 short = FederationSettings(rounds=3, local_steps=4, learning_rate=3e-3, evaluate_every=100)
 
 
-@lru_cache(maxsize=None)
-def attacked(attack=AttackPlan(), robust=MEAN):
+@cache
+def attacked(attack, robust):
     """Three rounds with an attack and a rule; what was run once is not run again."""
     return attacked_run(task, short, attack, robust, root)
 
 
-TWO = "2,6"
+NOBODY, TWO = AttackPlan(), "2,6"
 for name, attack in {
-    "nobody": AttackPlan(),
+    "nobody": NOBODY,
     "noise, 10 times as long": AttackPlan("noise", TWO, 10.0),
     "regions swapped, 4 times": AttackPlan("label-flip", TWO, 4.0),
     "sign flip, 4 times": AttackPlan("sign-flip", TWO, 4.0),
     "scaled, 10 times": AttackPlan("scaled", TWO, 10.0),
 }.items():
-    run = attacked(attack)
-    honest = attacked().dice_without(run.hostile)
+    run = attacked(attack, MEAN)
+    honest = attacked(NOBODY, MEAN).dice_without(run.hostile)
     print(f"{name:25} Dice {run.dice:.3f} (these hospitals with nobody hostile: {honest:.3f})")
 
 # %% [markdown]
@@ -327,7 +327,7 @@ def my_largest_lie(benign, copies, zs, krum):
 # Now on the honest updates of the run above. Here the attacker is *omniscient*: it has all six honest updates. (In the federation, and so in the workbench, two colluders know only what they themselves would have sent honestly, and estimate mean and deviation from these two.)
 
 # %%
-quiet = attacked()
+quiet = attacked(NOBODY, MEAN)
 benign = np.delete(quiet.rows, [2, 6], axis=0).astype(float)
 middle, spread = benign.mean(axis=0), benign.std(axis=0)
 apart = np.linalg.norm(benign[:, None] - benign, axis=2)
@@ -338,7 +338,9 @@ for z in (0.0, 0.5, 0.8, 1.0, 1.2, 1.5, 2.0):
     rows = np.vstack([benign, lie, lie])
     taken = krum(rows, 2).weights.argmax() >= len(benign)
     cosine = lie @ middle / np.linalg.norm(lie) / np.linalg.norm(middle)
-    print(f"z {z:.1f}: Krum believes {'the lie' if taken else 'an honest one':14} cosine to the honest mean {cosine:+.2f}")
+    print(
+        f"z {z:.1f}: Krum believes {'the lie' if taken else 'an honest one':14} cosine to the honest mean {cosine:+.2f}"
+    )
 
 # %% [markdown]
 # The cosine says where the lie leads: 1 is where the honest mean goes, 0 at right angles, below 0 backwards. **Inner-product manipulation** (Xie et al., 2020) needs no deviation at all: the honest mean turned around and made short. Being short, it is near the empty middle, and Krum takes it.
@@ -350,8 +352,10 @@ for name, robust in {"plain mean": MEAN, "Krum": KRUM, "Multi-Krum": MULTI}.item
     run = attacked(short_step, robust)
     rounds = [[report.rule[h]["weight"] for h in run.hostile] for report in run.federation.history]
     parts = ", ".join(f"{sum(pair):.0%}" for pair in rounds)
-    clean = attacked(AttackPlan(), robust).dice_without(run.hostile)
-    print(f"{name:11} Dice {run.dice:.3f}, without the attack {clean:.3f}; weight of the hostile two by round: {parts}")
+    clean = attacked(NOBODY, robust).dice_without(run.hostile)
+    print(
+        f"{name:11} Dice {run.dice:.3f}, without the attack {clean:.3f}; weight of the hostile two by round: {parts}"
+    )
 
 # %% [markdown]
 # The rule that was to keep liars out may give them all the weight, in every round, where the plain mean gives them their quarter. How much that harms depends on how long it goes on: three short rounds from a warm model are little, and the recorded study below has sixty from a cold one. But the point does not need Dice: **Krum is safe against what is far away, and invites what is near.** A proof that a rule "tolerates $f$ Byzantine workers" is about updates whose honest scatter is small beside their mean. Look at the workbench: here it is the other way around.
@@ -391,7 +395,9 @@ rows = honest_rows(FederationSettings(local_steps=8, learning_rate=3e-3))
 found = multi_krum(rows, 2)
 for member, weight, score in zip(others, found.weights, found.scores):
     lacks = f"no {member.hospital.missing}" if member.hospital.missing else "all four sequences"
-    print(f"{member.name:4} {lacks:19} score {score / found.scores.min():.2f}  {'taken' if weight else 'left out'}")
+    print(
+        f"{member.name:4} {lacks:19} score {score / found.scores.min():.2f}  {'taken' if weight else 'left out'}"
+    )
 
 # %% [markdown]
 # Score 1 is the best. Whom did the rule leave out? A hospital that differs is left out in every round, not once, and its patients are as good as not there. A rule cannot tell *other* from *hostile*: to the server both are an update far from the rest.
@@ -438,7 +444,9 @@ except FedLabError as error:
 longer = FederationSettings(rounds=5, local_steps=4, learning_rate=3e-3, evaluate_every=100)
 for beta in (0.0, 0.8):
     run = attacked_run(task, longer, robust=RobustPlan("median", 2, client_momentum=beta))
-    print(f"momentum {beta:.1f}: scatter of the eight hospitals {scatter(run.rows.astype(float)):.1f}, Dice {run.dice:.3f}")
+    print(
+        f"momentum {beta:.1f}: scatter of the eight hospitals {scatter(run.rows.astype(float)):.1f}, Dice {run.dice:.3f}"
+    )
 
 # %% [markdown] quiz="odd-hospital"
 # In a federation of twelve, Multi-Krum leaves out the same hospital in every round. What do you do?
@@ -475,7 +483,9 @@ for name, robust in {
 }.items():
     run = attacked(backdoor, robust)
     success = backdoor_success(task.model(run.federation.last), honest_test)
-    print(f"{name:11} Dice {run.dice:.3f}, the marker hides the tumour in {success:.0%} of {len(honest_test)} patients")
+    print(
+        f"{name:11} Dice {run.dice:.3f}, the marker hides the tumour in {success:.0%} of {len(honest_test)} patients"
+    )
 
 # %% [markdown]
 # Read both columns together. A backdoor that also ruins Dice is noticed by anyone who looks at validation patients, and sends the attacker home; one that succeeds at a Dice like everybody's is the one to fear. A hospital that sends its update at honest length, and is patient, is hard to find with any rule of this lesson: it does train on real patients, and most of what it says is true.
@@ -489,7 +499,7 @@ for attack in ("nan", "free-rider"):
     run = attacked(AttackPlan(attack, TWO), RobustPlan("median", 2))
     for name, why in run.left_out.items():
         print(f"{attack:10} {name}: {why}")
-    clean = attacked(AttackPlan(), RobustPlan("median", 2)).dice_without(run.hostile)
+    clean = attacked(NOBODY, RobustPlan("median", 2)).dice_without(run.hostile)
     print(f"{'':10} Dice {run.dice:.3f}, {clean:.3f} with nobody hostile")
 
 # %% [markdown]

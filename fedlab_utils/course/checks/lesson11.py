@@ -42,15 +42,11 @@ def krum(answer: Answer) -> str:
             "yourself nor one more counts, which leaves n - f - 2": _nearest(apart**2, most - 1),
             "You sum over n - f - 3 neighbours: the distance 0 to yourself is counted as one; put "
             "the diagonal out of the way": _nearest(apart**2, most - 3),
-            "You sum over all others, so that hostile ones far away decide": _nearest(
-                apart**2, count - 1
-            ),
+            "You sum over all others, which chooses the update nearest to the mean: hostile ones "
+            "far away decide": _nearest(apart**2, count - 1),
             "Distances are not squared": _nearest(apart, most - 2),
             "You choose the update with the largest sum; the smallest is due": int(
                 np.sort(apart**2, axis=1)[:, 1 : most - 1].sum(1).argmax()
-            ),
-            "You choose the update nearest to the mean, and hostile ones move the mean": int(
-                np.linalg.norm(rows - rows.mean(0), axis=1).argmin()
             ),
             "You choose the shortest update; distances between updates decide": int(
                 np.linalg.norm(rows, axis=1).argmin()
