@@ -1,4 +1,4 @@
-"""The laboratory: what the server saw is what the rule's figures speak of, and points in a plane."""
+"""The laboratory: what the server saw is what its rule speaks of; points in a plane."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def _krum_of(neighbours):
 def test_every_wrong_number_of_neighbours_gets_its_name() -> None:
     for more, told in ((0, "over n - f neighbours"), (1, "n - f - 1"), (3, "n - f - 3")):
         assert told in message_to("krum", _krum_of(lambda n, f, more=more: n - f - more))
-    assert "all others" in message_to("krum", _krum_of(lambda n, f: n - 1))
+    assert "all others" in message_to("krum", _krum_of(lambda n, _: n - 1))
 
 
 def test_other_slips_of_krum_get_their_name() -> None:
@@ -86,7 +86,7 @@ def test_other_slips_of_krum_get_their_name() -> None:
 
     assert "smallest is due" in message_to("krum", farthest)
     nearest = message_to(
-        "krum", lambda rows, f: np.linalg.norm(rows - rows.mean(0), axis=1).argmin()
+        "krum", lambda rows, _: np.linalg.norm(rows - rows.mean(0), axis=1).argmin()
     )
     assert "chooses the update nearest to the mean" in nearest
     assert "one number" in message_to("krum", lambda rows, f: rows[krum_by_loops(rows, f)])
@@ -105,12 +105,12 @@ def test_slips_of_the_trimmed_mean_get_their_name() -> None:
     assert "divided by n" in message_to(
         "trimmed_mean", lambda r, f: np.sort(r, axis=0)[f : len(r) - f].sum(0) / len(r)
     )
-    assert "median" in message_to("trimmed_mean", lambda r, f: np.median(r, axis=0))
-    assert "Nothing is trimmed" in message_to("trimmed_mean", lambda r, f: r.mean(0))
+    assert "median" in message_to("trimmed_mean", lambda r, _: np.median(r, axis=0))
+    assert "Nothing is trimmed" in message_to("trimmed_mean", lambda r, _: r.mean(0))
 
 
 def test_slips_of_the_largest_lie_get_their_name() -> None:
-    def last(benign, copies, zs, krum):
+    def last(benign, _copies, zs, _krum):
         return benign.mean(0) - zs[-1] * benign.std(0)
 
     def first_refused(benign, copies, zs, krum):
