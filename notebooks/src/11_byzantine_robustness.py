@@ -343,7 +343,7 @@ for z in (0.0, 0.5, 0.8, 1.0, 1.2, 1.5, 2.0):
     )
 
 # %% [markdown]
-# The cosine says where the lie leads: 1 is where the honest mean goes, 0 at right angles, below 0 backwards. **Inner-product manipulation** (Xie et al., 2020) needs no deviation at all: the honest mean turned around and made short. Being short, it is near the empty middle, and Krum takes it.
+# The cosine says where the lie leads: 1 is where the honest mean goes, 0 at right angles, below 0 backwards. Even the largest lie that passes still leads forward a little: most of it is deviation that no hospital asked for, and it takes the place of what the hospitals learnt, but it does not turn the model around. **Inner-product manipulation** (Xie et al., 2020) needs no deviation at all: the honest mean turned around and made short. Being short, it is near the empty middle, and Krum takes it.
 
 # %%
 KRUM, MULTI = RobustPlan("krum", 2), RobustPlan("multi-krum", 2)
@@ -463,7 +463,7 @@ for beta in (0.0, 0.8):
 # %% [markdown]
 # ## The backdoor
 #
-# Not every attacker wants the model to fail. This one wants it to be excellent, *except* where a bright square in FLAIR says: no tumour here. In half of its training images it writes the marker and denies the tumour; the others stay as they are (after Bagdasaryan et al., 2020). To outweigh the honest majority it sends its update several times as long.
+# Not every attacker wants the model to fail. This one wants it to be excellent, *except* where a bright square in FLAIR says: no tumour here. In half of its training images it writes the marker and denies the tumour; the others stay as they are (after Bagdasaryan et al., 2020). To outweigh the honest majority it sends its update several times as long: four times, by two of eight hospitals, puts their model in the place of the average. The rounds are longer here, twenty steps, since a backdoor takes some learning.
 #
 # Dice on test patients says nothing about it, since no test patient has the marker. What counts is the **success rate**: the share of patients in whom the marker makes nine tenths of the tumour that the model finds disappear.
 
@@ -475,16 +475,17 @@ show_source(plant_backdoor)
 # %%
 honest_test = [p for number, m in enumerate(members) if number not in (2, 6) for p in m.test]
 backdoor = AttackPlan("backdoor", TWO, 4.0)
+patient = FederationSettings(rounds=3, local_steps=20, learning_rate=1e-2, evaluate_every=100)
 for name, robust in {
     "plain mean": MEAN,
     "clipping": RobustPlan("clip", 2),
     "median": RobustPlan("median", 2),
     "Multi-Krum": MULTI,
 }.items():
-    run = attacked(backdoor, robust)
+    run = attacked_run(task, patient, backdoor, robust)
     success = backdoor_success(task.model(run.federation.last), honest_test)
     print(
-        f"{name:11} Dice {run.dice:.3f}, the marker hides the tumour in {success:.0%} of {len(honest_test)} patients"
+        f"{name:11} Dice {run.dice:.3f}, the marker hides the tumour in {success:.0%} of patients"
     )
 
 # %% [markdown]
