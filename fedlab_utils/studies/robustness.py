@@ -323,5 +323,5 @@ STUDY = Study(
     question="Which rule withstands hostile hospitals, and what does it cost when all are honest?",
     cells=cells(),
     measure=measure,
-    hours=6.0,
+    hours=8.0,
 )
