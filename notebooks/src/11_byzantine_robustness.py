@@ -248,7 +248,7 @@ from fedlab_utils.ui import RobustnessExplorer
 RobustnessExplorer(attacked)
 
 # %% [markdown]
-# The honest updates do not lie where the honest mean points. Each is long and leads mostly *aside*, each to another side: few patients, few steps, and AdamW, whose steps are of one length however noisy the gradient is. The mean is short, since what leads aside cancels. Keep that picture in mind for the next section: **in such a crowd an honest hospital is far from all others, and the middle is empty.**
+# The plane shows two of 38,640 directions. An honest update has length 1, and with the phantoms only some 0.6 of that lies along the mean; the rest leads *aside*, each to another side, in directions that the plane does not show: few patients, few steps, and AdamW, whose steps are of one length however noisy the gradient is. In the mean, what leads aside cancels. Keep that in mind for the next section: **an honest hospital is far from all others, and the middle is empty.**
 #
 # ## Breaking Krum
 #
@@ -437,7 +437,7 @@ except FedLabError as error:
     print(error)
 
 # %% [markdown]
-# **Client momentum** (Karimireddy et al., 2021) works on chance instead: each hospital sends $m \leftarrow (1-\beta)\,u + \beta\, m$, a running mean of what it did over several rounds. What was chance in a round averages out; what the hospital's patients say stays. So the scatter falls where it comes from few batches, and a lie as small as the scatter must become smaller. It does nothing about patients that differ for good.
+# **Client momentum** (Karimireddy et al., 2021) works on chance instead: each hospital sends $m \leftarrow (1-\beta)\,u + \beta\, m$, a running mean of what it did over several rounds. What was chance in a round averages out; what the hospital's patients say stays. So the scatter falls where it comes from few batches, and a lie as small as the scatter must become smaller. *Guess:* will it fall here?
 
 # %%
 longer = FederationSettings(rounds=5, local_steps=4, learning_rate=3e-3, evaluate_every=100)
@@ -446,6 +446,9 @@ for beta in (0.0, 0.8):
     print(
         f"momentum {beta:.1f}: scatter of the eight hospitals {scatter(run.rows.astype(float)):.1f}, Dice {run.dice:.3f}"
     )
+
+# %% [markdown]
+# With the phantoms it does not: what sets these hospitals apart is not the luck of a batch, it is that each has four or five patients, the same ones in every round. Momentum has an answer to the first and none to the second. (The proofs are for many rounds of small steps, where chance is most of the scatter.) Try it, with the study's figures, before you pay for it.
 
 # %% [markdown] quiz="odd-hospital"
 # In a federation of twelve, Multi-Krum leaves out the same hospital in every round. What do you do?
@@ -566,7 +569,7 @@ backdoor_table(recorded) if recorded else print(missing)
 # - A mean has no defence: one long update with a direction decides it. Random noise, even long, does little.
 # - Krum trusts who has neighbours, the trimmed mean trusts the middle of each coordinate. Both ignore what hospitals say of their own size, and each has a minimum of hospitals for a number of liars.
 # - All rules assume that honest updates are alike. Where their scatter is larger than their mean, a small lie in the empty middle is more believable than any honest update.
-# - Honest hospitals with other patients are left out as if hostile. Bucketing and momentum help with scatter; bucketing needs many hospitals.
+# - Honest hospitals with other patients are left out as if hostile. Bucketing halves the scatter and needs many hospitals; momentum helps where scatter is chance, and here it is not.
 # - A backdoor is judged by its success rate, a free rider and a NaN sender by detection.
 # - Masks and robust rules exclude each other: decide whom to distrust.
 
