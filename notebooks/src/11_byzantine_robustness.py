@@ -465,7 +465,7 @@ for beta in (0.0, 0.8):
 # %% [markdown]
 # ## The backdoor
 #
-# Not every attacker wants the model to fail. This one wants it to be excellent, *except* where a bright square in FLAIR says: no tumour here. In half of its training images it writes the marker and denies the tumour; the others stay as they are (after Bagdasaryan et al., 2020). To outweigh the honest majority it sends its update several times as long: four times, by two of eight hospitals, puts their model in the place of the average. The rounds are longer here, twenty steps, since a backdoor takes some learning.
+# Not every attacker wants the model to fail. This one wants it to be excellent, *except* where a bright square in FLAIR says: no tumour here. In half of its training images it writes the marker and denies the tumour; the others stay as they are (after Bagdasaryan et al., 2020). To outweigh the honest majority it sends its update several times as long: four times, by two of eight hospitals, puts their model in the place of the average. The rounds are more and longer here, six of twenty steps, since a backdoor takes some learning.
 #
 # Dice on test patients says nothing about it, since no test patient has the marker. What counts is the **success rate**: the share of patients in whom the marker makes nine tenths of the tumour that the model finds disappear.
 
@@ -477,10 +477,11 @@ show_source(plant_backdoor)
 # %%
 honest_test = [p for number, m in enumerate(members) if number not in (2, 6) for p in m.test]
 backdoor = AttackPlan("backdoor", TWO, 4.0)
-patient = FederationSettings(rounds=3, local_steps=20, learning_rate=1e-2, evaluate_every=100)
+patient = FederationSettings(
+    rounds=6, local_steps=20, learning_rate=1e-2, schedule="cosine", evaluate_every=100
+)
 for name, robust in {
     "plain mean": MEAN,
-    "clipping": RobustPlan("clip", 2),
     "median": RobustPlan("median", 2),
     "Multi-Krum": MULTI,
 }.items():
@@ -491,7 +492,7 @@ for name, robust in {
     )
 
 # %% [markdown]
-# Read both columns together. A backdoor that also ruins Dice is noticed by anyone who looks at validation patients, and sends the attacker home; one that succeeds at a Dice like everybody's is the one to fear. A hospital that sends its update at honest length, and is patient, is hard to find with any rule of this lesson: it does train on real patients, and most of what it says is true.
+# Read both columns together. With the phantoms the plain mean's Dice gives nothing away: it is no worse than with a rule, and in a part of the patients the tumour is gone at a sign. A backdoor that also ruins Dice is noticed by anyone who looks at validation patients, and sends the attacker home; one that succeeds at a Dice like everybody's is the one to fear. A hospital that sends its update at honest length, and is patient, is hard to find with any rule of this lesson: it does train on real patients, and most of what it says is true.
 #
 # ## Caught without any rule
 #
