@@ -66,7 +66,11 @@ class Scale:
         return kind(members, tier=tier, **how)
 
     def open(
-        self, settings: dict, place: Workplace, fractions: tuple[float, float, float] = FRACTIONS
+        self,
+        settings: dict,
+        place: Workplace,
+        fractions: tuple[float, float, float] = FRACTIONS,
+        hospitals: int = HOSPITALS,
     ) -> UNetTask:
         """Return the task of a cell: phantoms dealt by its seed; cells in a row share them."""
         folder = place.folder / f"cohort-{settings['seed']}"
@@ -77,7 +81,7 @@ class Scale:
             seed = COHORT_SEED + settings["seed"]
             write_cohort(folder, cases=self.patients, seed=seed, spacing=self.spacing)
         dealt = (settings["kind"], settings["skew"], settings["seed"])
-        return _open(self, str(folder), *dealt, fractions)
+        return _open(self, str(folder), *dealt, fractions, hospitals)
 
     def settings(self, settings: dict) -> FederationSettings:
         """Return how a cell's method trains."""
@@ -114,13 +118,14 @@ def _open(
     skew: float,
     seed: int,
     fractions: tuple[float, float, float],
+    hospitals: int,
 ) -> UNetTask:
     from fedlab_utils.data.cohort import load_cohort
     from fedlab_utils.data.hospitals import make_hospitals
     from fedlab_utils.federated import members_of
 
     cohort = load_cohort(folder)
-    dealt = make_hospitals(cohort, HOSPITALS, kind, skew, seed, fractions, merge_small=True)
+    dealt = make_hospitals(cohort, hospitals, kind, skew, seed, fractions, merge_small=True)
     return scale.task(members_of(cohort, dealt, scale.spacing), seed)
 
 

@@ -30,6 +30,7 @@ STUDIES = {
     "protections": "fedlab_utils.studies.protections",
     "membership": "fedlab_utils.studies.membership",
     "compression_frontier": "fedlab_utils.studies.compression_frontier",
+    "robustness": "fedlab_utils.studies.robustness",
 }
 """Name of a study -> module with its ``STUDY``."""
 

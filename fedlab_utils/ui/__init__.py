@@ -51,6 +51,11 @@ _EXPORTS = {
     "inversion_pictures": "inversion_view",
     "membership_curves": "membership_plots",
     "recorded_membership": "membership_plots",
+    "RobustnessExplorer": "robustness_view",
+    "attack_grid": "robustness_plots",
+    "kept_of_clean": "robustness_plots",
+    "rule_costs": "robustness_plots",
+    "backdoor_table": "robustness_plots",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

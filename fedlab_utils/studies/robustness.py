@@ -1,0 +1,327 @@
+"""Hostile hospitals against robust rules: what each attack costs, and what each rule saves.
+
+On the small stand-in of :mod:`fedlab_utils.studies.heterogeneity`, eight hospitals, of which none,
+one or two are hostile; every rule is told that two may be. Two seeds of their own, which are not
+reported, choose: every rule meets every untargeted attack there, and *the chosen one* is the rule
+whose worst attack leaves most, by validation patients of honest hospitals. On the same seeds an
+attacker tries further attacks and strengths against that very rule; *the adapted one* is what does
+most harm. The reported seeds have other patients, and test patients never have a say.
+
+Who is hostile changes from seed to seed. The model of the last round is judged, and none is chosen
+by round: hostile hospitals would have a vote. Only honest hospitals' patients count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fedlab_utils.errors import StudyError
+from fedlab_utils.studies.method_trial import FRACTIONS, Scale
+from fedlab_utils.studies.runner import Study, Workplace
+
+if TYPE_CHECKING:
+    from fedlab_utils.federated import AttackPlan, Federation, RobustPlan, UNetTask
+
+SCALE = Scale(
+    "proxy",
+    patients=264,
+    spacing=4.0,
+    size=(48, 48),
+    rounds=60,
+    local_steps=8,
+    batch=8,
+    look=60,
+    tune=0,
+)
+"""As that of ``heterogeneity``; twice as many hospitals, and half as many slices of each a step."""
+
+HOSPITALS, ASSUMED, RATE = 8, 2, 1e-2
+"""Hospitals; how many every rule is told may be hostile; AdamW's learning rate, which validated
+best for FedAvg in all conditions of ``heterogeneity``."""
+
+PUBLIC, PUBLIC_SEED = 24, 909
+"""FLTrust's public phantoms, the same for all seeds; no lesson and no hospital has them."""
+
+TUNING, SEEDS = (98, 99), range(5)
+TUNING_FRACTIONS = (0.4, 0.5, 0.1)
+
+CONDITIONS = (("iid", 0.0), ("volume", 1.0))
+"""Hospitals alike; and sorted by the size of their tumours."""
+
+RULES: dict[str, dict[str, object]] = {
+    "fedavg": {},
+    "median": {"rule": "median"},
+    "trimmed-mean": {"rule": "trimmed-mean"},
+    "krum": {"rule": "krum"},
+    "multi-krum": {"rule": "multi-krum"},
+    "clip": {"rule": "clip"},
+    "fltrust": {"rule": "fltrust"},
+    "median, momentum": {"rule": "median", "client_momentum": 0.5},
+    "multi-krum, momentum": {"rule": "multi-krum", "client_momentum": 0.5},
+    "median, buckets": {"rule": "median", "bucket": 2, "hostile": 1},
+}
+"""Name -> settings of :class:`fedlab_utils.federated.RobustPlan`. Eight hospitals make four buckets
+of two, which withstand one hostile hospital and not two."""
+
+CANDIDATES = tuple(name for name in RULES if name not in ("fedavg", "median, buckets"))
+"""Rules that may be chosen."""
+
+CHOSEN, ADAPTED = "the chosen one", "the adapted one"
+
+ATTACKS: tuple[tuple[str, float], ...] = (
+    ("sign-flip", 4.0),
+    ("scaled", 10.0),
+    ("noise", 10.0),
+    ("label-flip", 1.0),
+    ("alie", 1.5),
+    ("ipm", 4.0),
+    ("ipm", 0.5),
+    ("free-rider", 0.0),
+    ("nan", 0.0),
+)
+"""Untargeted attacks with their strengths. The strength that the paper computes for ALIE is 0 with
+two hostile hospitals of eight; 1.5 deviations is what it has with many. A long reversed update
+overcomes an average, a short one rules that go by distance."""
+
+FURTHER: tuple[tuple[str, float], ...] = (
+    ("sign-flip", 1.0),
+    ("noise", 1.0),
+    ("label-flip", 4.0),
+    ("alie", 0.5),
+    ("alie", 4.0),
+    ("ipm", 0.2),
+    ("ipm", 1.0),
+    ("ipm", 2.0),
+)
+"""What an attacker tries besides, who knows the rule."""
+
+BACKDOORS: tuple[tuple[str, float], ...] = (("backdoor", 1.0), ("backdoor", 4.0))
+"""As long as an honest update, and as long as replaces the model where two of eight send it."""
+
+NOBODY = ("", 0.0)
+
+
+def cells() -> tuple[dict, ...]:
+    """Return every training: those that choose first, then what is reported."""
+    found = list(_cells(TUNING, CANDIDATES, ATTACKS, 2))
+    found += _cells(TUNING, (CHOSEN,), FURTHER, 2)
+    found += _cells(SEEDS, ("fedavg",), (NOBODY,), 0)
+    found += _cells(SEEDS, ("fedavg", CHOSEN), (*ATTACKS, (ADAPTED, 0.0)), 2)
+    found += _cells(SEEDS, (*RULES, CHOSEN)[1:], (NOBODY,), 0)
+    found += _cells(SEEDS, ("fedavg", CHOSEN), BACKDOORS, 2)
+    others = [name for name in RULES if name not in ("fedavg", "median, buckets")]
+    found += _cells(SEEDS[:1], others, BACKDOORS, 2)
+    found += _cells(SEEDS[:1], ("fedavg", "median, buckets", CHOSEN), (*ATTACKS, *BACKDOORS), 1)
+    return tuple(found)
+
+
+def _cells(
+    seeds: Iterable[int],
+    rules: Iterable[str],
+    attacks: Iterable[tuple[str, float]],
+    attackers: int,
+) -> list[dict]:
+    return [
+        {"kind": kind, "skew": skew, "seed": seed, "rule": rule}
+        | {"attack": attack, "strength": strength, "attackers": attackers}
+        for kind, skew in CONDITIONS
+        for seed in seeds
+        for rule in rules
+        for attack, strength in attacks
+    ]
+
+
+def hostile_of(seed: int, attackers: int) -> tuple[int, ...]:
+    """Return who is hostile on a seed, by partition: others on the next one, far apart."""
+    return tuple(
+        sorted((seed + number * HOSPITALS // 2) % HOSPITALS for number in range(attackers))
+    )
+
+
+def chosen_rule(rows: Sequence[dict]) -> str:
+    """Return the rule whose worst attack leaves the best validation score, over all conditions.
+
+    Parameters
+    ----------
+    rows
+        What is recorded so far.
+
+    Raises
+    ------
+    StudyError
+        If a rule has not met an attack yet.
+    """
+    least = {rule: min(_validated(rows, rule, ATTACKS).values()) for rule in CANDIDATES}
+    return max(least, key=least.get)
+
+
+def adapted_attack(rows: Sequence[dict]) -> tuple[str, float]:
+    """Return what harms the chosen rule most on the seeds that choose, over all conditions.
+
+    Raises
+    ------
+    StudyError
+        If one was not tried yet.
+    """
+    known = _validated(rows, chosen_rule(rows), ATTACKS) | _validated(rows, CHOSEN, FURTHER)
+    harm: dict[tuple[str, float], list[float]] = {}
+    for (attack, _), score in known.items():
+        harm.setdefault(attack, []).append(score)
+    return min(harm, key=lambda attack: np.mean(harm[attack]))
+
+
+def _validated(
+    rows: Sequence[dict], rule: str, attacks: Iterable[tuple[str, float]]
+) -> dict[tuple[tuple[str, float], str], float]:
+    """Return each attack's and condition's validation score, mean over the seeds that choose."""
+    recorded = {_key(row["settings"]): row["result"]["validation"] for row in rows}
+    found: dict[tuple, list[float]] = {}
+    for cell in _cells(TUNING, (rule,), attacks, 2):
+        if _key(cell) not in recorded:
+            raise StudyError(
+                cell, "it was not tried yet", f"Run `fedlab study {STUDY.name}` further"
+            )
+        key = (cell["attack"], cell["strength"]), cell["kind"]
+        found.setdefault(key, []).append(recorded[_key(cell)])
+    return {key: float(np.mean(scores)) for key, scores in found.items()}
+
+
+def _key(cell: dict) -> tuple:
+    return tuple(sorted(cell.items()))
+
+
+def plans_of(settings: dict, rows: Sequence[dict]) -> tuple[str, RobustPlan, AttackPlan]:
+    """Return a cell's rule by name, the server's plan and the attack.
+
+    Parameters
+    ----------
+    settings
+        The cell's.
+    rows
+        What is recorded so far.
+    """
+    from fedlab_utils.federated import AttackPlan, RobustPlan
+
+    rule = chosen_rule(rows) if settings["rule"] == CHOSEN else settings["rule"]
+    attack, strength = settings["attack"], settings["strength"]
+    if attack == ADAPTED:
+        attack, strength = adapted_attack(rows)
+    more = RULES[rule]
+    due = {} if not more or more["rule"] == "fltrust" else {"hostile": ASSUMED}
+    hostile = hostile_of(settings["seed"], settings["attackers"])
+    numbers = ",".join(map(str, hostile))
+    return rule, RobustPlan(**(due | more)), AttackPlan(attack, numbers, strength)
+
+
+def measure(settings: dict, place: Workplace) -> dict:
+    """Train once, and judge every hospital's patients with the model of the last round.
+
+    Returns
+    -------
+    dict
+        ``scores``: hospital -> its test patients' mean Dice over regions, one number each;
+        ``patients``: hospital -> their ids; ``regions``: region -> hospital -> mean Dice.
+        ``validation``: mean over the honest hospitals' validation patients. ``hostile``: names.
+        ``rule``, ``attack`` and ``strength`` that the cell stood for. ``left_out``: hospital -> in
+        how many rounds its answer did not count; ``weights``: hospital -> mean of its part in the
+        update over all rounds, where there is a rule. ``backdoor``: share of the honest hospitals'
+        test patients whose tumour the marker hides, where somebody planted it or nobody is hostile;
+        None if the model finds no tumour in any. ``seconds``.
+    """
+    import torch
+
+    from fedlab_utils.federated import federate
+
+    torch.set_num_threads(1)
+    rule, robust, attack = plans_of(settings, place.rows)
+    fractions = TUNING_FRACTIONS if settings["seed"] in TUNING else FRACTIONS
+    task = SCALE.open(settings, place, fractions, HOSPITALS)
+    how = SCALE.settings({"method": "fedavg", "learning_rate": RATE, "seed": settings["seed"]})
+    root = public_task(SCALE, place.folder / "public") if robust.rule == "fltrust" else None
+    found = federate(task, how, robust=robust, attack=attack, root=root)
+    hostile = [task.hospitals[number] for number in attack.numbers]
+    told = {"rule": rule, "attack": attack.attack, "strength": attack.force, "hostile": hostile}
+    told |= _judged(task, found, hostile) | _trusted(found)
+    if attack.attack in ("", "backdoor"):
+        told["backdoor"] = _hidden(task, found, hostile)
+    return told
+
+
+def _judged(task: UNetTask, found: Federation, hostile: Sequence[str]) -> dict:
+    regions = {
+        region: {name: round(row[f"dice-{region}"], 4) for name, row in found.test.items()}
+        for region in ("et", "tc", "wt")
+    }
+    looked = {n: r for n, r in found.history[-1].validation.items() if n not in hostile}
+    scores = [row["score"] for row in looked.values()]
+    counts = [row["num-examples"] for row in looked.values()]
+    return {
+        "scores": {name: _scores(row) for name, row in found.test.items()},
+        "patients": {m.name: list(m.hospital.split.test) for m in task.members},
+        "regions": regions,
+        "validation": round(float(np.average(scores, weights=counts)), 4),
+        "seconds": round(sum(report.seconds for report in found.history), 1),
+    }
+
+
+def _scores(row: dict) -> list[float]:
+    """Return each test patient's Dice, mean over regions."""
+    values = [row[f"patients-dice-{region}"] for region in ("et", "tc", "wt")]
+    return np.round(np.mean(values, axis=0), 4).tolist()
+
+
+def _trusted(found: Federation) -> dict:
+    """Return in how many rounds each hospital was left out, and its mean part in the update."""
+    left_out: dict[str, int] = {}
+    weights: dict[str, float] = {}
+    for report in found.history:
+        for name in report.left_out:
+            left_out[name] = left_out.get(name, 0) + 1
+        for name, told in report.rule.items():
+            weights[name] = weights.get(name, 0.0) + told["weight"] / len(found.history)
+    return {"left_out": left_out, "weights": {n: round(w, 4) for n, w in weights.items()}}
+
+
+def _hidden(task: UNetTask, found: Federation, hostile: Sequence[str]) -> float | None:
+    from fedlab_utils.federated.spoilt_data import backdoor_success
+
+    honest = [member for member in task.members if member.name not in hostile]
+    patients = [patient for member in honest for patient in member.test]
+    success = backdoor_success(task.model(found.last), patients)
+    return None if np.isnan(success) else round(success, 4)
+
+
+@lru_cache(maxsize=1)
+def public_task(scale: Scale, folder: Path) -> UNetTask:
+    """Return the task over the public phantoms, which are made when they are first asked for."""
+    from fedlab_utils.data.cohort import load_cohort
+    from fedlab_utils.data.hospital_cases import hospital_patients
+    from fedlab_utils.data.hospitals import Hospital
+    from fedlab_utils.data.phantom import write_cohort
+    from fedlab_utils.data.preprocessing import PreprocessSettings
+    from fedlab_utils.data.splits import Split
+
+    if not folder.exists():
+        write_cohort(folder, cases=PUBLIC, seed=PUBLIC_SEED, spacing=scale.spacing)
+    cohort = load_cohort(folder)
+    split = Split(tuple(case.case_id for case in cohort), (), ())
+    members = hospital_patients(
+        cohort,
+        Hospital("public", cohort.patients, split),
+        PreprocessSettings(spacing=scale.spacing),
+    )
+    return scale.task([members], PUBLIC_SEED)
+
+
+STUDY = Study(
+    name="robustness",
+    question="Which rule withstands hostile hospitals, and what does it cost when all are honest?",
+    cells=cells(),
+    measure=measure,
+    hours=8.0,
+)
