@@ -77,6 +77,11 @@ class AttackPlan:
         return bool(self.attack)
 
     @property
+    def colluding(self) -> bool:
+        """Whether hostile hospitals must know each other's honest updates."""
+        return self.attack in COLLUDING
+
+    @property
     def numbers(self) -> tuple[int, ...]:
         """Who is hostile, by partition."""
         return tuple(sorted({int(word) for word in self.attackers.split(",") if word.strip()}))
@@ -92,8 +97,11 @@ class AttackPlan:
         Raises
         ------
         FederationError
-            If an attacker is no hospital, or colluders would have to share SCAFFOLD's state.
+            If an attacker is no hospital, colluders would have to share SCAFFOLD's state, or ALIE
+            would send nothing but what honest hospitals send.
         """
+        if self.attack == "alie":
+            self._check_lie(hospitals)
         if strangers := [number for number in self.numbers if number >= hospitals]:
             raise FederationError(
                 "attackers",
@@ -106,6 +114,19 @@ class AttackPlan:
                 f"{self.attack} needs colluders who train in each other's place, and SCAFFOLD "
                 "writes to each hospital of its own state",
                 "Take another strategy, or another attack",
+            )
+
+    def _check_lie(self, hospitals: int) -> None:
+        """Refuse a lie of length 0; one hostile hospital alone sends its honest update anyway."""
+        from fedlab_utils.federated.attacks import alie_z
+
+        count = len(self.numbers)
+        if not self.strength and not alie_z(hospitals, count) > 0:
+            raise FederationError(
+                "attack",
+                f"the paper's z for {count} of {hospitals} is 0: they would send what honest "
+                "hospitals send",
+                "Pass a strength",
             )
 
     def to_config(self) -> dict[str, str | int | float | bool]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from fedlab_utils.errors import CombinationError
 
 if TYPE_CHECKING:
+    from fedlab_utils.federated.attack_plan import AttackPlan
     from fedlab_utils.federated.compression_plan import CompressionPlan
     from fedlab_utils.federated.hospital_privacy import HospitalPrivacy
     from fedlab_utils.federated.masking_plan import MaskingPlan
@@ -38,6 +39,7 @@ METHODS = {
     "other optimiser": "another local optimiser than plain SGD",
     "personal layers": "layers that stay at home",
     "tuning": "steps at home after the end",
+    "colluders": "hostile hospitals that know each other's updates",
     **{rule: f"robust rule {rule}" for rule in RULES},
 }
 """What the table is about: name -> what it stands for."""
@@ -133,6 +135,27 @@ CLASHES: tuple[Clash, ...] = (
             "Take another strategy",
         )
         for rule in RULES
+    ),
+    Clash(
+        "fltrust",
+        "personal layers",
+        "the server's own training would have the first round's layers where hospitals have theirs",
+        'Take another rule, or personal=""',
+    ),
+    Clash(
+        "fltrust",
+        "partial layers",
+        "each update is brought to the length of the server's, and holds some of its layers only",
+        "Take top-k or quantisation, or another rule",
+    ),
+    *(
+        Clash(
+            "colluders",
+            how,
+            "colluders train in each other's place, and error memories are each hospital's own",
+            "Take an attack by single hospitals, or no compression",
+        )
+        for how in ("top-k", "quantisation", "partial layers", "small downlink")
     ),
     Clash(
         "scaffold",
@@ -254,12 +277,13 @@ def methods_of(
     compression: CompressionPlan | None = None,
     hidden: HospitalPrivacy | None = None,
     robust: RobustPlan | None = None,
+    attack: AttackPlan | None = None,
 ) -> set[str]:
     """Return the methods that a run uses, by the names of :data:`METHODS`.
 
     Parameters
     ----------
-    settings, privacy, masking, compression, hidden, robust
+    settings, privacy, masking, compression, hidden, robust, attack
         Of the run.
     """
     remembers = settings.optimiser != "sgd" or settings.momentum > 0
@@ -280,6 +304,8 @@ def methods_of(
             "partial layers": compression.parts > 1,
             "small downlink": compression.down,
         }
+    if attack is not None:
+        used["colluders"] = attack.colluding
     if robust is not None and robust.on:
         used |= {robust.rule: True, "bucketing": robust.bucket > 1}
     return {name for name, does in used.items() if does}

@@ -102,7 +102,7 @@ def federate(
     hidden = hospital_privacy or HospitalPrivacy()
     compression = compression or CompressionPlan()
     robust, attack = robust or RobustPlan(), attack or AttackPlan()
-    check_combination(methods_of(settings, plan, masking, compression, hidden, robust))
+    check_combination(methods_of(settings, plan, masking, compression, hidden, robust, attack))
     robust.check(settings, len(task.hospitals), root is not None)
     attack.check(settings, len(task.hospitals))
     if plan.simulated or hidden.simulated:

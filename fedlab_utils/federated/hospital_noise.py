@@ -6,7 +6,7 @@ again (:mod:`.noisy_strategy`), so that a hospital that does not can break no ot
 
 from __future__ import annotations
 
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict
@@ -32,6 +32,8 @@ def shortened(
 ) -> tuple[dict[str, np.ndarray], float]:
     """Return by what a hospital moved the model, no longer than the bound, and how far it moved.
 
+    What is not finite counts as not having moved: that it overflowed must not be told either.
+
     Parameters
     ----------
     answer, sent
@@ -46,6 +48,8 @@ def shortened(
     """
     moved = {n: answer[n].numpy().astype(np.float64) - a.numpy() for n, a in sent.items()}
     length = sqrt(sum(float(np.square(value).sum()) for value in moved.values()))
+    if not isfinite(length):
+        return {name: np.zeros_like(value) for name, value in moved.items()}, 0.0
     factor = bound / length if length > bound else 1.0
     return {name: np.asarray(value * factor) for name, value in moved.items()}, length
 

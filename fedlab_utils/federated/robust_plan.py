@@ -122,9 +122,17 @@ class RobustPlan:
         Raises
         ------
         RobustnessError
-            If the rule, which sees a row per bucket, needs more.
+            If the rule, which sees a row per bucket, needs more, or is to choose too many.
         """
         rows = math.ceil(count / self.bucket)
+        most = rows - self.hostile - 2
+        if self.chosen > most:
+            raise RobustnessError(
+                "chosen",
+                f"it is {self.chosen}, and of {rows} updates with {self.hostile} hostile ones "
+                f"n - f - 2 = {most} may be",
+                "Choose fewer, or 0 for so many",
+            )
         try:
             check_enough(self.rule, rows, self.hostile)
         except RobustnessError as error:

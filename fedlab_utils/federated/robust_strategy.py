@@ -54,6 +54,8 @@ def robust(strategy: Screened, plan: RobustPlan, root: RootOf | None = None) -> 
             f"it has its own way with answers, which {plan.rule} does not protect",
             "Take a strategy that averages models, without masks or encryption",
         )
+    if plan.rule == "fltrust" and root is None:
+        raise RobustnessError(plan.rule, "the server has no public data to train on", "Pass root")
     strategy.__class__ = type(f"Robust{kind.__name__}", (Robust, kind), {})
     strategy.robust_plan, strategy.root = plan, root
     return strategy
@@ -62,9 +64,8 @@ def robust(strategy: Screened, plan: RobustPlan, root: RootOf | None = None) -> 
 class Robust(Screened):
     """What :func:`robust` puts before a strategy.
 
-    Of ``f`` hospitals that may be hostile, those whose answer was garbage, or nothing, are not
-    among the rest, which is judged with so many fewer. Who did not answer may be honest, and does
-    not count as one of them.
+    Hospitals whose answer was garbage, or nothing, are left out. Where the rule then has too few
+    updates for ``f`` hostile ones among them, some of the garbage is taken for theirs.
 
     Attributes
     ----------
@@ -136,8 +137,7 @@ class Robust(Screened):
         self.seen = rows if len(working) == len(rows) else rows[working]
         names = [names[number] for number in working]
         rng = np.random.default_rng((self.seed, self._round, len(self.asked)))
-        garbage = self._answered - len(working)
-        plan = replace(self.robust_plan, hostile=max(0, self.robust_plan.hostile - garbage))
+        plan = self._affordable(len(working))
         found, bucket_of = plan.combine(self.seen, rng, self._root_update())
         for name, weight, score, bucket in zip(
             names, found.weights, found.scores, bucket_of, strict=True
@@ -156,6 +156,22 @@ class Robust(Screened):
             for name, values in self._buffers.items()
         }
         return model | {name: np.asarray(value) for name, value in middle.items()}
+
+    def _affordable(self, count: int) -> RobustPlan:
+        """Return the plan, with fewer hostile ones only where so few updates ask for it.
+
+        Who sent garbage was hostile, or broken: nobody knows. So the assumption is lowered no
+        further than the rule needs in order to work at all, and by no more than there was garbage.
+        """
+        plan, garbage = self.robust_plan, self._answered - count
+        for hostile in range(plan.hostile, max(0, plan.hostile - garbage) - 1, -1):
+            found = replace(plan, hostile=hostile)
+            try:
+                found.check_count(count)
+            except RobustnessError:
+                continue
+            return found
+        return plan
 
     def _working(self, names: list[str]) -> list[int]:
         """Return the rows of hospitals that trained; leave out who sent the model back."""

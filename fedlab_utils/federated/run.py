@@ -124,7 +124,9 @@ def simulate(
     plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
     compression = compression or CompressionPlan()
     robust, attack = robust or RobustPlan(), attack or AttackPlan()
-    check_combination(methods_of(settings, plan, masking, compression, robust=robust))
+    check_combination(
+        methods_of(settings, plan, masking, compression, robust=robust, attack=attack)
+    )
     if plan.simulated:
         print(SIMULATED, file=sys.stderr)
     config = _joined(federation, settings) | {OUT: str(out), RESUME: resume}

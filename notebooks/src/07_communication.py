@@ -283,7 +283,7 @@ for remembers in (False, True):
 # %% [markdown]
 # Without memory the second weight never moves: in each round both hospitals spend their one number on the quarrel, which cancels in the mean. With memory the soft wish waits on the slip of paper until it is louder than the quarrel. It comes late, in a jump, and a tenth too far, since what waited was wished for before anybody moved; a correction of that waits in its turn. But it comes. (Beznosikov et al., 2023, have an example of the same kind in which training without memory runs off to infinity.)
 #
-# What is late has a price: for some rounds hospitals train a model that lacks it. That is why 1 % is not as good as 10 %, though nothing is lost in either.
+# What is late has a price: for some rounds hospitals train a model that lacks it. So 1 % may be worse than 10 %, though nothing is lost in either; the recorded frontier below measures it.
 #
 # Places cost bytes as well. Written as 32-bit whole numbers they would cost more than the values. But they only have to be told apart, and in rising order: by the code of Elias (1974) and Fano (1971) each takes about $2 + \log_2(n/k)$ bits, on average some half a bit more than the least possible.
 
@@ -501,14 +501,14 @@ for method in methods:
 print("" if methods else missing)
 
 # %% [markdown]
-# What the frontier does not show: other tasks, larger networks, more hospitals. A network with thirty million weights has more of them that hardly change. Nor does it show time: on a fast line compression saves nothing but seconds (go back to the sliders). And each point has the rate that suited the uncompressed run; a rate of its own could only help it.
+# What the frontier does not show: other tasks, larger networks, more hospitals. A network with thirty million weights has more of them that hardly change. Nor does it show time: on a fast line compression saves nothing but seconds (go back to the sliders). And each point has the rate that suited the uncompressed run; a rate of its own should help it.
 #
 # ## What else saves
 #
 # - **Longer rounds.** Ten local steps instead of one: a tenth of the traffic, for nothing but a setting. It is the first thing to try, and what FedAvg was invented for (McMahan et al., 2017). Its price is drift (lesson 06). The study has a way with a quarter of the rounds, and combinations of both.
 # - **Fewer hospitals in a round.** `fraction=0.3` asks a different third each time. Total traffic falls to a third, the thinnest wire is waited for less often, and the average is noisier. A hospital that was not asked must later be sent the whole model: changes are of use only to those who have the version before. So sampling and a compressed way down save less together than one by one.
 # - **Some layers at a time.** `CompressionPlan(parts=4)` deals the layers into four parts, whose turn comes round by round; what the others changed waits in the memory. Simple and four times less, and slow to tell what is in the other parts.
-# - **Fewer weights.** Layers that stay at home (`personal`, lesson 06) do not travel at all; and who fine-tunes some thousand weights of a network that was trained before (lesson 09) sends some thousand numbers.
+# - **Fewer weights.** Layers that stay at home (`personal`, lesson 06) do not travel at all; and who fine-tunes some thousand weights of a network that was trained before (lesson 09) need send no others, though there the frozen ones travel too.
 # - **Looking less often** at the validation patients, as the first table showed.
 
 # %% [markdown]

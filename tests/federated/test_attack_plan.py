@@ -44,3 +44,10 @@ def test_attackers_who_are_no_hospitals_and_colluders_under_scaffold_are_refused
     AttackPlan("nan", "1").check(scaffold, 8)
     with pytest.raises(FederationError, match="SCAFFOLD"):
         AttackPlan("ipm", "1").check(scaffold, 8)
+
+
+def test_a_lie_of_length_0_is_refused() -> None:
+    with pytest.raises(FederationError, match="z for 2 of 8 is 0"):
+        AttackPlan("alie", "0,1").check(FederationSettings(), 8)
+    AttackPlan("alie", "0,1", 1.5).check(FederationSettings(), 8)
+    AttackPlan("alie", "0,1,2").check(FederationSettings(), 7)

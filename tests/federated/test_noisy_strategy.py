@@ -311,3 +311,11 @@ def test_a_strategy_that_looks_at_single_answers_is_refused() -> None:
 
     with pytest.raises(PrivacyError, match="more with each hospital's numbers"):
         hospital_private(Median(), HospitalPrivacy(epsilon=8.0), HOW, 3)
+
+
+def test_that_an_update_overflowed_is_not_told() -> None:
+    sent = to_record({"at": np.zeros(3)})
+    for bad in (np.nan, np.inf):
+        moved, length = shortened(to_record({"at": np.array([1.0, bad, 2.0])}), sent, 1.0)
+        assert length == 0
+        assert not moved["at"].any()

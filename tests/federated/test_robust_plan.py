@@ -88,3 +88,9 @@ def test_every_rule_has_its_way_through_a_plan(rule: str) -> None:
     np.testing.assert_allclose(found.update, 1.0, atol=0.3)
     with pytest.raises(RobustnessError, match=r"of [04] updates"):
         RobustPlan(rule, 2).combine(rows[: 4 * (rule != "fltrust")], np.random.default_rng(0))
+
+
+def test_choosing_more_than_the_rule_may_is_refused_before_the_run() -> None:
+    RobustPlan("multi-krum", 2, chosen=4).check(SETTINGS, 8)
+    with pytest.raises(RobustnessError, match="n - f - 2 = 4"):
+        RobustPlan("multi-krum", 2, chosen=5).check(SETTINGS, 8)

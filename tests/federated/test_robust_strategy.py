@@ -103,6 +103,22 @@ def test_a_rule_looks_at_what_small_messages_hold(rule: str) -> None:
     assert not torch.equal(honest.last["at"], exact.last["at"])
 
 
+def test_an_honest_hospital_s_garbage_does_not_lower_the_guard() -> None:
+    """Two of seven answers are hostile then, and the rule still expects two."""
+
+    def slips(message, context, call_next):
+        answer = call_next(message, context)
+        if context.node_config["partition-id"] == 0:
+            answer.content["metrics"]["loss"] = float("nan")
+        return answer
+
+    attack = AttackPlan("scaled", "6,7", 1e4)
+    plan = PLANS["trimmed-mean"]
+    found = federate(alike(), SETTINGS, robust=plan, attack=attack, mods=[slips])
+    assert "H0" in found.history[0].left_out
+    assert off(found) < 0.5
+
+
 def test_clipping_bounds_what_a_long_update_does() -> None:
     plan = RobustPlan("clip", 2)
     found = federate(alike(), SETTINGS, robust=plan, attack=ATTACKS["scaled"])
