@@ -47,6 +47,8 @@ def momentum_mod(task_of: Callable[[Context], Task]) -> Mod:
         sent, found = to_arrays(message.content[ARRAYS]), to_arrays(reply.content[ARRAYS])
         names = [name for name in trained(task_of(context).network()) if name in sent]
         moved = {name: found[name] - sent[name] for name in names}
+        if not all(np.isfinite(update).all() for update in moved.values()):
+            return reply  # the server leaves it out, and no later round is to repeat it
         if MOMENTUM in context.state:
             last = to_arrays(context.state[MOMENTUM])
             mixed = {n: (1 - beta) * update + beta * last[n] for n, update in moved.items()}

@@ -176,7 +176,11 @@ CLASHES: tuple[Clash, ...] = (
             f"the run has {name} too, and what both promise together is not worked out here",
             "Take one of the two",
         )
-        for other, name in (("privacy", "patients' privacy"), ("masks", "masks"))
+        for other, name in (
+            ("privacy", "patients' privacy"),
+            ("masks", "masks"),
+            ("encryption", "encryption"),
+        )
     ),
     *(
         Clash(

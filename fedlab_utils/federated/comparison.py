@@ -214,12 +214,14 @@ def difference(
 def share_of_gain(
     ours: Sequence[Trial],
     best: Sequence[Trial],
-    base: Sequence[Trial],
+    base: Sequence[Trial] | None = None,
     figure: str = "mean",
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Estimate:
     """Estimate what ours keeps of what the best gains on a base: (ours - base) / (best - base).
+
+    Without a base it is a Dice of 0: the share of the best one's Dice.
 
     Means over seeds are divided, not seeds' ratios averaged: where one seed gains little, its own
     ratio says nothing. The three are paired, as in :func:`difference`.
@@ -229,6 +231,8 @@ def share_of_gain(
     FederationError
         As of :func:`difference`, or if the best gains nothing on the base.
     """
+    if base is None:
+        base = [t | {"scores": {h: np.zeros(len(v)) for h, v in t["scores"].items()}} for t in best]
     parts = [difference(of, base, figure, seed, resamples) for of in (ours, best)]
     if parts[1].mean <= 0:
         raise FederationError(

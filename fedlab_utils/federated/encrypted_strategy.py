@@ -182,8 +182,8 @@ def federate_encrypted(
     """
     plan, hospitals = encryption or EncryptionPlan(), len(task.hospitals)
     how = settings or FederationSettings()
-    compression = more.get("compression")
-    check_combination({"encryption", *methods_of(how, None, more.get("masking"), compression)})
+    plans = ("plan", "masking", "compression", "hospital_privacy", "robust", "attack")
+    check_combination({"encryption", *methods_of(how, *map(more.get, plans))})
     if hospitals < plan.least:
         raise PrivacyError(
             "encrypted averaging",

@@ -95,7 +95,7 @@ def kept_of_dice(
     method, plan
         Which way.
     figure, resamples
-        See :func:`fedlab_utils.federated.comparison.share_of_gain`; the base is a Dice of 0.
+        See :func:`fedlab_utils.federated.comparison.share_of_gain`.
 
     Raises
     ------
@@ -105,11 +105,7 @@ def kept_of_dice(
     ours, whole = (plan_trials(rows, method, name) for name in (plan, EVERYTHING))
     if not ours or not whole:
         raise _absent(method, plan if whole else EVERYTHING)
-    nothing = [
-        trial | {"scores": {name: np.zeros(len(v)) for name, v in trial["scores"].items()}}
-        for trial in whole
-    ]
-    return share_of_gain(ours, whole, nothing, figure, resamples=resamples)
+    return share_of_gain(ours, whole, figure=figure, resamples=resamples)
 
 
 def plan_to_hold(rows: Sequence[Mapping], method: str, least: float = 50.0) -> str:

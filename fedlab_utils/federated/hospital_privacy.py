@@ -10,15 +10,20 @@ those conditions.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import sqrt
 
 from fedlab_utils.data.plain_values import make_plain
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.federated.settings import FederationSettings
+from fedlab_utils.federated.private_training import refuse_details
+from fedlab_utils.federated.settings import FederationSettings, read_config, write_config
 from fedlab_utils.privacy import epsilon_of, noise_for
 from fedlab_utils.privacy.randomness import SIMULATED
+
+PREFIX = "hospital-"
+"""Of the plan's names in a ``run_config``, where patients' privacy has an epsilon too."""
 
 WAYS = ("server", "client", "adaptive", "local")
 """Who shortens updates: the server; each hospital, by Flower's mod; the server, to a bound that
@@ -93,13 +98,8 @@ class HospitalPrivacy:
         ):
             if not fine:
                 raise PrivacyError(name, f"it is {getattr(self, name)!r}", remedy)
-        for field in fields(self):
-            if not self.on and getattr(self, field.name) != field.default:
-                raise PrivacyError(
-                    field.name,
-                    f"it is {getattr(self, field.name)!r}, without a budget nothing is private",
-                    "Pass an epsilon above 0 too",
-                )
+        if not self.on:
+            refuse_details(self)
 
     @property
     def on(self) -> bool:
@@ -197,7 +197,13 @@ class HospitalPrivacy:
 
     def to_config(self) -> dict[str, str | int | float | bool]:
         """Return the plan as part of a Flower ``run_config``, so that a folder remembers it."""
-        return {f"hospital-{n.replace('_', '-')}": v for n, v in asdict(self).items()}
+        return {f"{PREFIX}{name}": value for name, value in write_config(self).items()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, object]) -> HospitalPrivacy:
+        """Take the plan from a ``run_config`` that may hold more; what is absent is default."""
+        own = {n.removeprefix(PREFIX): v for n, v in config.items() if n.startswith(PREFIX)}
+        return cls(**read_config(cls, own))
 
 
 _noise = lru_cache(noise_for)

@@ -60,6 +60,22 @@ def hospital_private(
     return strategy
 
 
+def refuse_without_noise(strategy: Screened) -> None:
+    """Refuse a strategy that is not of :func:`hospital_private`, where a run asks for its promise.
+
+    Raises
+    ------
+    PrivacyError
+        If it would average without noise.
+    """
+    if not isinstance(strategy, NoBuffers):
+        raise PrivacyError(
+            "hospital privacy",
+            f"the run asks for it, and {type(strategy).__name__} adds no noise",
+            "Train with federate(..., hospital_privacy=...), in one process",
+        )
+
+
 class NoBuffers(Screened):
     """What both have in common: no running averages, which noise would turn negative."""
 

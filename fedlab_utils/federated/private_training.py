@@ -96,13 +96,7 @@ class PrivacyPlan:
                 raise PrivacyError(name, f"it is {getattr(self, name)}", remedy)
         PrivacySettings(self.bound, self.noise or 1.0, self.patient_rate)
         if not self.on:
-            for field in fields(self):
-                if getattr(self, field.name) != field.default:
-                    raise PrivacyError(
-                        field.name,
-                        f"it is {getattr(self, field.name)}, without a budget nothing is private",
-                        "Pass an epsilon above 0 too",
-                    )
+            refuse_details(self)
 
     @property
     def on(self) -> bool:
@@ -141,6 +135,24 @@ class PrivacyPlan:
     def from_config(cls, config: Mapping[str, object]) -> PrivacyPlan:
         """Take the plan from a ``run_config`` that may hold more; what is absent is default."""
         return cls(**read_config(cls, config))
+
+
+def refuse_details(plan: object) -> None:
+    """Refuse a plan without a budget that says how to spend it.
+
+    Raises
+    ------
+    PrivacyError
+        If one of its values is not the default.
+    """
+    for field in fields(plan):
+        value = getattr(plan, field.name)
+        if value != field.default:
+            raise PrivacyError(
+                field.name,
+                f"it is {value!r}, without a budget nothing is private",
+                "Pass an epsilon above 0 too",
+            )
 
 
 _noise = lru_cache(noise_for)

@@ -136,6 +136,10 @@ class Robust(Screened):
         working, rows = self._working(names), self._rows[: len(names)]
         self.seen = rows if len(working) == len(rows) else rows[working]
         names = [names[number] for number in working]
+        if len(names) < self.fewest:
+            raise RobustnessError(
+                "fewest", f"{len(names)} hospitals trained", f"{self.fewest} are needed to go on"
+            )
         rng = np.random.default_rng((self.seed, self._round, len(self.asked)))
         plan = self._affordable(len(working))
         found, bucket_of = plan.combine(self.seen, rng, self._root_update())

@@ -14,6 +14,9 @@ from fedlab_utils.federated.unet_settings import UNetFederation
 from fedlab_utils.segmentation.training import local_update, make_optimiser
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from fedlab_utils.data.hospital_cases import HospitalPatients
     from fedlab_utils.federated.unet_task import UNetTask
 
 
@@ -52,15 +55,20 @@ def public_task(federation: UNetFederation, folder: str) -> UNetTask:
     folder
         A data set whose patients are public, such as phantoms.
     """
+    from fedlab_utils.data.tiers import TIERS
+
+    return federation.task([public_hospital(folder, TIERS[federation.tier].spacing)])
+
+
+def public_hospital(folder: str | Path, spacing: float) -> HospitalPatients:
+    """Return a folder's labelled cases as one hospital's, all to train on, at a spacing in mm."""
     from fedlab_utils.data.cohort import load_cohort
     from fedlab_utils.data.hospital_cases import hospital_patients
     from fedlab_utils.data.hospitals import Hospital
     from fedlab_utils.data.preprocessing import PreprocessSettings
     from fedlab_utils.data.splits import Split
-    from fedlab_utils.data.tiers import TIERS
 
     cohort = load_cohort(folder).labelled()
     split = Split(tuple(case.case_id for case in cohort), (), ())
-    settings = PreprocessSettings(spacing=TIERS[federation.tier].spacing)
-    members = hospital_patients(cohort, Hospital("public", cohort.patients, split), settings)
-    return federation.task([members])
+    hospital = Hospital("public", cohort.patients, split)
+    return hospital_patients(cohort, hospital, PreprocessSettings(spacing=spacing))

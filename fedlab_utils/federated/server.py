@@ -19,9 +19,11 @@ from fedlab_utils.federated.compressed_strategy import compressed
 from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.corrections import trained
 from fedlab_utils.federated.history import Federation, RoundReport
+from fedlab_utils.federated.hospital_privacy import HospitalPrivacy
 from fedlab_utils.federated.layers import personal_names
 from fedlab_utils.federated.masked_strategy import masked
 from fedlab_utils.federated.masking_plan import MaskingPlan
+from fedlab_utils.federated.noisy_strategy import refuse_without_noise
 from fedlab_utils.federated.private_training import PrivacyPlan
 from fedlab_utils.federated.records import averaged, to_arrays, to_record, to_tensors
 from fedlab_utils.federated.robust_plan import RobustPlan
@@ -91,8 +93,11 @@ def make_server_app(
         config = context.run_config
         masking, compression = MaskingPlan.from_config(config), CompressionPlan.from_config(config)
         private, rule = PrivacyPlan.from_config(config), RobustPlan.from_config(config)
-        check_combination(methods_of(settings, private, masking, compression, robust=rule))
+        hidden = HospitalPrivacy.from_config(config)
+        check_combination(methods_of(settings, private, masking, compression, hidden, rule))
         strategy = strategy_of(settings)
+        if hidden.on:
+            refuse_without_noise(strategy)
         if rule.on:
             root = root_of(context)
             strategy = robust(strategy, rule, root and RootTraining(root, settings))

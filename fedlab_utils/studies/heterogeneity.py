@@ -99,18 +99,19 @@ def setting_of(settings: dict, rows: Sequence[dict]) -> dict[str, float]:
     of = condition | {"method": "fedavg" if own else settings["method"]}
     scores: dict[tuple, list[float]] = {}
     due = [c for c in cells() if of.items() <= c.items() and c["seed"] in TUNING]
-    recorded = {_key(row["settings"]): row["result"] for row in rows}
+    recorded = {key_of(row["settings"]): row["result"] for row in rows}
     for cell in due:
-        if _key(cell) not in recorded:
+        if key_of(cell) not in recorded:
             raise StudyError(
                 cell, "it was not tried yet", f"Run `fedlab study {STUDY.name}` further"
             )
-        result = recorded[_key(cell)]
+        result = recorded[key_of(cell)]
         scores.setdefault(tuple(result["setting"].items()), []).append(result["validation"])
     return dict(max(scores, key=lambda setting: np.mean(scores[setting]))) | own
 
 
-def _key(cell: dict) -> tuple:
+def key_of(cell: dict) -> tuple:
+    """Return a cell as what a dict can be looked up by."""
     return tuple(sorted(cell.items()))
 
 

@@ -188,7 +188,7 @@ def _federated(
     answer["megabytes"] = round(sum(report.megabytes for report in found.history), 4)
     if not how.tune_steps:
         return answer
-    tuned = {name: _scores(row, "tuned-") for name, row in found.test.items()}
+    tuned = {name: patient_scores(row, "tuned-") for name, row in found.test.items()}
     chosen = {name: round(row["tuned-validation"], 4) for name, row in found.test.items()}
     return answer | {"tuned": tuned, "tuned_validation_by_hospital": chosen}
 
@@ -236,7 +236,7 @@ def _told(
         values = [row[f"patients-dice-{region}"] for row in test.values()]
         regions[region] = round(float(np.concatenate(values).mean()), 4)
     return {
-        "scores": {name: _scores(row) for name, row in test.items()},
+        "scores": {name: patient_scores(row) for name, row in test.items()},
         "regions": regions,
         "validation": round(float(validation), 4),
         "validation_by_hospital": {n: round(row["score"], 4) for n, row in by_hospital.items()},
@@ -246,7 +246,7 @@ def _told(
     }
 
 
-def _scores(row: dict, prefix: str = "") -> list[float]:
+def patient_scores(row: dict, prefix: str = "") -> list[float]:
     """Return each test patient's Dice, mean over regions."""
     values = [row[f"{prefix}patients-dice-{region}"] for region in ("et", "tc", "wt")]
     return np.round(np.mean(values, axis=0), 4).tolist()

@@ -135,8 +135,8 @@ def attacked(protection: str, epsilon: int, seed: int, folder: str) -> dict:
 def _noise(one: SharedUpdate, sent: SharedUpdate, epsilon: int, hospitals: int) -> float:
     """Return the deviation of the noise on each number, over the root mean square of what is sent.
 
-    Each hospital clips its patient's gradient at the length it has, adds noise of that budget, and
-    the server sees their mean.
+    The bound is the length of the first hospital's gradient, which is then not clipped, nor are the
+    others. Each hospital adds noise of that budget, and the server sees their mean.
     """
     from torch.nn.utils import get_total_norm
 

@@ -14,6 +14,7 @@ by round: hostile hospitals would have a vote. Only honest hospitals' patients c
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,23 +22,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.errors import StudyError
-from fedlab_utils.studies.method_trial import FRACTIONS, Scale
+from fedlab_utils.studies import heterogeneity
+from fedlab_utils.studies.method_trial import FRACTIONS, Scale, patient_scores
 from fedlab_utils.studies.runner import Study, Workplace
 
 if TYPE_CHECKING:
     from fedlab_utils.federated import AttackPlan, Federation, RobustPlan, UNetTask
 
-SCALE = Scale(
-    "proxy",
-    patients=264,
-    spacing=4.0,
-    size=(48, 48),
-    rounds=60,
-    local_steps=8,
-    batch=8,
-    look=60,
-    tune=0,
-)
+SCALE = replace(heterogeneity.SCALE, batch=heterogeneity.SCALE.batch // 2, look=60, tune=0)
 """As that of ``heterogeneity``; twice as many hospitals, and half as many slices of each a step."""
 
 HOSPITALS, ASSUMED, RATE = 8, 2, 1e-2
@@ -47,8 +39,7 @@ best for FedAvg in all conditions of ``heterogeneity``."""
 PUBLIC, PUBLIC_SEED = 24, 909
 """FLTrust's public phantoms, the same for all seeds; no lesson and no hospital has them."""
 
-TUNING, SEEDS = (98, 99), range(5)
-TUNING_FRACTIONS = (0.4, 0.5, 0.1)
+TUNING, SEEDS = heterogeneity.TUNING, heterogeneity.SEEDS
 
 CONDITIONS = (("iid", 0.0), ("volume", 1.0))
 """Hospitals alike; and sorted by the size of their tumours."""
@@ -179,20 +170,16 @@ def _validated(
     rows: Sequence[dict], rule: str, attacks: Iterable[tuple[str, float]]
 ) -> dict[tuple[tuple[str, float], str], float]:
     """Return each attack's and condition's validation score, mean over the seeds that choose."""
-    recorded = {_key(row["settings"]): row["result"]["validation"] for row in rows}
+    recorded = {heterogeneity.key_of(row["settings"]): row["result"]["validation"] for row in rows}
     found: dict[tuple, list[float]] = {}
     for cell in _cells(TUNING, (rule,), attacks, 2):
-        if _key(cell) not in recorded:
+        if heterogeneity.key_of(cell) not in recorded:
             raise StudyError(
                 cell, "it was not tried yet", f"Run `fedlab study {STUDY.name}` further"
             )
         key = (cell["attack"], cell["strength"]), cell["kind"]
-        found.setdefault(key, []).append(recorded[_key(cell)])
+        found.setdefault(key, []).append(recorded[heterogeneity.key_of(cell)])
     return {key: float(np.mean(scores)) for key, scores in found.items()}
-
-
-def _key(cell: dict) -> tuple:
-    return tuple(sorted(cell.items()))
 
 
 def plans_of(settings: dict, rows: Sequence[dict]) -> tuple[str, RobustPlan, AttackPlan]:
@@ -239,7 +226,7 @@ def measure(settings: dict, place: Workplace) -> dict:
 
     torch.set_num_threads(1)
     rule, robust, attack = plans_of(settings, place.rows)
-    fractions = TUNING_FRACTIONS if settings["seed"] in TUNING else FRACTIONS
+    fractions = heterogeneity.TUNING_FRACTIONS if settings["seed"] in TUNING else FRACTIONS
     task = SCALE.open(settings, place, fractions, HOSPITALS)
     how = SCALE.settings({"method": "fedavg", "learning_rate": RATE, "seed": settings["seed"]})
     root = public_task(SCALE, place.folder / "public") if robust.rule == "fltrust" else None
@@ -261,18 +248,12 @@ def _judged(task: UNetTask, found: Federation, hostile: Sequence[str]) -> dict:
     scores = [row["score"] for row in looked.values()]
     counts = [row["num-examples"] for row in looked.values()]
     return {
-        "scores": {name: _scores(row) for name, row in found.test.items()},
+        "scores": {name: patient_scores(row) for name, row in found.test.items()},
         "patients": {m.name: list(m.hospital.split.test) for m in task.members},
         "regions": regions,
         "validation": round(float(np.average(scores, weights=counts)), 4),
         "seconds": round(sum(report.seconds for report in found.history), 1),
     }
-
-
-def _scores(row: dict) -> list[float]:
-    """Return each test patient's Dice, mean over regions."""
-    values = [row[f"patients-dice-{region}"] for region in ("et", "tc", "wt")]
-    return np.round(np.mean(values, axis=0), 4).tolist()
 
 
 def _trusted(found: Federation) -> dict:
@@ -299,23 +280,12 @@ def _hidden(task: UNetTask, found: Federation, hostile: Sequence[str]) -> float 
 @lru_cache(maxsize=1)
 def public_task(scale: Scale, folder: Path) -> UNetTask:
     """Return the task over the public phantoms, which are made when they are first asked for."""
-    from fedlab_utils.data.cohort import load_cohort
-    from fedlab_utils.data.hospital_cases import hospital_patients
-    from fedlab_utils.data.hospitals import Hospital
     from fedlab_utils.data.phantom import write_cohort
-    from fedlab_utils.data.preprocessing import PreprocessSettings
-    from fedlab_utils.data.splits import Split
+    from fedlab_utils.federated.root_training import public_hospital
 
     if not folder.exists():
         write_cohort(folder, cases=PUBLIC, seed=PUBLIC_SEED, spacing=scale.spacing)
-    cohort = load_cohort(folder)
-    split = Split(tuple(case.case_id for case in cohort), (), ())
-    members = hospital_patients(
-        cohort,
-        Hospital("public", cohort.patients, split),
-        PreprocessSettings(spacing=scale.spacing),
-    )
-    return scale.task([members], PUBLIC_SEED)
+    return scale.task([public_hospital(folder, scale.spacing)], PUBLIC_SEED)
 
 
 STUDY = Study(

@@ -20,6 +20,7 @@ from fedlab_utils.federated.private_utility import (
 )
 from fedlab_utils.ui import slices
 from fedlab_utils.ui.colours import METHOD_STYLES
+from fedlab_utils.ui.intervals import bars
 from fedlab_utils.ui.twin import Picture, TwinBox, figure
 
 if TYPE_CHECKING:
@@ -75,12 +76,10 @@ def cost_of_privacy(rows: Sequence[dict], note: str = "recorded") -> Picture:
 
 def _draw_dice(ax: Axes, rows: Sequence[dict], marked: int | None = None) -> str:
     """Draw Dice by budget; without privacy stands right of the largest budget."""
-    from matplotlib.transforms import blended_transform_factory
-
     public = dice_at(rows, UNTOUCHED, resamples=RESAMPLES)
     ax.axhspan(public.low, public.high, color="#DDDDDD", zorder=0)
     ax.axhline(public.mean, color="black", linewidth=0.8, linestyle=":")
-    at = blended_transform_factory(ax.transAxes, ax.transData)
+    at = ax.get_yaxis_transform()
     ax.text(0.02, public.high, "public network, untouched", transform=at, va="bottom", fontsize=8)
     told = [f"Dice by epsilon, with 95 % intervals. Public network, untouched: {public:.2f}"]
     for number, way in enumerate(ways_of(rows)):
@@ -103,11 +102,11 @@ def _draw_dice(ax: Axes, rows: Sequence[dict], marked: int | None = None) -> str
 
 def _interval_line(ax: Axes, at: Sequence[float], found: Sequence, way: str, number: int) -> None:
     style = METHOD_STYLES[_STYLES.get(way, "fedadam")]
-    mean, low, high = np.array([(e.mean, e.low, e.high) for e in found]).T
+    mean, reach = bars(found)
     ax.errorbar(
         np.array(at) * 1.04 ** (number - 1),  # side by side, where they would lie on each other
         mean,
-        [np.maximum(mean - low, 0), np.maximum(high - mean, 0)],
+        reach,
         color=style.on_paper,
         marker=style.marker,
         linestyle=style.line,

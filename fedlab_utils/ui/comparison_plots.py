@@ -21,6 +21,7 @@ from fedlab_utils.federated.comparison import (
     reported,
 )
 from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES, hospital_styles
+from fedlab_utils.ui.intervals import bars
 from fedlab_utils.ui.study_plots import recorded_line
 from fedlab_utils.ui.twin import Picture, figure
 
@@ -204,12 +205,12 @@ def _against(trials: Sequence[Trial], method: str, ours: Sequence[Trial], condit
 
 def _interval_line(ax, at, found, method: str, number: int, of: int) -> None:
     style = METHOD_STYLES.get(method) or hospital_styles([method])[method]
-    mean, low, high = np.array([(e.mean, e.low, e.high) for e in found]).T
+    mean, reach = bars(found)
     aside = 0.7 / of * (number - (of - 1) / 2)  # so that intervals do not cover each other
     ax.errorbar(
         np.array(at) + aside,
         mean,
-        [np.maximum(mean - low, 0), np.maximum(high - mean, 0)],
+        reach,
         color=style.on_paper,
         marker=style.marker,
         linestyle="",

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from fedlab_utils.errors import CourseError
 from fedlab_utils.federated.frontier import (
     EVERYTHING,
@@ -17,6 +15,7 @@ from fedlab_utils.federated.frontier import (
     saving,
 )
 from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES
+from fedlab_utils.ui.intervals import bars
 from fedlab_utils.ui.twin import Picture, figure
 
 if TYPE_CHECKING:
@@ -108,11 +107,11 @@ def _draw_method(axes: Sequence[Axes], rows: Sequence[dict], method: str) -> str
 
 def _points(ax: Axes, at: Sequence[float], found: Sequence, method: str) -> None:
     style = METHOD_STYLES[method]
-    mean, low, high = np.array([(e.mean, e.low, e.high) for e in found]).T
+    mean, reach = bars(found)
     ax.errorbar(
         at,
         mean,
-        [np.maximum(mean - low, 0), np.maximum(high - mean, 0)],
+        reach,
         color=style.on_paper,
         marker=style.marker,
         linestyle="",

@@ -26,6 +26,7 @@ from fedlab_utils.ui.comparison_plots import (
     methods_of,
     refuse_none,
 )
+from fedlab_utils.ui.intervals import bars
 from fedlab_utils.ui.twin import Picture, TwinBox, figure
 
 
@@ -121,11 +122,8 @@ class HyperparameterExplorer(TwinBox):
         rows, kept = self.shown["rows"], self.shown["chosen"]
         at = np.arange(len(rows))
         fig, ax = plt.subplots(figsize=(9, 4), layout="constrained")
-        mean, low, high = np.array(
-            [(r["test"].mean, r["test"].low, r["test"].high) for r in rows]
-        ).T
+        mean, spread = bars([row["test"] for row in rows])
         style = METHOD_STYLES.get(self.shown["method"], METHOD_STYLES[BASELINE])
-        spread = [np.maximum(mean - low, 0), np.maximum(high - mean, 0)]
         test = f"test, {MEASURES[self.shown['measure']]}"
         look = {"color": style.on_paper, "marker": style.marker, "linestyle": ""}
         ax.errorbar(at, mean, spread, capsize=4, label=test, **look)

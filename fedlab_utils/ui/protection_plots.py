@@ -11,6 +11,7 @@ from fedlab_utils.errors import CourseError
 from fedlab_utils.federated.comparison import estimate
 from fedlab_utils.segmentation.statistics import Estimate
 from fedlab_utils.ui.colours import BLACK, BLUE, GREEN, ORANGE
+from fedlab_utils.ui.intervals import bars
 from fedlab_utils.ui.twin import Picture, figure
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ FIGURES = {
     "dice": "Dice, mean",
     "worst": "Dice, worst hospital",
     "advantage": "lead of members found\nover others accused",
-    "psnr": "inversion less best guess\n(dB; above 0 it counts)",
+    "psnr": "inversion less best guess\n(dB; to count, also more similar)",
     "megabytes": "to and from the server\n(megabytes per round)",
     "seconds": "seconds per round",
 }
@@ -109,8 +110,8 @@ def protection_costs(rows: Sequence[dict], note: str = "recorded") -> Picture:
             if value is None:
                 continue
             colour, marker = _LOOKS[protection]
-            spread = [[max(value.mean - value.low, 0)], [max(value.high - value.mean, 0)]]
-            ax.errorbar(value.mean, line, xerr=spread, color=colour, marker=marker, capsize=3)
+            mean, reach = bars([value])
+            ax.errorbar(mean, line, xerr=reach, color=colour, marker=marker, capsize=3)
             told.append(f"{words.replace(chr(10), ' ')}, {labels[line]}: {value.mean:.3g}")
         ax.set(xlabel=words, ylabel="protection" if ax in axes[:, 0] else "")
         ax.set_yticks(range(len(labels)), labels)

@@ -15,6 +15,7 @@ from fedlab_utils.federated.comparison import (
     share_of_gain,
 )
 from fedlab_utils.ui.colours import BLACK, BLUE, ORANGE
+from fedlab_utils.ui.intervals import bars
 from fedlab_utils.ui.twin import Picture, figure
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def kept_of_clean(rows: Sequence[dict], note: str = "recorded") -> Picture:
                 ax.errorbar(
                     value.mean,
                     number + aside,
-                    xerr=_bars(value),
+                    xerr=bars([value])[1],
                     color=colour,
                     marker=marker,
                     capsize=3,
@@ -187,7 +188,7 @@ def rule_costs(rows: Sequence[dict], note: str = "recorded") -> Picture:
                 ax.errorbar(
                     value.mean,
                     number + aside,
-                    xerr=_bars(value),
+                    xerr=bars([value])[1],
                     color=colour,
                     marker=marker,
                     capsize=3,
@@ -303,9 +304,4 @@ def _kept(attacked: Sequence[dict], clean: Sequence[dict]) -> Estimate | None:
         return None
     ours = [_trial(row) for row, _ in pairs]
     best = [_trial(whole, row["result"]["hostile"]) for row, whole in pairs]
-    nothing = [t | {"scores": {h: [0.0] * len(v) for h, v in t["scores"].items()}} for t in ours]
-    return share_of_gain(ours, best, nothing, resamples=RESAMPLES)
-
-
-def _bars(value: Estimate) -> list[list[float]]:
-    return [[max(value.mean - value.low, 0)], [max(value.high - value.mean, 0)]]
+    return share_of_gain(ours, best, resamples=RESAMPLES)

@@ -9,6 +9,7 @@ import numpy as np
 from fedlab_utils.data.conventions import REGIONS, SEQUENCES
 from fedlab_utils.errors import CourseError
 from fedlab_utils.ui.colours import REGION_STYLES
+from fedlab_utils.ui.intervals import bars
 from fedlab_utils.ui.twin import Picture, figure
 
 _DICE = "mean Dice on test phantoms, 2 mm grid"
@@ -35,11 +36,11 @@ def more_patients(rows: Sequence[dict]) -> Picture:
     told = []
     for number, region in enumerate(REGIONS):
         style, estimates = REGION_STYLES[region], [_estimate(g, number) for g in groups.values()]
-        mean, low, high = np.array([(e.mean, e.low, e.high) for e in estimates]).T
+        mean, reach = bars(estimates)
         ax.errorbar(
             list(groups),
             mean,
-            [mean - low, high - mean],
+            reach,
             marker=style.marker,
             color=style.on_paper,
             capsize=4,
@@ -87,12 +88,12 @@ def which_sequence(rows: Sequence[dict]) -> Picture:
     best = []
     for number, region in enumerate(REGIONS):
         style, estimates = REGION_STYLES[region], [_estimate(g, number) for g in groups.values()]
-        mean, low, high = np.array([(e.mean, e.low, e.high) for e in estimates]).T
+        mean, reach = bars(estimates)
         at = np.arange(len(names)) + 0.22 * (number - 1)
         ax.errorbar(
             mean,
             at,
-            xerr=[mean - low, high - mean],
+            xerr=reach,
             fmt=style.marker,
             color=style.on_paper,
             capsize=3,

@@ -97,3 +97,28 @@ def test_buffers_have_no_momentum() -> None:
     for name in first:
         same = torch.equal(plain[name], with_momentum[name])
         assert same == (name not in dict(network.named_parameters())), name
+
+
+def test_an_update_that_is_not_finite_is_not_repeated() -> None:
+    """The server leaves it out; without this, a single one would spoil all later rounds."""
+    broken = {2}
+
+    def overflow(message, context, call_next):
+        reply = call_next(message, context)
+        if message.content["config"]["server-round"] in broken:
+            reply.content["arrays"] = to_record({"at": torch.full((3,), torch.nan).double()})
+        return reply
+
+    task = BowlTask()
+    config, kept = SETTINGS.to_config() | PLAN.to_config(), []
+    app = make_client_app(lambda _: task, [momentum_mod(lambda _: task), overflow])
+    with running():
+        grid = InProcessGrid(app, 4, config)
+        for number in (1, 2, 3):
+            at = ConfigRecord({"server-round": number})
+            content = RecordDict({"arrays": to_record(task.initial()), "config": at})
+            (reply,) = grid.send_and_receive([grid.create_message(content, "train", 2, "")])
+            kept.append(to_tensors(reply.content["arrays"])["at"])
+    assert kept[1].isnan().all()
+    assert kept[2].isfinite().all()
+    torch.testing.assert_close(kept[2], kept[0])  # the same update, mixed with itself

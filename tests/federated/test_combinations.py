@@ -8,11 +8,17 @@ import pytest
 
 from fedlab_utils.errors import CombinationError, FederationError, PrivacyError
 from fedlab_utils.federated import (
+    AttackPlan,
     CompressionPlan,
     FederationSettings,
+    HospitalPrivacy,
     MaskingPlan,
     PrivacyPlan,
+    RobustPlan,
     federate,
+    federate_encrypted,
+    make_client_app,
+    make_server_app,
 )
 from fedlab_utils.federated.combinations import (
     CAVEATS,
@@ -23,8 +29,10 @@ from fedlab_utils.federated.combinations import (
     clash_of,
     methods_of,
 )
+from fedlab_utils.federated.engine_inprocess import run_in_process
 from tests.federated.toys import BowlTask
 
+HIDDEN = HospitalPrivacy(epsilon=8.0, simulated=True)
 SGD = {"optimiser": "sgd", "learning_rate": 0.1}
 
 
@@ -39,10 +47,25 @@ def test_each_pair_stands_there_once_with_a_reason_and_a_way_out() -> None:
         assert not (clash.why + clash.remedy).endswith(".")
 
 
+UPLINK = ("top-k", "quantisation", "partial layers")
+REFUSED = {
+    "masks": (*RULES, *UPLINK, "encryption"),
+    "encryption": (*RULES, *UPLINK),
+    "top-k": ("median", "trimmed-mean"),
+    "scaffold": (*RULES, "other optimiser", "personal layers"),
+    "fltrust": ("personal layers", "partial layers"),
+    "colluders": (*UPLINK, "small downlink"),
+    "hospital privacy": ("privacy", "masks", "encryption", *UPLINK, "small downlink", *RULES),
+    "privacy": ("gradient variates", "tuning"),
+}
+"""Method -> what it does not go with, written out once more beside the table."""
+
+
 @pytest.mark.parametrize("pair", list(combinations(METHODS, 2)), ids=" with ".join)
 def test_a_pair_is_refused_exactly_if_it_is_in_the_table(pair: tuple[str, str]) -> None:
     assert clash_of(*pair) == clash_of(*reversed(pair))
-    if any({clash.one, clash.other} == set(pair) for clash in CLASHES):
+    one, other = pair
+    if other in REFUSED.get(one, ()) or one in REFUSED.get(other, ()):
         with pytest.raises(CombinationError, match=" with "):
             check_combination(pair)
     else:
@@ -80,6 +103,34 @@ def test_a_run_is_refused_before_it_begins(how: dict, words: str) -> None:
         federate(BowlTask(), FederationSettings(rounds=1, **SGD), **how)
 
 
+@pytest.mark.parametrize(
+    "compression",
+    [{"up_keep": 0.1}, {"up_bits": 8}, {"parts": 2}, {"down_bits": 8}],
+    ids=str,
+)
+def test_a_hidden_hospital_sends_whole_updates(compression: dict) -> None:
+    how = {"compression": CompressionPlan(**compression), "hospital_privacy": HIDDEN}
+    with pytest.raises(CombinationError, match="hospital privacy with "):
+        federate(BowlTask(), FederationSettings(rounds=1, **SGD), **how)
+
+
+def test_encryption_is_refused_beside_a_rule_and_a_hidden_hospital() -> None:
+    how = FederationSettings(rounds=1, **SGD)
+    with pytest.raises(CombinationError, match="encryption with median"):
+        federate_encrypted(BowlTask(), how, robust=RobustPlan("median"))
+    with pytest.raises(CombinationError, match="hospital privacy with encryption"):
+        federate_encrypted(BowlTask(), how, hospital_privacy=HIDDEN)
+
+
+def test_a_server_that_would_add_no_noise_refuses_a_run_that_asks_for_it() -> None:
+    """As under ``flwr run``, whose strategy is the settings' own."""
+    client, server = make_client_app(lambda _: BowlTask()), make_server_app(lambda _: BowlTask())
+    config = FederationSettings(rounds=1, **SGD).to_config()
+    run_in_process(client, server, config, 4)
+    with pytest.raises(PrivacyError, match="FedAvg adds no noise"):
+        run_in_process(client, server, config | HIDDEN.to_config(), 4)
+
+
 def test_methods_of_a_run_are_those_that_its_plans_name() -> None:
     settings = FederationSettings(strategy="scaffold", option=1, **SGD)
     assert methods_of(settings) == {"scaffold", "gradient variates"}
@@ -95,3 +146,8 @@ def test_methods_of_a_run_are_those_that_its_plans_name() -> None:
         "partial layers",
         "small downlink",
     }
+    robust, attack = RobustPlan("krum", 1, bucket=2), AttackPlan("ipm", "1")
+    more = methods_of(FederationSettings(**SGD), hidden=HIDDEN, robust=robust, attack=attack)
+    assert more == {"hospital privacy", "krum", "bucketing", "colluders"}
+    alone = methods_of(FederationSettings(**SGD), attack=AttackPlan("nan", "1"))
+    assert alone == set()

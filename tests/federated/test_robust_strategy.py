@@ -119,6 +119,14 @@ def test_an_honest_hospital_s_garbage_does_not_lower_the_guard() -> None:
     assert off(found) < 0.5
 
 
+def test_free_riders_do_not_make_up_the_numbers() -> None:
+    settings = replace(SETTINGS, rounds=1, fewest=8)
+    attack = AttackPlan("free-rider", "1,6")
+    found = federate(alike(), settings, robust=PLANS["median"], attack=attack)
+    assert not found.history[0].counted
+    assert "6 hospitals trained" in found.history[0].left_out["server"]
+
+
 def test_clipping_bounds_what_a_long_update_does() -> None:
     plan = RobustPlan("clip", 2)
     found = federate(alike(), SETTINGS, robust=plan, attack=ATTACKS["scaled"])
