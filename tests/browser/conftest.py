@@ -185,3 +185,10 @@ def lesson_10(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
     """The page of notebook 10, likewise."""
     with page_of("10").controls_kept():
         yield page_of("10")
+
+
+@pytest.fixture
+def lesson_11(page_of: Callable[[str], OpenNotebook]) -> Iterator[OpenNotebook]:
+    """The page of notebook 11, likewise."""
+    with page_of("11").controls_kept():
+        yield page_of("11")

@@ -37,6 +37,25 @@ def test_the_noise_follows_the_sliders(lesson_09: OpenNotebook) -> None:
     lesson_09.screenshot("lesson_09_epsilon", widget)
 
 
+def test_a_budget_brings_its_own_segmentation(lesson_09: OpenNotebook) -> None:
+    widget = lesson_09.widget("Epsilon", "Patient of")
+    widget.scroll_into_view_if_needed()
+    seen = set()
+    for key, words in (
+        ("Home", "The public network, untouched"),
+        ("ArrowRight", "fine-tuned at epsilon 1 per patient (delta 1e-5)"),
+        ("End", "fine-tuned without privacy"),
+    ):
+        lesson_09.slide(widget, "Epsilon", key)
+        assert words in lesson_09.status(widget)
+        seen.add(lesson_09.picture(widget).tobytes())
+    assert len(seen) == 3
+    lesson_09.choose(widget, "Patient of", "1.5T thin")
+    lesson_09.settle()
+    assert "hospital 1.5T thin" in lesson_09.status(widget)
+    lesson_09.screenshot("lesson_09_budget", widget)
+
+
 def test_answers_are_judged(lesson_09: OpenNotebook) -> None:
     wrong = "def my_patient_sample(patient_of, rate, uniform):\n"
     wrong += "    return [n for n, u in enumerate(uniform(len(patient_of))) if u < rate]\n"
