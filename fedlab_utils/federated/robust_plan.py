@@ -125,14 +125,6 @@ class RobustPlan:
             If the rule, which sees a row per bucket, needs more, or is to choose too many.
         """
         rows = math.ceil(count / self.bucket)
-        most = rows - self.hostile - 2
-        if self.chosen > most:
-            raise RobustnessError(
-                "chosen",
-                f"it is {self.chosen}, and of {rows} updates with {self.hostile} hostile ones "
-                f"n - f - 2 = {most} may be",
-                "Choose fewer, or 0 for so many",
-            )
         try:
             check_enough(self.rule, rows, self.hostile)
         except RobustnessError as error:
@@ -141,6 +133,14 @@ class RobustPlan:
             cause = f"{count} hospitals make {rows} buckets of {self.bucket}; {error.cause}"
             remedy = f"{error.remedy}, or take smaller buckets"
             raise RobustnessError(self.rule, cause, remedy) from None
+        most = rows - self.hostile - 2
+        if self.chosen and self.chosen > most:
+            raise RobustnessError(
+                "chosen",
+                f"it is {self.chosen}, and of {rows} updates with {self.hostile} hostile ones "
+                f"n - f - 2 = {most} may be",
+                "Choose fewer, or 0 for so many",
+            )
 
     def combine(
         self, rows: np.ndarray, rng: np.random.Generator, root: np.ndarray | None = None

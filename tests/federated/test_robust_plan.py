@@ -94,3 +94,10 @@ def test_choosing_more_than_the_rule_may_is_refused_before_the_run() -> None:
     RobustPlan("multi-krum", 2, chosen=4).check(SETTINGS, 8)
     with pytest.raises(RobustnessError, match="n - f - 2 = 4"):
         RobustPlan("multi-krum", 2, chosen=5).check(SETTINGS, 8)
+
+
+@pytest.mark.parametrize("rule", ["median", "trimmed-mean", "clip", "fltrust"])
+def test_a_rule_that_chooses_none_takes_a_single_update(rule: str) -> None:
+    rows = np.ones((1, 6))
+    found, _ = RobustPlan(rule).combine(rows, np.random.default_rng(0), rows[0])
+    np.testing.assert_allclose(found.update, 1.0)
