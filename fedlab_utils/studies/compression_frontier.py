@@ -50,8 +50,8 @@ PLANS: dict[str, dict[str, float]] = {
 }
 """Way to save -> share of the numbers that travels, bits of each and parts of the model, the same
 both ways; and by what the rounds are fewer, and longer. What is not said is as without saving. The
-last four came when the seeds for trying had told that 4 bits and a quarter of the rounds hardly
-cost anything, and 3 % of the numbers do; no reported seed had been trained by then."""
+last four were added by what the seeds for trying had told, and those alone: 4 bits and a quarter of
+the rounds hardly cost anything, and 3 % of the numbers do."""
 
 OTHERS = (
     "none",
