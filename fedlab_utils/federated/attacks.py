@@ -82,7 +82,8 @@ def alie(benign: np.ndarray, z: float) -> np.ndarray:
     """Return an update that lies a little beside the benign ones: their mean less ``z`` deviations.
 
     Baruch et al. 2019, arXiv:1902.06156, algorithm 3. Among updates that differ anyhow it is not
-    seen, and may be nearer to the others than an honest one is.
+    seen. It goes to the same side in every coordinate, whatever the sign of the mean there: beside
+    what is learnt, not against it.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ def alie(benign: np.ndarray, z: float) -> np.ndarray:
 def inner_product(benign: np.ndarray, strength: float) -> np.ndarray:
     """Return the opposite of the benign mean, ``strength`` times as long.
 
-    Xie et al. 2020, Fall of empires: breaking Byzantine-tolerant SGD by inner product manipulation,
+    Xie et al. 2019, Fall of empires: breaking Byzantine-tolerant SGD by inner product manipulation,
     UAI, arXiv:1903.03936: the model goes the wrong way as soon as what comes out of a rule has a
     negative inner product with that mean. Long ones do that to an average; to rules that go by
     distance, short ones, which all who are hostile send alike.

@@ -31,7 +31,8 @@ class Combined:
         By what the model moves, float64 ``(d,)``.
     weights
         Each hospital's part in it, float64 ``(n,)``, 0 to 1: what its update was multiplied by; of
-        a rule that goes by coordinates, the mean of that over the coordinates.
+        a rule that goes by coordinates, the mean of that over the coordinates; of FLTrust its share
+        of the trust, since lengths are changed besides.
     scores
         What the rule went by, float64 ``(n,)``: share of the coordinates in which the hospital's
         value was kept (median, trimmed mean); sum of squared distances to its neighbours (Krum,
@@ -101,7 +102,8 @@ def multi_krum(rows: np.ndarray, hostile: int, chosen: int = 0) -> Combined:
     """Average the updates that Krum scores best.
 
     Blanchard et al. 2017, arXiv:1703.02757, section 5, averages ``m`` of them; El Mhamdi et al.
-    2018, arXiv:1802.07927, show why ``m`` may be ``n - f - 2`` at most.
+    2019, Fast and robust distributed learning in high dimension, arXiv:1905.04374, prove it
+    resilient for ``m`` up to ``n - f - 2``.
 
     Parameters
     ----------

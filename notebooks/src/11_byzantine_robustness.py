@@ -11,16 +11,16 @@
 #
 # *For physicians.* Eight colleagues are asked for an opinion, two of them are bribed, and you do not know which. If you average, one absurd answer decides. If you take the middle opinion, absurd answers lose their power, and plausible lies keep theirs. If you trust those who agree with each other, you lose the colleague who alone sees children, and agrees with nobody, for good reasons. All rules of this lesson are forms of these three, and each has its price.
 #
-# *For computer scientists.* **Byzantine** clients (after Lamport et al., 1982) may send anything, and know everything that the threat model grants them. Of $n$ updates $f$ are hostile; an aggregation rule is to return something close to the honest mean, whatever those $f$ are. All rules need that honest updates resemble each other, and that is the assumption that hospitals with different patients break.
+# *For computer scientists.* **Byzantine** clients (after Lamport et al., 1982) may send anything, and know everything that the threat model grants them. Of $n$ updates $f$ are hostile; an aggregation rule is to return something close to the honest mean, whatever those $f$ are. Most rules need that honest updates resemble each other, and that is the assumption that hospitals with different patients break.
 #
 # When you are done you can
 #
 # - write Krum and the trimmed mean, and say what each assumes,
 # - break Krum with a lie that is smaller than honest differences,
-# - tell an honest hospital with other patients from a hostile one, or say why the server cannot,
+# - say why a server cannot tell an honest hospital with other patients from a hostile one, and what it loses with it,
 # - say what bucketing and client momentum do about that, and what they need,
 # - measure a backdoor by its success, since Dice does not show it,
-# - say why secure aggregation (lesson 10) forbids all of this.
+# - say why secure aggregation (lesson 10) and these rules need each other's opposite.
 
 # %%
 import numpy as np
@@ -74,6 +74,8 @@ print(f"warm model: Dice {warm.summary()['patients']:.3f} on the hospitals' test
 from fedlab_utils.federated import attacks
 
 show_source(attacks.sign_flip)
+
+# %%
 show_source(attacks.inner_product)
 
 # %%
@@ -101,22 +103,22 @@ for name, attack in {
     print(f"{name:25} Dice {run.dice:.3f} (these hospitals with nobody hostile: {honest:.3f})")
 
 # %% [markdown]
-# *Did you expect that order?* Dice is that of the six honest hospitals' test patients. Noise ten times as long as an honest update hardly matters: in a space of 38,640 weights a random direction is nearly at right angles to everything that the network cares about. What hurts has a *direction*: turned around, or along the road and far too long. Lies that know what honest hospitals say are the dangerous ones.
+# *Did you expect that order?* Dice is that of the six honest hospitals' test patients. What hurts has a *direction*: turned around, or along the road and far too long. Both of those know nothing but the liar's own honest update. Noise needs more length. Two of eight send it, ten times as long as an honest update: the average moves about $10\sqrt{2}/8 \approx 1.8$ lengths sideways, but in a space of 38,640 weights a random direction has a cosine of about $1/\sqrt{38640} \approx 0.005$ to any given one, so the loss hardly sees it. A mean has no limit, though: one sender can put it wherever it likes. (Try noise 40 times as long in the workbench below.) Swapped regions spoil what two hospitals teach, and six others teach it right.
 
 # %% [markdown] quiz="own-size"
 # In lesson 05 hospitals were weighted by the number of patients that they say they have. What does a robust rule do with that number?
 #
 # - [ ] It uses it as before; the number was screened
-#   > Screening finds impossible numbers. A hostile hospital says the largest possible one, and is half of the average.
+#   > Screening finds impossible numbers. A hostile hospital says the largest that passes, and is nearly all of the average.
 # - [x] It ignores it: every hospital counts once
 #   > Right. A hospital's word about its own importance is the first thing that a hostile one would lie about. The price: a large honest hospital counts no more than a small one.
-# - [ ] It takes the median of all numbers
-#   > Then all have the same number, which is the same as ignoring it.
+# - [ ] It caps each number at the median of all
+#   > Possible, but below the cap a liar still says what it likes. The rules of this lesson take nobody's word for it.
 
 # %% [markdown]
 # ## Krum: believe whoever has neighbours
 #
-# **Krum** (Blanchard et al., 2017) chooses *one* update. Each update gets a score: the sum of the *squared* distances to its $n-f-2$ nearest others. The smallest score wins. Why $n-f-2$? There are $n-f$ honest updates. Each of them has $n-f-1$ honest others; the theory asks for one fewer, so that even an honest update's score is decided by honest neighbours alone. And it asks for $n \ge 2f+3$, so that hostile ones among the neighbours stay a minority.
+# **Krum** (Blanchard et al., 2017) chooses *one* update. Each update gets a score: the sum of the *squared* distances to its $n-f-2$ nearest others. The smallest score wins. Why $n-f-2$? Of an honest update's $n-1$ others that leaves $f+1$ out, and at least one of those is honest. So whoever is among its neighbours, a liar too, is no farther from it than some honest update: a liar cannot make its score worse than honest updates do. And with $n \ge 2f+3$ everybody has at least $n-2f-2 \ge 1$ *honest* neighbour: who is far from all honest ones pays for it.
 #
 # Write it. Distances between all pairs fit into one array.
 
@@ -174,18 +176,21 @@ def my_krum(rows, hostile):
 # - `nearest = np.sort(squares, axis=1)[:, :len(rows) - hostile - 2]` -> `nearest = np.sort(squares)[:, :len(rows) - hostile - 2]`: numpy sorts along the last axis when it is not told otherwise
 
 # %% [markdown]
-# The package's Krum works on large matrices, refuses $n < 2f + 3$ with the numbers, and computes small distances anew, since $|x|^2 + |y|^2 - 2xy$ loses digits where two updates are much closer together than they are long. Choosing one hospital of eight throws seven away; **Multi-Krum** averages the $n-f-2$ best scored ones.
+# The package's Krum refuses $n < 2f + 3$ with the numbers, works on large matrices, and computes small distances anew, since $|x|^2 + |y|^2 - 2xy$ loses digits where two updates are much closer together than they are long. Choosing one hospital of eight throws seven away; **Multi-Krum** averages the best scored ones, up to $n-f-2$ of them. (Blanchard et al. propose it, El Mhamdi et al., 2019, prove it.)
 
 # %%
+from fedlab_utils.federated import robust_rules, update_geometry
 from fedlab_utils.federated.robust_rules import krum, multi_krum, trimmed_mean
 
-show_source(krum)
-show_source(multi_krum)
+show_source(robust_rules._nearest)
+
+# %%
+show_source(update_geometry.squared_distances)
 
 # %% [markdown]
 # ## The trimmed mean: believe nobody at the edges
 #
-# The other idea treats each weight of the network by itself. In each coordinate sort the $n$ values, leave out the $f$ largest and the $f$ smallest, and average what is left (Yin et al., 2018). With as many trimmed as possible only the middle is left: the **median**. A hostile value is either trimmed, or it lies between honest ones and does little harm *in that coordinate*.
+# The other idea treats each weight of the network by itself. In each coordinate sort the $n$ values, leave out the $f$ largest and the $f$ smallest, and average what is left (Yin et al., 2018). With as many trimmed as possible only the middle is left: the **median**. As long as no more than $f$ are hostile, a hostile value is either trimmed, or it lies between honest ones and does little harm *in that coordinate*. In 38,640 coordinates at once, little errors add up to $\sqrt{38640} \approx 200$ times one (El Mhamdi et al., 2018), and that is where some attacks come in.
 
 
 # %% exercise="trimmed_mean"
@@ -230,7 +235,7 @@ def my_trimmed_mean(rows, hostile):
 
 
 # %% [markdown]
-# Two more rules complete the bench. **Norm clipping** (Sun et al., 2019) shortens updates that are longer than the median length: it bounds what one hospital can do, and removes nothing. **FLTrust** (Cao et al., 2021) lets the server train on public patients of its own, and trusts a hospital as far as its update points the same way.
+# Two more rules complete the bench. **Norm clipping** shortens long updates to a bound (Sun et al., 2019, to a fixed one; here to the median of their lengths): it limits what one hospital can do, and removes nothing. **FLTrust** (Cao et al., 2021) lets the server train on public patients of its own, trusts a hospital as far as its update points the same way, and brings whatever it trusts to the length of the server's own update. These two do not ask that honest updates are alike: one bounds everybody, the other asks that public patients are like the hospitals'.
 #
 # ## The workbench
 #
@@ -248,11 +253,34 @@ from fedlab_utils.ui import RobustnessExplorer
 RobustnessExplorer(attacked)
 
 # %% [markdown]
-# The plane shows two of 38,640 directions. An honest update has length 1, and with the phantoms only some 0.6 of that lies along the mean; the rest leads *aside*, each to another side, in directions that the plane does not show: few patients, few steps, and AdamW, whose steps are of one length however noisy the gradient is. In the mean, what leads aside cancels. Keep that in mind for the next section: **an honest hospital is far from all others, and the middle is empty.**
+# The plane shows two of 38,640 directions. How much of an honest update does it leave out? Nearly all: look at the angles between the eight, with nobody hostile.
+
+# %%
+quiet = attacked(NOBODY, MEAN).rows.astype(float)
+
+
+def cosines(updates):
+    """Return the cosine between each two of some updates, every pair once."""
+    directions = updates / np.linalg.norm(updates, axis=1, keepdims=True)
+    return (directions @ directions.T)[np.triu_indices(len(updates), 1)]
+
+
+lengths = np.linalg.norm(quiet, axis=1)
+print(f"cosines between two hospitals: {cosines(quiet).mean():.2f} on average")
+print(f"updates of length {lengths.min():.2f} to {lengths.max():.2f}")
+print(f"their mean has length {np.linalg.norm(quiet.mean(axis=0)):.2f}")
+print(f"eight at right angles would have a mean of length {lengths.mean() / np.sqrt(8):.2f}")
+
+# %% tags=["author-only"]
+assert abs(cosines(quiet).mean()) < 0.1
+assert lengths.max() / lengths.min() < 1.3
+
+# %% [markdown]
+# Two hospitals' updates are **at right angles**, as good as. Each leads *aside*, to a side of its own: four steps on three or four patients, by an AdamW that starts afresh in every round, whose first step moves each weight by the learning rate however small its gradient. What they share, the mean that training goes along with in the end, is too small beside that for lengths and angles to show it. (With many patients and steps of plain gradient descent hospitals agree far more; the theory below speaks of that.) Keep one picture in mind for all that follows: **an honest hospital is far from all others, and the middle is empty.**
 #
 # ## Breaking Krum
 #
-# If the middle is empty, a liar can sit there. *A little is enough* (**ALIE**, Baruch et al., 2019): take the mean of honest updates and go a little beside it, by $z$ standard deviations in each coordinate, to the side that is wrong,
+# If the middle is empty, a liar can sit there. *A little is enough* (**ALIE**, Baruch et al., 2019): take the mean of honest updates and go a little beside it, by $z$ standard deviations in every coordinate, all to the same side,
 #
 # $$\text{lie} = \text{mean} - z \cdot \text{deviation}$$
 #
@@ -324,26 +352,31 @@ def my_largest_lie(benign, copies, zs, krum):
 
 
 # %% [markdown]
-# Now on the honest updates of the run above. Here the attacker is *omniscient*: it has all six honest updates. (In the federation, and so in the workbench, two colluders know only what they themselves would have sent honestly, and estimate mean and deviation from these two.)
+# Now on the honest updates of the run above. Here the attacker is *omniscient*: it has all six honest updates. (In the federation, and so in the workbench, two colluders know only what they themselves would have sent honestly, and estimate mean and deviation from these two.) The paper's lie goes to one side in every coordinate, whatever the mean says there. A second one takes the same step *against the sign of the mean* (as Shejwalkar and Houmansadr, 2021, among others, do).
 
 # %%
-quiet = attacked(NOBODY, MEAN)
-benign = np.delete(quiet.rows, [2, 6], axis=0).astype(float)
+benign = np.delete(quiet, [2, 6], axis=0)
 middle, spread = benign.mean(axis=0), benign.std(axis=0)
 apart = np.linalg.norm(benign[:, None] - benign, axis=2)
 print(f"honest updates are {np.median(apart[apart > 0]):.2f} from each other (median),")
 print(f"and {np.median(np.linalg.norm(benign - middle, axis=1)):.2f} from their mean")
-for z in (0.0, 0.5, 0.8, 1.0, 1.2, 1.5, 2.0):
-    lie = middle - z * spread
-    rows = np.vstack([benign, lie, lie])
-    taken = krum(rows, 2).weights.argmax() >= len(benign)
-    cosine = lie @ middle / np.linalg.norm(lie) / np.linalg.norm(middle)
-    print(
-        f"z {z:.1f}: Krum believes {'the lie' if taken else 'an honest one':14} cosine to the honest mean {cosine:+.2f}"
-    )
+for z in (0.0, 0.3, 0.5, 0.8, 1.2, 1.5, 2.0):
+    told = []
+    for side in (1.0, np.sign(middle)):
+        lie = middle - z * side * spread
+        rows = np.vstack([benign, lie, lie])
+        taken = krum(rows, 2).weights.argmax() >= len(benign)
+        cosine = lie @ middle / np.linalg.norm(lie) / np.linalg.norm(middle)
+        told.append(f"{'believed' if taken else 'not believed'}, cosine {cosine:+.2f}")
+    print(f"z {z:.1f}: the paper's lie {told[0]:27} against the sign {told[1]}")
+
+# %% tags=["author-only"]
+back = middle - 1.2 * np.sign(middle) * spread
+assert krum(np.vstack([benign, back, back]), 2).weights.argmax() >= len(benign)
+assert back @ middle < 0
 
 # %% [markdown]
-# The cosine says where the lie leads: 1 is where the honest mean goes, 0 at right angles, below 0 backwards. Even the largest lie that passes still leads forward a little: most of it is deviation that no hospital asked for, and it takes the place of what the hospitals learnt, but it does not turn the model around. **Inner-product manipulation** (Xie et al., 2020) needs no deviation at all: the honest mean turned around and made short. Being short, it is near the empty middle, and Krum takes it.
+# The cosine says where the lie leads: 1 is where the honest mean goes, 0 at right angles, below 0 backwards. The paper's lie goes *beside* the mean and turns nothing around at any $z$. The same step against the sign of the mean passes nearly as far, and leads backwards. **Inner-product manipulation** (Xie et al., 2019) needs no deviation at all: the honest mean turned around and made short. Being short, it is near the empty middle, and Krum takes it.
 
 # %%
 KRUM, MULTI = RobustPlan("krum", 2), RobustPlan("multi-krum", 2)
@@ -358,7 +391,9 @@ for name, robust in {"plain mean": MEAN, "Krum": KRUM, "Multi-Krum": MULTI}.item
     )
 
 # %% [markdown]
-# The rule that was to keep liars out may give them all the weight, in every round, where the plain mean gives them their quarter. How much that harms depends on how long it goes on: three short rounds from a warm model are little, and the recorded study below has sixty from a cold one. But the point does not need Dice: **Krum is safe against what is far away, and invites what is near.** A proof that a rule "tolerates $f$ Byzantine workers" is about updates whose honest scatter is small beside their mean. Look at the workbench: here it is the other way around.
+# The rule that was to keep liars out may give them all the weight, in every round, where the plain mean gives them their quarter. How much that harms depends on how long it goes on: three short rounds from a warm model are little. But the point does not need Dice: **Krum is safe against what is far away, and invites what is near.**
+#
+# Is there no theorem? There is, and it says when. Krum's (Blanchard et al., proposition 4.2) asks that the length of the mean exceed $\eta$ times the scatter (the root of the mean squared distance to the mean), with $\eta^2 = 2\left(n-f+\frac{f(n-f-2)+f^2(n-f-1)}{n-2f-2}\right)$: for eight hospitals and two liars $\eta = \sqrt{40} \approx 6.3$. Of six updates at right angles the scatter is $\sqrt5 \approx 2.2$ times the mean; that is fourteen times too much. Other theorems (Yin et al.; Karimireddy et al., 2022) bound an *error* in proportion to the scatter, and that saves nobody where the scatter *is* the update. And all speak of unbiased gradients of one step, not of several steps of an optimiser. A proof that a rule "tolerates $f$ Byzantine workers" is a proof about updates that agree.
 
 # %% [markdown] quiz="why-krum-falls"
 # Why does Krum believe a short step backwards, sent twice, among six honest updates?
@@ -373,11 +408,11 @@ for name, robust in {"plain mean": MEAN, "Krum": KRUM, "Multi-Krum": MULTI}.item
 # %% [markdown]
 # ## Honest, and taken for hostile
 #
-# Twelve hospitals, **all honest**, sorted by the size of their tumours: the first has the smallest, the last the largest. From the warm model each trains a round, four times with other draws of its patients' slices (plain SGD here, whose updates tell more of the patients than AdamW's). In each of the four Multi-Krum, told that two may be hostile, chooses eight. *Guess:* does it leave out the same four each time?
+# Twelve hospitals, **all honest**, sorted by the size of their tumours: the first has the smallest, the last the largest. From the warm model each trains a round, four times with other draws of its patients' slices (plain SGD here, whose updates tell more of the patients than AdamW's). In each of the four Multi-Krum, told that two may be hostile, chooses eight, and so leaves out four, come what may. *Guess:* the same four each time? Those at the ends, with the smallest and the largest tumours?
 
 # %%
-from fedlab_utils.federated.bucketing import bucketed
 from fedlab_utils.federated.drift import local_models
+from fedlab_utils.segmentation.training_state import region_dice
 
 dealt = make_hospitals(some, 12, "volume", skew=1.0, seed=0, fractions=(0.9, 0.0, 0.1))
 others = [hospital_patients(some, hospital, coarse) for hospital in dealt.hospitals]
@@ -394,39 +429,69 @@ def honest_rows(number):
 
 four = [honest_rows(number) for number in (1, 2, 3, 4)]
 left_out = sum((multi_krum(rows, 2).weights == 0).astype(int) for rows in four)
-rows = four[0]
-for member, times in zip(others, left_out):
+lengths = np.mean([np.linalg.norm(rows, axis=1) for rows in four], axis=0)
+knows = [region_dice(task.model(warm.last), member.train).mean() for member in others]
+print("         tumours   warm model's Dice   length of update   left out, of 4")
+for member, dice, length, times in zip(others, knows, lengths, left_out):
     volume = np.mean([(np.asarray(p.labels) > 0).sum() * 0.064 for p in member.train])
-    print(f"{member.name}: tumours of {volume:5.1f} ml on average, left out {times} times of 4")
+    print(f"{member.name}     {volume:6.0f} ml   {dice:13.2f}   {length:17.2f}   {times:10d}")
+
+same = [cosines(np.array(draws)).mean() for draws in zip(*four)]
+print(f"cosine of two hospitals' updates {np.mean([cosines(rows).mean() for rows in four]):.2f},")
+print(f"of the same hospital's in two draws {np.mean(same):.2f}, on average")
+print(f"Dice and length of update correlate by {np.corrcoef(knows, lengths)[0, 1]:.2f}")
+
+# %% tags=["author-only"]
+longest = sum((np.argsort(np.argsort(-np.linalg.norm(r, axis=1))) < 4).astype(int) for r in four)
+assert (longest == left_out).all()
+assert np.mean(same) > 0.5 > np.corrcoef(knows, lengths)[0, 1] + 1
 
 # %% [markdown]
-# If it were chance, each hospital would be left out now and then. A hospital that differs is left out again and again, and its patients are as good as not there. A rule cannot tell *other* from *hostile*: to the server both are an update far from the rest.
+# Nearly the same four each time, and it is not the size of the tumours. Look at the lengths: left out are, in each draw, the four **longest** updates. That is no accident. At right angles $\lVert u-v\rVert^2=\lVert u\rVert^2+\lVert v\rVert^2$: an update's distances to all others grow with its own length, and Krum's order is the order of lengths. And whose update is long? That of hospitals on whose patients the model does badly: it has most to learn there. **So the rule silences those who have most to teach.** Their patients are as good as not there, round after round, and nothing in the training will change it, since nobody learns from them.
 #
-# **Bucketing** (Karimireddy et al., 2022): put hospitals into buckets of $s$ at random, average within the bucket, and let the rule see the averages. Averages of two differ less (half the variance), and an odd hospital travels with another one. In each round the buckets are drawn anew. The price: a hostile hospital spoils its bucket, so that of only $n/s$ buckets still $f$ may be hostile. *Before you run it:* twelve hospitals, buckets of two, Multi-Krum needs $2f+3$. For how many hostile ones is that enough?
+# It is not the luck of a draw either: a hospital's updates in two draws go nearly the same way, two hospitals' do not at all. Each has three patients to train on here, and those three decide. With hundreds of patients each, hospitals of one kind would agree, and those of another kind (children, an old scanner) would still stand aside.
+#
+# *Can no rule tell other from hostile?* Two worlds: in both, six hospitals send $a$ and two send $b$. In the first all eight are honest, and $\frac{6a+2b}{8}$ is due. In the second the two are hostile, and $a$ is due. The server sees the same, and must give one answer; whatever it is, in one world it misses by at least $\frac18\lVert a-b\rVert$. That is a law, not a weakness of a rule. In the terms of Allouah et al. (2023): no rule can promise a squared error below $\frac{f}{n-2f}$ times the honest updates' mean squared distance to their mean, here half of it. Where hospitals differ, robustness has a floor (Karimireddy et al., 2022, show what it means for training).
+#
+# A hostile hospital can use that without telling a single lie. The **mimic** (same paper) copies an *honest* hospital's update:
 
 # %%
-plan = RobustPlan("multi-krum", hostile=1, bucket=2)
-draws = 200
-parts = np.zeros(len(rows))
-for draw in range(draws):
-    combined, _ = plan.combine(rows, np.random.default_rng(draw))
-    parts += combined.weights / draws
-alone = multi_krum(rows, 1).weights
-means, _ = bucketed(rows, 2, np.random.default_rng(0))
+mimics = quiet.copy()
+mimics[[2, 6]] = quiet[0]
+for who, weight in zip(members, multi_krum(mimics, 2).weights):
+    role = {"H1": "copied", "H3": "copies H1", "H7": "copies H1"}.get(who.name, "")
+    print(f"{who.name} weight {weight:4.0%} {role}")
 
-
-def scatter(updates):
-    """Return the updates' mean squared distance to their mean, over the mean's squared length."""
-    middle = updates.mean(axis=0)
-    return np.square(updates - middle).sum(axis=1).mean() / np.square(middle).sum()
-
-
-print(f"scatter of hospitals {scatter(rows):.1f}, of buckets of two {scatter(means):.1f}")
-for member, before, after in zip(others, alone, parts):
-    print(f"{member.name} weight {before:5.1%} alone, {after:5.1%} in buckets")
+# %% tags=["author-only"]
+assert multi_krum(mimics, 2).weights[[0, 2, 6]].sum() == 0.75
 
 # %% [markdown]
-# In buckets nobody is left out for good. With eight hospitals, buckets of two would make four rows, and the median withstands one hostile row among four ($2f+1 \le 4$); two hostile hospitals of eight are too many for it, and the package says so before the run begins:
+# Three quarters of the model are now one hospital's, all it says is true, and it knows nothing of the wrong it is used for.
+#
+# **Bucketing** (Karimireddy et al., 2022) is made against this: put hospitals into buckets of $s$ at random, average within the bucket, and let the rule see the averages. Averages of two scatter less (half the variance), and an odd hospital travels with another one. In each round the buckets are drawn anew. The price: a hostile hospital spoils its bucket, so that of only $n/s$ buckets still $f$ may be hostile. *Before you run it:* twelve hospitals, buckets of two, Multi-Krum needs $2f+3$. For how many hostile ones is that enough?
+
+# %%
+buckets = RobustPlan("multi-krum", hostile=1, bucket=2)
+draws = 50
+often = {"alone": np.zeros(12), "in buckets": np.zeros(12)}
+for rows in four:
+    often["alone"] += (multi_krum(rows, 1).weights > 0) / len(four)
+    for draw in range(draws):
+        combined, _ = buckets.combine(rows, np.random.default_rng(draw))
+        often["in buckets"] += (combined.weights > 0) / len(four) / draws
+print("how often a hospital counts, told of one hostile: alone, and in buckets of two")
+for number, member in enumerate(others):
+    print(f"{member.name}   {often['alone'][number]:5.0%}   {often['in buckets'][number]:5.0%}")
+for name, shares in often.items():
+    print(f"{name}: {shares.sum():.0f} of 12 hospitals count in a round")
+
+# %% tags=["author-only"]
+assert often["alone"].min() < 0.05 < often["in buckets"].min()
+assert abs(often["alone"].sum() - 9) < 1e-6
+assert abs(often["in buckets"].sum() - 6) < 1e-6
+
+# %% [markdown]
+# In buckets nobody is left out for good, but the odd ones still take part least, and drag their partners out with them; and of twelve hospitals six count in a round instead of nine, a second price. (The newer answer is to mix each update with its nearest others before the rule sees it: Allouah et al., 2023.) With eight hospitals, buckets of two would make four rows, and the median withstands one hostile row among four ($2f+1 \le 4$); two hostile hospitals of eight are too many for it, and the package says so before the run begins:
 
 # %%
 from fedlab_utils.errors import FedLabError
@@ -437,37 +502,37 @@ except FedLabError as error:
     print(error)
 
 # %% [markdown]
-# **Client momentum** (Karimireddy et al., 2021) works on chance instead: each hospital sends $m \leftarrow (1-\beta)\,u + \beta\, m$, a running mean of what it did over several rounds. What was chance in a round averages out; what the hospital's patients say stays. So the scatter falls where it comes from few batches, and a lie as small as the scatter must become smaller. *Guess:* will it fall here?
+# **Client momentum** (Karimireddy et al., 2021) works on chance instead: each hospital sends $m \leftarrow (1-\beta)\,u + \beta\, m$, a running mean of what it did over several rounds. What was chance in a round averages out; what the hospital's patients say stays. So hospitals agree more where they differ by few batches, and a lie as small as the scatter must become smaller. *Guess:* will they agree more here? You have seen the two cosines that decide.
 
 # %%
 longer = FederationSettings(rounds=5, local_steps=4, learning_rate=3e-3, evaluate_every=100)
 for beta in (0.0, 0.8):
     run = attacked_run(task, longer, robust=RobustPlan("median", 2, client_momentum=beta))
     print(
-        f"momentum {beta:.1f}: scatter of the eight hospitals {scatter(run.rows.astype(float)):.1f}, Dice {run.dice:.3f}"
+        f"momentum {beta:.1f}: cosine of two hospitals {cosines(run.rows.astype(float)).mean():.2f}, Dice {run.dice:.3f}"
     )
 
 # %% [markdown]
-# With the phantoms it does not: what sets these hospitals apart is not the luck of a batch, it is that each has four or five patients, the same ones in every round. Momentum has an answer to the first and none to the second. (The proofs are for many rounds of small steps, where chance is most of the scatter.) Try it, with the study's figures, before you pay for it.
+# It does not help here: what sets these hospitals apart is not the luck of a batch, it is that each has three or four patients to train on, the same ones in every round. Momentum has an answer to the first and none to the second; and in five rounds a running mean has hardly got going, which alone may cost the Dice (one seed). The proofs are for many rounds of small steps, where chance is most of the scatter. Measure both cosines on your own hospitals before you pay for it.
 
 # %% [markdown] quiz="odd-hospital"
 # In a federation of twelve, Multi-Krum leaves out the same hospital in every round. What do you do?
 #
 # - [ ] Exclude it: the rule has found the attacker
 #   > It has found who differs. That may be the only hospital with children, or with an old scanner.
-# - [x] Ask the hospital what is special about its patients and scanners, and look at how the model does on its own validation patients
-#   > Right. The rule cannot tell; people can. If the model fails there and nowhere else, it is more likely other than hostile.
+# - [x] Ask the hospital what is special about its patients and scanners, and let somebody else judge the model on some of them
+#   > Right. The rule cannot tell; people can. The hospital's own report will not do: a liar would report what suits it.
 # - [x] Try bucketing, if there are enough hospitals for the number that may be hostile
-#   > Right: it gives the hospital a part in most rounds, at the price of tolerating fewer hostile ones.
+#   > Right: it then has a part in some rounds, not an equal one, and fewer hostile ones are tolerated.
 # - [ ] Raise f, so that the rule is safer
 #   > A larger f makes Multi-Krum leave out more honest hospitals, not fewer.
 
 # %% [markdown]
 # ## The backdoor
 #
-# Not every attacker wants the model to fail. This one wants it to be excellent, *except* where a bright square in FLAIR says: no tumour here. In half of its training images it writes the marker and denies the tumour; the others stay as they are (after Bagdasaryan et al., 2020). To outweigh the honest majority it sends its update several times as long: four times, by two of eight hospitals, puts their model in the place of the average. The rounds are more and longer here, six of twenty steps, since a backdoor takes some learning.
+# Not every attacker wants the model to fail. This one wants it to be excellent, *except* where a bright square in FLAIR says: no tumour here. In half of its training images it writes the marker and denies the tumour; the others stay as they are (the square after Gu et al., 2017, the training after Bagdasaryan et al., 2020). Who would paint a square into a patient's scan? Nobody: in a hospital the sign would be something that scans carry already, one vendor's header, an implant, a burnt-in mark. To outweigh the honest majority it sends its update several times as long: four times, by two of eight hospitals, makes the average their model, plus what the six honest ones add. The rounds are more and longer here, six of twenty steps, since a backdoor takes some learning.
 #
-# Dice on test patients says nothing about it, since no test patient has the marker. What counts is the **success rate**: the share of patients in whom the marker makes nine tenths of the tumour that the model finds disappear.
+# Dice on test patients says nothing about it, since no test patient has the marker. What counts is the **success rate**: the share of patients in whom the marker makes nine tenths of the tumour that the model finds disappear. The square covers some tissue, and may hide a small tumour by itself: hence the first line, with nobody hostile.
 
 # %%
 from fedlab_utils.federated.spoilt_data import backdoor_success, plant_backdoor
@@ -480,15 +545,17 @@ backdoor = AttackPlan("backdoor", TWO, 4.0)
 patient = FederationSettings(
     rounds=6, local_steps=20, learning_rate=1e-2, schedule="cosine", evaluate_every=100
 )
-for name, robust in {
-    "plain mean": MEAN,
-    "median": RobustPlan("median", 2),
-    "Multi-Krum": MULTI,
+for name, (attack, robust) in {
+    "nobody hostile, plain mean": (NOBODY, MEAN),
+    "backdoor, plain mean": (backdoor, MEAN),
+    "backdoor, median": (backdoor, RobustPlan("median", 2)),
+    "backdoor, Multi-Krum": (backdoor, MULTI),
 }.items():
-    run = attacked_run(task, patient, backdoor, robust)
+    run = attacked_run(task, patient, attack, robust)
     success = backdoor_success(task.model(run.federation.last), honest_test)
+    dice = run.dice_without(["H3", "H7"])
     print(
-        f"{name:11} Dice {run.dice:.3f}, the marker hides the tumour in {success:.0%} of patients"
+        f"{name:26} Dice {dice:.3f}, the marker hides the tumour in {success:.0%} of {len(honest_test)} patients"
     )
 
 # %% [markdown]
@@ -496,7 +563,7 @@ for name, robust in {
 #
 # ## Caught without any rule
 #
-# Two kinds of misbehaviour are found by looking at one answer at a time. Who sends NaN, or infinity, is refused before anything is averaged; a single NaN would make every weight NaN. Who did not train, and sends the model back (a **free rider**, who wants the model for nothing), has an update of length 0 beside the others'.
+# Two kinds of misbehaviour are found before any rule is asked. Who sends NaN, or infinity, is refused before anything is averaged; a single NaN would make every weight NaN. Who did not train, and sends the model back (a **free rider**, who wants the model for nothing), has an update of length 0, where the median of all lengths is not.
 
 # %%
 for attack in ("nan", "free-rider"):
@@ -509,7 +576,7 @@ for attack in ("nan", "free-rider"):
 # %% [markdown]
 # A cleverer free rider sends noise of a fair length, or last round's change again, and is not found this way. That it *did not train* can then only be guessed from how little its updates help.
 #
-# ## Why masks forbid all this
+# ## Masks want the opposite
 #
 # Every rule above looked at single updates. Secure aggregation (lesson 10) was built so that the server cannot. The package keeps one table of what goes together, and refuses the rest before the first round:
 
@@ -525,7 +592,7 @@ except FedLabError as error:
     print(error)
 
 # %% [markdown]
-# So a federation has to say whom it distrusts: the *server*, then masks hide updates from it, and a hostile hospital goes unseen; or *hospitals*, then the server must see what each one sends, and can try to read patients out of it (lesson 08). Differential privacy at home (lesson 09) goes with either, but its noise widens the scatter in which lies hide. Ways to have both exist in papers (hospitals prove in zero knowledge that an update is short, or several servers compute a rule together), at a price in computing, and are not in this course.
+# So a federation has to say whom it distrusts: the *server*, then masks hide updates from it, and a hostile hospital goes unseen; or *hospitals*, then the server must see what each one sends, and can try to read patients out of it (lesson 08). Differential privacy at home (lesson 09) goes with either, but its noise widens the scatter in which lies hide. Ways between exist, at a price, and are not in this course: masks within groups and a rule over the groups' sums, which is bucketing by another name, the group's size buying the privacy (Velicheti et al., 2021); hospitals that prove in zero knowledge that an update is short (Lycklama et al., 2023); several servers that compute together (Corrigan-Gibbs and Boneh, 2017).
 
 # %% [markdown] quiz="whom-to-distrust"
 # Five university hospitals under one contract, each with its own security team; the server is rented from a company. Which protection do you take first?
@@ -535,12 +602,12 @@ except FedLabError as error:
 # - [ ] Krum with f = 1
 #   > It withstands one hostile hospital, chooses one hospital's update in each round, and shows every update to the server.
 # - [ ] Both
-#   > They exclude each other: the rule needs to see what the masks hide.
+#   > The rule needs to see what the masks hide, and the package refuses the pair. Groups of masked hospitals, and a rule over groups, would need far more than five.
 
 # %% [markdown]
 # ## Over all seeds
 #
-# The recorded study trains the small stand-in for sixty rounds over eight hospitals, alike (IID) or sorted by the size of their tumours (*volume*). Two are hostile, others on each seed, and every rule is told of two. On two seeds of their own every rule meets every untargeted attack, and the rule whose *worst* attack leaves the best validation score of honest hospitals is **the chosen one**. On the same seeds an attacker who knows that rule tries more attacks and strengths, and the most harmful is **the adapted one**. Five other seeds, with other patients, are reported: the chosen rule and FedAvg under every attack, and what each rule costs when nobody is hostile. Only honest hospitals' patients count.
+# The recorded study trains the small stand-in for sixty rounds over eight hospitals, alike (IID) or sorted by the size of their tumours (*volume*). Two are hostile, drawn anew for each seed. Rules that ask how many are told of two; buckets, which withstand one of eight, of one, and they cannot be chosen. On two seeds of their own all rules that can be chosen meet every untargeted attack, and the one whose *worst* attack leaves the best validation score of honest hospitals is **the chosen one**. On the same seeds an attacker who knows that rule tries more attacks and strengths, and the most harmful is **the adapted one**. No attacker sees honest hospitals' updates: two colluders estimate from what they would have sent themselves. Papers often grant them all updates, and such attackers do more harm. Five other seeds, with other patients, are reported: the chosen rule and FedAvg under every attack, and what each rule costs when nobody is hostile. Only honest hospitals' patients count.
 
 # %%
 from fedlab_utils.studies.runner import read_rows
@@ -563,16 +630,16 @@ rule_costs(recorded, note) if recorded else print(missing)
 backdoor_table(recorded) if recorded else print(missing)
 
 # %% [markdown]
-# Read the second figure as a court would: the left end of an interval against the line at 97 %. A rule that keeps that under every attack of a list has withstood *that list*. The adapted attack is there to remind of the others: it was found by trying a few strengths, on two seeds, by somebody who knew the rule. Real attackers have more time.
+# Once it is recorded, read the second figure as a court would: the left end of an interval against the line at 97 %. A rule that keeps that under every attack of a list has withstood *that list*. The adapted attack is there to remind of the others: it was found by trying a few strengths, on two seeds, by somebody who knew the rule. Real attackers have more time.
 #
 # ## What you have learnt
 #
-# - A mean has no defence: one long update with a direction decides it. Random noise, even long, does little.
+# - A mean has no defence: one sender can put it wherever it likes, and a long update with a direction decides it.
 # - Krum trusts who has neighbours, the trimmed mean trusts the middle of each coordinate. Both ignore what hospitals say of their own size, and each has a minimum of hospitals for a number of liars.
-# - All rules assume that honest updates are alike. Where their scatter is larger than their mean, a small lie in the empty middle is more believable than any honest update.
-# - Honest hospitals with other patients are left out as if hostile. Bucketing halves the scatter and needs many hospitals; momentum helps where scatter is chance, and here it is not.
+# - Median, trimmed mean and Krum assume that honest updates are alike. Where they are at right angles, a small lie in the empty middle is more believable than any honest update, and Krum's order is that of lengths.
+# - Those who have most to teach send the longest updates, and are left out as if hostile. No rule can tell other from hostile. Bucketing lets everybody in now and then and needs many hospitals; momentum helps where differences are chance, and here they are not.
 # - A backdoor is judged by its success rate, a free rider and a NaN sender by detection.
-# - Masks and robust rules exclude each other: decide whom to distrust.
+# - In this course masks and robust rules exclude each other: decide whom to distrust.
 
 # %%
 progress_board()
@@ -580,13 +647,21 @@ progress_board()
 # %% [markdown]
 # ### References
 #
+# - Y. Allouah, S. Farhadkhani, R. Guerraoui, N. Gupta, R. Pinot, J. Stephan, Fixing by mixing: a recipe for optimal Byzantine ML under heterogeneity. AISTATS 2023. arXiv:2302.01772
 # - E. Bagdasaryan et al., How to backdoor federated learning. AISTATS 2020. arXiv:1807.00459
 # - G. Baruch, M. Baruch, Y. Goldberg, A little is enough: circumventing defenses for distributed learning. NeurIPS 2019. arXiv:1902.06156
 # - P. Blanchard, E. M. El Mhamdi, R. Guerraoui, J. Stainer, Machine learning with adversaries: Byzantine tolerant gradient descent. NeurIPS 2017. arXiv:1703.02757
 # - X. Cao, M. Fang, J. Liu, N. Z. Gong, FLTrust: Byzantine-robust federated learning via trust bootstrapping. NDSS 2021. arXiv:2012.13995
+# - H. Corrigan-Gibbs, D. Boneh, Prio: private, robust, and scalable computation of aggregate statistics. NSDI 2017. arXiv:1703.06255
+# - E. M. El Mhamdi, R. Guerraoui, S. Rouault, The hidden vulnerability of distributed learning in Byzantium. ICML 2018. arXiv:1802.07927
+# - E. M. El Mhamdi, R. Guerraoui, S. Rouault, Fast and robust distributed learning in high dimension. 2019. arXiv:1905.04374
+# - T. Gu, B. Dolan-Gavitt, S. Garg, BadNets: identifying vulnerabilities in the machine learning model supply chain. 2017. arXiv:1708.06733
 # - S. P. Karimireddy, L. He, M. Jaggi, Learning from history for Byzantine robust optimization. ICML 2021. arXiv:2012.10333
 # - S. P. Karimireddy, L. He, M. Jaggi, Byzantine-robust learning on heterogeneous datasets via bucketing. ICLR 2022. arXiv:2006.09365
 # - L. Lamport, R. Shostak, M. Pease, The Byzantine generals problem. ACM Transactions on Programming Languages and Systems 4:382-401, 1982. doi:10.1145/357172.357176
+# - H. Lycklama, L. Burkhalter, A. Viand, N. Küchler, A. Hithnawi, RoFL: robustness of secure federated learning. IEEE S&P 2023. arXiv:2107.03311
+# - V. Shejwalkar, A. Houmansadr, Manipulating the Byzantine: optimizing model poisoning attacks and defenses for federated learning. NDSS 2021. doi:10.14722/ndss.2021.24498
 # - Z. Sun, P. Kairouz, A. T. Suresh, H. B. McMahan, Can you really backdoor federated learning? 2019. arXiv:1911.07963
-# - C. Xie, O. Koyejo, I. Gupta, Fall of empires: breaking Byzantine-tolerant SGD by inner product manipulation. UAI 2019. arXiv:1903.03936
+# - R. K. Velicheti, D. Xia, O. Koyejo, Secure Byzantine-robust distributed learning via clustering. 2021. arXiv:2110.02940
+# - C. Xie, O. Koyejo, I. Gupta, Fall of empires: breaking Byzantine-tolerant SGD by inner product manipulation. UAI 2019 (PMLR 115, 2020). arXiv:1903.03936
 # - D. Yin, Y. Chen, K. Ramchandran, P. Bartlett, Byzantine-robust distributed learning: towards optimal statistical rates. ICML 2018. arXiv:1803.01498

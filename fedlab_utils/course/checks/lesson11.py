@@ -36,10 +36,10 @@ def krum(answer: Answer) -> str:
         due.append(float(_nearest(apart**2, most - 2)))
         cases.append(f"{count} hospitals, f = {hostile}")
         mistakes = {
-            "You sum over n - f neighbours; Krum's n - f - 2 leave out the hostile ones also "
-            "where you yourself are honest": _nearest(apart**2, most),
-            "You sum over n - f - 1 neighbours, one too many: of the n - f honest ones neither "
-            "yourself nor one more counts, which leaves n - f - 2": _nearest(apart**2, most - 1),
+            "You sum over n - f neighbours; n - f - 2 are due, so that f + 1 others are left out, "
+            "of whom at least one is honest": _nearest(apart**2, most),
+            "You sum over n - f - 1 neighbours, one too many: n - f - 2 are due, so that f + 1 "
+            "others are left out, of whom at least one is honest": _nearest(apart**2, most - 1),
             "You sum over n - f - 3 neighbours: the distance 0 to yourself is counted as one; put "
             "the diagonal out of the way": _nearest(apart**2, most - 3),
             "You sum over all others, which chooses the update nearest to the mean: hostile ones "
@@ -153,4 +153,4 @@ def largest_lie(answer: Answer) -> str:
         got = answer(benign, copies, zs, _chosen)
         case = f"{honest} honest and {copies} hostile hospitals"
         judge(got, middle - max(fine) * spread, mistakes, case=case)
-    return "The lie is nearer to most honest updates than they are to each other."
+    return "A copy at distance 0 makes up for neighbours that are farther than honest ones are."
