@@ -3,9 +3,9 @@
 On the small stand-in for the U-Net, at the scale and with the steps of
 :mod:`fedlab_utils.studies.heterogeneity`, where hospitals are the phantom's own institutions. Each
 method keeps the hyperparameters that the comparison chose for it without compression, so that
-compression gets no tuning of its own. Every way to save is tried on two seeds of which nothing is
-reported, too: which of those that save fifty times or more is held to the claim is chosen there,
-by validation patients.
+compression gets no tuning of its own, but for the rate of two ways with long rounds. Every way to
+save is tried on two seeds of which nothing is reported, too: which of those that save fifty times
+or more is held to the claim is chosen there, by validation patients.
 
 Traffic is that of all rounds, both ways, with looks at validation and all headers. The best round's
 model travels once more to be tested, alike in every cell; that is not counted. Nobody goes on alone
@@ -54,6 +54,15 @@ PLANS: dict[str, dict[str, float]] = {
 both ways; and by what the rounds are fewer, and longer. What is not said is as without saving. The
 last six were added by what the seeds for trying had told, and those alone: 4 bits and a quarter of
 the rounds hardly cost anything, and 3 % of the numbers do."""
+
+RATES = {"half": 0.5, "twice": 2.0}
+PLANS |= {
+    f"{plan}, {word} the rate": PLANS[plan] | {"rate": rate}
+    for plan in ("top 50 %, 4 bits, a sixth of the rounds", "4 bits, a twelfth of the rounds")
+    for word, rate in RATES.items()
+}
+"""Long rounds with learning rates of their own, for the two ways that had validated best of those
+that save fifty times. They were added when those had been reported to keep 98.6 % and 98.5 %."""
 
 OTHERS = (
     "none",
@@ -116,6 +125,8 @@ def measure(settings: dict, place: Workplace) -> dict:
     chosen_by = CONDITION | {"method": settings["method"], "seed": SEEDS[0]}
     setting = heterogeneity.setting_of(chosen_by, read_rows(heterogeneity.STUDY.name))
     fractions = heterogeneity.TUNING_FRACTIONS if settings["seed"] in TUNING else FRACTIONS
+    rate = PLANS[settings["plan"]].get("rate", 1.0)
+    setting = setting | {"learning_rate": setting["learning_rate"] * rate}
     scale = scale_of(settings["plan"])
     task = SCALE.open(settings, place, fractions)
     found = train(scale, task, settings | setting, plan_of(settings["plan"]))

@@ -52,6 +52,17 @@ def test_ways_by_name_are_plans_the_same_both_ways() -> None:
         assert (plan.up_keep, plan.up_bits) == (plan.down_keep, plan.down_bits)
 
 
+def test_ways_with_a_rate_of_their_own_train_with_it(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heterogeneity, "setting_of", lambda *_: {"learning_rate": 0.01})
+    monkeypatch.setattr(frontier, "train", lambda scale, task, settings, plan: dict(settings))
+    slow = "4 bits, a twelfth of the rounds"
+    for plan, rate in {slow: 0.01, f"{slow}, half the rate": 0.005}.items():
+        told = _row(place, "fedavg", plan)["result"]
+        assert told["learning_rate"] == told["setting"]["learning_rate"] == rate
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """Room for a study of 32 phantoms at 8 mm and ten rounds of a step."""
