@@ -30,7 +30,7 @@ _EXPORTS = {
     "CombinationTable": "combination_table",
     "compression_frontier": "frontier_plots",
     "BudgetExplorer": "budget_view",
-    "cost_of_privacy": "budget_view",
+    "cost_of_privacy": "budget_plots",
     "protection_costs": "protection_plots",
     "protection_table": "protection_plots",
     "METHOD_NAMES": "colours",
