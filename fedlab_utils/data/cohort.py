@@ -18,15 +18,12 @@ from fedlab_utils.data.clinical import read_clinical
 from fedlab_utils.data.conventions import REGIONS
 from fedlab_utils.data.labels import LabelScheme
 from fedlab_utils.data.layouts import find_cases, none_usable
-from fedlab_utils.data.places import phantom_folder
+from fedlab_utils.data.phantom.embedded import embedded_patients
 from fedlab_utils.data.volumes import region_volumes
 from fedlab_utils.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PHANTOM = {"cases": 60, "seed": 7, "spacing": 2.0, "layout": "brats2018"}
-"""The embedded patients that a lesson gets when nothing else is named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,18 +250,4 @@ def open_cohort(root: str | os.PathLike[str] | None = None) -> Cohort:
 
 def open_phantom() -> Cohort:
     """Open the embedded phantom patients, which are made when they are not there yet."""
-    folder = phantom_folder()
-    if not folder.exists():
-        _make_phantom(folder)
-    return load_cohort(folder)
-
-
-def _make_phantom(folder: Path) -> None:
-    from fedlab_utils.data.phantom import write_cohort
-
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        write_cohort(folder, **PHANTOM)
-    except DataError:
-        if not folder.exists():  # else another kernel was quicker, and its patients are the same
-            raise
+    return load_cohort(embedded_patients())

@@ -89,7 +89,7 @@ def phantom_seed(cohort: Cohort) -> int | None:
     DataError
         If its seed is not that of these patients.
     """
-    from fedlab_utils.data.cohort import PHANTOM
+    from fedlab_utils.data.phantom.embedded import PHANTOM
     from fedlab_utils.data.phantom.origin import find_origin, read_seed
 
     ages = cohort.table["age"].dropna()

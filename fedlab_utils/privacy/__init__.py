@@ -34,7 +34,7 @@ _EXPORTS = {
     "gradient_distance": "matching",
     "total_variation": "matching",
     "Inversion": "inversion",
-    "InversionSettings": "inversion",
+    "InversionSettings": "inversion_settings",
     "invert": "inversion",
     "Trial": "inversion_trial",
     "try_inversion": "inversion_trial",

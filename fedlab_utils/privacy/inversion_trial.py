@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
-    from fedlab_utils.privacy.inversion import Inversion, InversionSettings, Watch
+    from fedlab_utils.privacy.inversion import Inversion, Watch
+    from fedlab_utils.privacy.inversion_settings import InversionSettings
 
 
 @dataclass(frozen=True)

@@ -16,29 +16,15 @@ Keys, signatures, ciphers and shares are those of kept libraries (cryptography, 
 
 from __future__ import annotations
 
-import os
-from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.privacy.masks import (
-    ADVERT,
-    Advert,
-    agreed,
-    derived,
-    joined,
-    left_part,
-    pair_mask,
-    stream,
-    verified,
-)
-from fedlab_utils.privacy.sharing import SECRET, fingerprint, split
+from fedlab_utils.privacy.masks import Advert, left_part, pair_mask, stream, verified
+from fedlab_utils.privacy.round_keys import RoundKeys
+from fedlab_utils.privacy.sharing import SECRET, split
 
 FEWEST = 3
 """Hospitals: of two, each can take its own numbers off the sum and has the other's."""
@@ -80,11 +66,7 @@ class Masker:
         check_numbers(len(known), threshold)
         self.number, self.round_name, self.threshold = number, round_name, threshold
         self._identity, self._known = identity, dict(known)
-        self._mask_key, self._box_key = X25519PrivateKey.generate(), X25519PrivateKey.generate()
-        self._seed = os.urandom(SECRET)
-        self._adverts: dict[int, Advert] = {}
-        self._pairs: dict[int, bytes] = {}
-        self._boxes: dict[int, ChaCha20Poly1305] = {}
+        self._keys = RoundKeys(number, round_name)
         self._pieces: dict[int, bytes] = {}
         self._left: frozenset[int] = frozenset()
         self._step = "advertise"
@@ -92,10 +74,7 @@ class Masker:
     def advertise(self) -> Advert:
         """Return what to tell all others."""
         self._next("advertise", "share")
-        keys = (self._mask_key.public_key(), self._box_key.public_key())
-        bare = Advert(*(key.public_bytes_raw() for key in keys), fingerprint(self._seed))
-        signature = self._identity.sign(bare.signed_part(self.number, self.round_name))
-        return Advert(bare.mask_key, bare.box_key, bare.seed_print, signature)
+        return self._keys.advert(self._identity)
 
     def share(self, adverts: Mapping[int, Advert]) -> dict[int, bytes]:
         """Return a locked box for each other hospital, with its pieces of this one's secrets.
@@ -109,10 +88,10 @@ class Masker:
             If this hospital's own advert is not among them as it was, or too few are sound.
         """
         self._next("share", "mask")
-        self._adverts = self._sound(adverts)
-        self._enough(len(self._adverts))
-        holders = sorted(self._adverts)
-        secrets = (self._mask_key.private_bytes_raw(), self._seed)
+        self._keys.agree(adverts, self._known)
+        holders = sorted(self._keys.adverts)
+        self._enough(len(holders))
+        secrets = self._keys.secrets()
         pieces = [split(secret, self.threshold, max(holders) + 1) for secret in secrets]
         boxes = {}
         for other in holders:
@@ -120,7 +99,7 @@ class Masker:
             if other == self.number:
                 self._pieces[other] = content
             else:
-                boxes[other] = self._lock(other, content)
+                boxes[other] = self._keys.lock(other, content)
         return boxes
 
     def mask(self, values: np.ndarray, boxes: Mapping[int, bytes]) -> np.ndarray:
@@ -141,14 +120,16 @@ class Masker:
         """
         self._next("mask", "confirm")
         for other, box in boxes.items():
-            if other in self._adverts and other != self.number:
-                self._open(other, box)
+            if other in self._keys.pairs:
+                content = self._keys.open(other, box)
+                if content is not None and len(content) == 2 * SECRET:
+                    self._pieces[other] = content
         self._enough(len(self._pieces))
         total = np.array(values, np.uint64)
-        total += stream(self._seed, self.round_name, len(total))
+        total += stream(self._keys.seed, self.round_name, len(total))
         for other in self._pieces:
             if other != self.number:
-                pair = self._pairs[other]
+                pair = self._keys.pairs[other]
                 total += pair_mask(pair, self.number, other, self.round_name, len(total))
         return total
 
@@ -207,16 +188,10 @@ class Masker:
         dict
             Name -> text, bytes, or a list of bytes or whole numbers.
         """
-        pairs, pieces = sorted(self._pairs.items()), sorted(self._pieces.items())
-        adverts = sorted(self._adverts.items())
+        pieces = sorted(self._pieces.items())
         return {
             "step": self._step,
-            "keys": [k.private_bytes_raw() for k in (self._mask_key, self._box_key)],
-            "seed": self._seed,
-            "adverts": [n for n, _ in adverts],
-            **{f"advert-{name}": [getattr(a, name) for _, a in adverts] for name in ADVERT},
-            "pairs": [n for n, _ in pairs],
-            "pair-secrets": [secret for _, secret in pairs],
+            **self._keys.remember(),
             "pieces": [n for n, _ in pieces],
             "piece-contents": [piece for _, piece in pieces],
             "left": sorted(self._left),
@@ -224,12 +199,8 @@ class Masker:
 
     def recall(self, known: Mapping[str, object]) -> Masker:
         """Go on where :meth:`remember` was called."""
-        keys = [X25519PrivateKey.from_private_bytes(key) for key in known["keys"]]
-        self._mask_key, self._box_key = keys
-        self._seed, self._step = known["seed"], known["step"]
-        rows = zip(*(known[f"advert-{name}"] for name in ADVERT), strict=True)
-        self._adverts = {n: Advert(*row) for n, row in zip(known["adverts"], rows, strict=True)}
-        self._pairs = dict(zip(known["pairs"], known["pair-secrets"], strict=True))
+        self._keys.recall(known)
+        self._step = known["step"]
         self._pieces = dict(zip(known["pieces"], known["piece-contents"], strict=True))
         self._left = frozenset(known["left"])
         return self
@@ -258,33 +229,6 @@ class Masker:
         self.expect(step)
         self._step = then
 
-    def _sound(self, adverts: Mapping[int, Advert]) -> dict[int, Advert]:
-        """Return the adverts of those with whom secrets can be agreed, and note the masks'."""
-        signed = {
-            n: advert
-            for n, advert in adverts.items()
-            if n in self._known
-            and verified(self._known[n], advert.signature, advert.signed_part(n, self.round_name))
-        }
-        times = Counter(key for a in signed.values() for key in (a.mask_key, a.box_key))
-        own = signed.get(self.number)
-        mine = own is not None and own.mask_key == self._mask_key.public_key().public_bytes_raw()
-        if not mine or max(times[own.mask_key], times[own.box_key]) > 1:
-            raise PrivacyError(
-                f"hospital {self.number}",
-                "its own advert is not among them, or somebody copied its keys",
-                "End the round",
-            )
-        sound = {self.number: own}
-        for other, advert in signed.items():
-            keys = (advert.mask_key, advert.box_key)
-            if other == self.number or max(times[key] for key in keys) > 1:
-                continue
-            pairs = [agreed(*k) for k in zip((self._mask_key, self._box_key), keys, strict=True)]
-            if None not in pairs:
-                sound[other], self._pairs[other] = advert, pairs[0]
-        return sound
-
     def _enough(self, count: int) -> None:
         if count < self.threshold:
             raise PrivacyError(
@@ -292,26 +236,6 @@ class Masker:
                 f"{count} hospitals are left, and {self.threshold} are needed",
                 "Wait for more hospitals; a sum of few hides little",
             )
-
-    def _box(self, other: int) -> ChaCha20Poly1305:
-        if other not in self._boxes:
-            pair = agreed(self._box_key, self._adverts[other].box_key)  # sound: not None
-            self._boxes[other] = ChaCha20Poly1305(derived(pair, b"box", self.round_name))
-        return self._boxes[other]
-
-    def _lock(self, other: int, content: bytes) -> bytes:
-        nonce = os.urandom(12)
-        about = joined(self.round_name, str(self.number).encode(), str(other).encode())
-        return nonce + self._box(other).encrypt(nonce, content, about)
-
-    def _open(self, other: int, box: bytes) -> None:
-        about = joined(self.round_name, str(other).encode(), str(self.number).encode())
-        try:
-            content = self._box(other).decrypt(bytes(box[:12]), bytes(box[12:]), about)
-        except (InvalidTag, ValueError):
-            return
-        if len(content) == 2 * SECRET:
-            self._pieces[other] = content
 
 
 def check_numbers(hospitals: int, threshold: int) -> None:

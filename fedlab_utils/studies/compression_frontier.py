@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING
 
 from fedlab_utils.studies import heterogeneity
 from fedlab_utils.studies.method_trial import FRACTIONS, Scale, train
-from fedlab_utils.studies.runner import Study, Workplace, read_rows
+from fedlab_utils.studies.record import read_rows
+from fedlab_utils.studies.runner import Study, Workplace
 
 if TYPE_CHECKING:
     from fedlab_utils.federated import CompressionPlan

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fedlab_utils.studies import heterogeneity
-from fedlab_utils.studies.runner import Study, Workplace, read_rows
+from fedlab_utils.studies.record import read_rows
+from fedlab_utils.studies.runner import Study, Workplace
 
 SEEDS = range(5, 25)
 """None that the comparison reports, or tries settings on."""

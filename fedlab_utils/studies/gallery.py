@@ -18,14 +18,14 @@ SETTINGS = {"patients": 3, "seed": 2024, "spacing": 2.0, "flip": True}
 
 def gallery_folder() -> Path:
     """Return ``data/gallery`` of the checkout."""
-    from fedlab_utils.studies.runner import data_folder
+    from fedlab_utils.studies.record import data_folder
 
     return data_folder() / "gallery"
 
 
 def models_folder() -> Path:
     """Return ``data/models`` of the checkout, where the shipped weights lie."""
-    from fedlab_utils.studies.runner import data_folder
+    from fedlab_utils.studies.record import data_folder
 
     return data_folder() / "models"
 

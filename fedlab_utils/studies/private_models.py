@@ -16,7 +16,8 @@ from fedlab_utils.errors import StudyError
 from fedlab_utils.segmentation.fine_tuning import WAYS, choose_weights
 from fedlab_utils.studies import fine_tuning_hospitals as hospitals
 from fedlab_utils.studies import private_fine_tuning as budgets
-from fedlab_utils.studies.runner import Study, Workplace, data_folder, read_rows
+from fedlab_utils.studies.record import data_folder, read_rows
+from fedlab_utils.studies.runner import Study, Workplace
 
 if TYPE_CHECKING:
     import torch

@@ -20,7 +20,8 @@ import numpy as np
 from fedlab_utils.segmentation.fine_tuning import WAYS
 from fedlab_utils.studies import private_fine_tuning as budgets
 from fedlab_utils.studies.fine_tuning_hospitals import make_task, open_hospitals
-from fedlab_utils.studies.runner import Study, Workplace, read_rows
+from fedlab_utils.studies.record import read_rows
+from fedlab_utils.studies.runner import Study, Workplace
 
 if TYPE_CHECKING:
     import torch

@@ -15,19 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fedlab_utils.errors import StudyError
 from fedlab_utils.studies import heterogeneity
-from fedlab_utils.studies.method_trial import FRACTIONS, Scale, patient_scores
+from fedlab_utils.studies.hostile_trial import hidden_share, judged, public_task, trusted
+from fedlab_utils.studies.method_trial import FRACTIONS
 from fedlab_utils.studies.runner import Study, Workplace
 
 if TYPE_CHECKING:
-    from fedlab_utils.federated import AttackPlan, Federation, RobustPlan, UNetTask
+    from fedlab_utils.federated import AttackPlan, RobustPlan
 
 SCALE = replace(heterogeneity.SCALE, batch=heterogeneity.SCALE.batch // 2, look=60, tune=0)
 """As that of ``heterogeneity``; twice as many hospitals, and half as many slices of each a step."""
@@ -105,8 +104,7 @@ def cells() -> tuple[dict, ...]:
     found += _cells(SEEDS, ("fedavg", CHOSEN), (*ATTACKS, (ADAPTED, 0.0)), 2)
     found += _cells(SEEDS, (*RULES, CHOSEN)[1:], (NOBODY,), 0)
     found += _cells(SEEDS, ("fedavg", CHOSEN), BACKDOORS, 2)
-    others = [name for name in RULES if name not in ("fedavg", "median, buckets")]
-    found += _cells(SEEDS[:1], others, BACKDOORS, 2)
+    found += _cells(SEEDS[:1], CANDIDATES, BACKDOORS, 2)
     found += _cells(SEEDS[:1], ("fedavg", "median, buckets", CHOSEN), (*ATTACKS, *BACKDOORS), 1)
     return tuple(found)
 
@@ -211,14 +209,9 @@ def measure(settings: dict, place: Workplace) -> dict:
     Returns
     -------
     dict
-        ``scores``: hospital -> its test patients' mean Dice over regions, one number each;
-        ``patients``: hospital -> their ids; ``regions``: region -> hospital -> mean Dice.
-        ``validation``: mean over the honest hospitals' validation patients. ``hostile``: names.
-        ``rule``, ``attack`` and ``strength`` that the cell stood for. ``left_out``: hospital -> in
-        how many rounds its answer did not count; ``weights``: hospital -> mean of its part in the
-        update over all rounds, where there is a rule. ``backdoor``: share of the honest hospitals'
-        test patients whose tumour the marker hides, where somebody planted it or nobody is hostile;
-        None if the model finds no tumour in any. ``seconds``.
+        ``rule``, ``attack`` and ``strength`` that the cell stood for; ``hostile``: names. What
+        :func:`fedlab_utils.studies.hostile_trial.judged` and ``trusted`` tell. ``backdoor``, where
+        somebody planted it or nobody is hostile: ``hidden_share`` of the same module.
     """
     import torch
 
@@ -229,63 +222,16 @@ def measure(settings: dict, place: Workplace) -> dict:
     fractions = heterogeneity.TUNING_FRACTIONS if settings["seed"] in TUNING else FRACTIONS
     task = SCALE.open(settings, place, fractions, HOSPITALS)
     how = SCALE.settings({"method": "fedavg", "learning_rate": RATE, "seed": settings["seed"]})
-    root = public_task(SCALE, place.folder / "public") if robust.rule == "fltrust" else None
+    root = None
+    if robust.rule == "fltrust":
+        root = public_task(SCALE, place.folder / "public", PUBLIC, PUBLIC_SEED)
     found = federate(task, how, robust=robust, attack=attack, root=root)
     hostile = [task.hospitals[number] for number in attack.numbers]
     told = {"rule": rule, "attack": attack.attack, "strength": attack.force, "hostile": hostile}
-    told |= _judged(task, found, hostile) | _trusted(found)
+    told |= judged(task, found, hostile) | trusted(found)
     if attack.attack in ("", "backdoor"):
-        told["backdoor"] = _hidden(task, found, hostile)
+        told["backdoor"] = hidden_share(task, found, hostile)
     return told
-
-
-def _judged(task: UNetTask, found: Federation, hostile: Sequence[str]) -> dict:
-    regions = {
-        region: {name: round(row[f"dice-{region}"], 4) for name, row in found.test.items()}
-        for region in ("et", "tc", "wt")
-    }
-    looked = {n: r for n, r in found.history[-1].validation.items() if n not in hostile}
-    scores = [row["score"] for row in looked.values()]
-    counts = [row["num-examples"] for row in looked.values()]
-    return {
-        "scores": {name: patient_scores(row) for name, row in found.test.items()},
-        "patients": {m.name: list(m.hospital.split.test) for m in task.members},
-        "regions": regions,
-        "validation": round(float(np.average(scores, weights=counts)), 4),
-        "seconds": round(sum(report.seconds for report in found.history), 1),
-    }
-
-
-def _trusted(found: Federation) -> dict:
-    """Return in how many rounds each hospital was left out, and its mean part in the update."""
-    left_out: dict[str, int] = {}
-    weights: dict[str, float] = {}
-    for report in found.history:
-        for name in report.left_out:
-            left_out[name] = left_out.get(name, 0) + 1
-        for name, told in report.rule.items():
-            weights[name] = weights.get(name, 0.0) + told["weight"] / len(found.history)
-    return {"left_out": left_out, "weights": {n: round(w, 4) for n, w in weights.items()}}
-
-
-def _hidden(task: UNetTask, found: Federation, hostile: Sequence[str]) -> float | None:
-    from fedlab_utils.federated.spoilt_data import backdoor_success
-
-    honest = [member for member in task.members if member.name not in hostile]
-    patients = [patient for member in honest for patient in member.test]
-    success = backdoor_success(task.model(found.last), patients)
-    return None if np.isnan(success) else round(success, 4)
-
-
-@lru_cache(maxsize=1)
-def public_task(scale: Scale, folder: Path) -> UNetTask:
-    """Return the task over the public phantoms, which are made when they are first asked for."""
-    from fedlab_utils.data.phantom import write_cohort
-    from fedlab_utils.federated.root_training import public_hospital
-
-    if not folder.exists():
-        write_cohort(folder, cases=PUBLIC, seed=PUBLIC_SEED, spacing=scale.spacing)
-    return scale.task([public_hospital(folder, scale.spacing)], PUBLIC_SEED)
 
 
 STUDY = Study(

@@ -1,21 +1,22 @@
 """Recorded studies: experiments too long for a lesson, worked off cell by cell, resumable.
 
 A study is a list of cells, each with its settings, and a function that measures one. What is done
-is written to ``data/results/NAME.json`` after every cell; what a cell needs on the way (phantoms,
-checkpoints) lies in ``data/studies/NAME``, which git does not keep.
+is written to ``data/results/NAME.json`` after every cell (see :mod:`fedlab_utils.studies.record`);
+what a cell needs on the way (phantoms, checkpoints) lies in ``data/studies/NAME``, which git does
+not keep.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 
-from fedlab_utils.errors import FedLabError, StudyError
+from fedlab_utils.errors import StudyError
 from fedlab_utils.studies.pieces import earlier_pieces, forget_pieces, remember_piece, whole
+from fedlab_utils.studies.record import read_rows, results_file, work_folder, write_rows
 
 STUDIES = {
     "sim_to_real": "fedlab_utils.studies.sim_to_real",
@@ -152,7 +153,7 @@ def run_study(
 
     file, code = results_file(study.name, results), checkout_state()
     until = None if hours is None else time.monotonic() + 3600 * hours
-    place = Workplace((work or data_folder() / "studies") / study.name, say, until)
+    place = Workplace(work_folder(study.name, work), say, until)
     place.folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(place.folder / "lock", timeout=0):
@@ -177,7 +178,7 @@ def _go_on(study: Study, file: Path, place: Workplace, code: dict, again: bool) 
             place.say(f"{study.name}: cell {number} of {len(study.cells)}: {settings}")
             rows.append(_measure(study, settings, replace(place, rows=tuple(rows)), code))
             rows.sort(key=lambda row: study.cells.index(row["settings"]))
-            _write(file, study, rows)
+            write_rows(file, study, rows)
             forget_pieces(place.folder, settings)
     except OutOfTimeError:
         place.say(
@@ -204,58 +205,3 @@ def _measure(study: Study, settings: dict, place: Workplace, code: dict) -> dict
         remember_piece(place.folder, settings, about())
         raise
     return {"settings": settings, "result": result, "provenance": whole(about(), earlier)}
-
-
-def results_file(name: str, results: Path | None = None) -> Path:
-    """Return where a study's rows are recorded."""
-    return (results or data_folder() / "results") / f"{name}.json"
-
-
-def read_rows(name: str, results: Path | None = None) -> list[dict]:
-    """Return the recorded rows of a study, none if it was never run.
-
-    Raises
-    ------
-    StudyError
-        If the file is there and cannot be read.
-    """
-    file = results_file(name, results)
-    if not file.exists():
-        return []
-    try:
-        return json.loads(file.read_text("utf-8"))["rows"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StudyError(
-            file, f"it cannot be read ({error!r})", "Restore it, or remove it"
-        ) from None
-
-
-def _write(file: Path, study: Study, rows: list[dict]) -> None:
-    """Write the record, each row on a line of its own: a comparison shows which one is new."""
-    from fedlab_utils.data.atomic import write_text
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    about = {"study": study.name, "question": study.question, "cells": len(study.cells)}
-    head = "".join(f" {json.dumps(name)}: {json.dumps(value)},\n" for name, value in about.items())
-    lines = ",\n".join(f"  {json.dumps(row)}" for row in rows)
-    write_text(file, f'{{\n{head} "rows": [\n{lines}\n ]\n}}\n')
-
-
-def data_folder() -> Path:
-    """Return ``data`` of the checkout.
-
-    Raises
-    ------
-    FedLabError
-        If this package was installed without one.
-    """
-    from fedlab_utils.data.places import checkout
-
-    root = checkout()
-    if root is None:
-        raise FedLabError(
-            "study",
-            "there is no checkout around this package",
-            "Clone the repository to run studies",
-        )
-    return root / "data"

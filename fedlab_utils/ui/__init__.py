@@ -30,7 +30,7 @@ _EXPORTS = {
     "CombinationTable": "combination_table",
     "compression_frontier": "frontier_plots",
     "BudgetExplorer": "budget_view",
-    "cost_of_privacy": "budget_view",
+    "cost_of_privacy": "budget_plots",
     "protection_costs": "protection_plots",
     "protection_table": "protection_plots",
     "METHOD_NAMES": "colours",
@@ -55,7 +55,7 @@ _EXPORTS = {
     "attack_grid": "robustness_plots",
     "kept_of_clean": "robustness_plots",
     "rule_costs": "robustness_plots",
-    "backdoor_table": "robustness_plots",
+    "backdoor_table": "robustness_rows",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

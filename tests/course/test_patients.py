@@ -10,8 +10,8 @@ import pytest
 from fedlab_utils.course import open_patients
 from fedlab_utils.course.patients import draw_patients, several_patients
 from fedlab_utils.data import Case, Cohort, PreprocessSettings
-from fedlab_utils.data import cohort as module
 from fedlab_utils.data.case_files import CaseFiles
+from fedlab_utils.data.phantom import embedded
 from fedlab_utils.errors import IntensityError, LayoutError, UnreadableFileError
 
 
@@ -63,14 +63,14 @@ def test_of_many_bad_cases_a_few_are_named(folder, capsys, monkeypatch) -> None:
 def test_nothing_readable_says_what_to_do(folder, phantom_dir, capsys, monkeypatch) -> None:
     for path in files_of(folder, "t1ce"):
         truncate(path)
-    monkeypatch.setattr(module, "phantom_folder", lambda: phantom_dir)
+    monkeypatch.setattr(embedded, "phantom_folder", lambda: phantom_dir)
     cohort, _ = open_patients()
     assert cohort.root == phantom_dir
     first, second, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{folder}: none of 6 cases can be used; ")
     assert "phantom" in second
     monkeypatch.delenv("FEDLAB_DATA")
-    monkeypatch.setattr(module, "phantom_folder", lambda: folder)
+    monkeypatch.setattr(embedded, "phantom_folder", lambda: folder)
     with pytest.raises(UnreadableFileError, match="Remove the folder"):
         open_patients()
 
@@ -93,7 +93,7 @@ def test_a_case_that_the_lesson_cannot_use_is_left_out_too(capsys) -> None:
 def test_a_folder_without_segmentations_gives_way_to_the_phantom(
     folder, phantom_dir, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr(module, "phantom_folder", lambda: phantom_dir)
+    monkeypatch.setattr(embedded, "phantom_folder", lambda: phantom_dir)
     for path in files_of(folder, "seg")[1:]:
         path.unlink()
     assert len(open_patients(at_most=2)[1]) == 1
@@ -111,7 +111,7 @@ def test_a_folder_without_segmentations_gives_way_to_the_phantom(
 def test_what_is_no_data_set_gives_way_to_the_phantom(
     name, tmp_path, phantom_dir, capsys, monkeypatch
 ) -> None:
-    monkeypatch.setattr(module, "phantom_folder", lambda: phantom_dir)
+    monkeypatch.setattr(embedded, "phantom_folder", lambda: phantom_dir)
     monkeypatch.setenv("FEDLAB_DATA", str(tmp_path / name))
     assert open_patients()[0].root == phantom_dir
     first, second, *_ = capsys.readouterr().out.splitlines()
@@ -121,7 +121,7 @@ def test_what_is_no_data_set_gives_way_to_the_phantom(
 
 def test_a_phantom_folder_that_is_no_data_set_is_named(tmp_path, monkeypatch) -> None:
     monkeypatch.delenv("FEDLAB_DATA", raising=False)
-    monkeypatch.setattr(module, "phantom_folder", lambda: tmp_path)
+    monkeypatch.setattr(embedded, "phantom_folder", lambda: tmp_path)
     with pytest.raises(LayoutError, match="empty"):
         open_patients()
 
@@ -157,7 +157,7 @@ def test_phantoms_take_the_place_of_too_few(
     folder, phantom_dir, capsys, monkeypatch, tmp_path
 ) -> None:
     monkeypatch.setenv("FEDLAB_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(module, "phantom_folder", lambda: phantom_dir)
+    monkeypatch.setattr(embedded, "phantom_folder", lambda: phantom_dir)
     some = several_patients(2, PreprocessSettings(spacing=8.0), fewest=7)
     assert (some.root, len(some)) == (phantom_dir, 2)
     assert folder != phantom_dir

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fedlab_utils.data import Case
-from fedlab_utils.data import cohort as module
 from fedlab_utils.data.cohort import load_cohort, open_cohort
+from fedlab_utils.data.phantom import embedded
 from fedlab_utils.errors import (
     ClinicalTableError,
     DataError,
@@ -141,39 +141,13 @@ def test_visits_stay_together_however_their_ids_are_written(tmp_path):
     assert len(set(cohort.table.patient_id.head(2))) == 1
 
 
-def test_open_cohort_makes_the_phantoms_once(tmp_path, monkeypatch):
-    from fedlab_utils.data import phantom
-
-    made = []
-
-    def write(out, **settings):
-        made.append(settings)
-        write_case(out / IDS[0], IDS[0])
-
+def test_open_cohort_takes_the_phantoms_where_nothing_is_named(tmp_path, monkeypatch):
+    write_case(tmp_path / IDS[0], IDS[0])
     monkeypatch.delenv("FEDLAB_DATA", raising=False)
-    monkeypatch.setattr(module, "phantom_folder", lambda: tmp_path / "data" / "phantom")
-    monkeypatch.setattr(phantom, "write_cohort", write, raising=False)
-    assert len(open_cohort()) == len(open_cohort()) == 1
-    assert made == [{"cases": 60, "seed": 7, "spacing": 2.0, "layout": "brats2018"}]
-
-
-def test_two_kernels_may_make_the_phantoms_at_once(tmp_path, monkeypatch):
-    from fedlab_utils.data import phantom
-
-    def lose_the_race(out, **settings):
-        write_case(out / IDS[0], IDS[0])
-        raise DataError(out, f"it is there already ({settings['cases']} cases)", "Use it")
-
-    def fail(out, **_):
-        raise DataError(out, "no space left", "Make room")
-
-    monkeypatch.delenv("FEDLAB_DATA", raising=False)
-    monkeypatch.setattr(module, "phantom_folder", lambda: tmp_path / "phantom")
-    monkeypatch.setattr(phantom, "write_cohort", fail, raising=False)
-    with pytest.raises(DataError, match="no space left"):
-        open_cohort()
-    monkeypatch.setattr(phantom, "write_cohort", lose_the_race, raising=False)
-    assert len(open_cohort()) == 1
+    monkeypatch.setattr(embedded, "phantom_folder", lambda: tmp_path)
+    assert [files.case_id for files in open_cohort()] == [IDS[0]]
+    monkeypatch.setenv("FEDLAB_DATA", "")
+    assert open_cohort().root == tmp_path
 
 
 def test_labelled_leaves_out_what_has_no_segmentation(folder):

@@ -11,7 +11,7 @@ import torch
 from fedlab_utils.data import PreprocessSettings, load_cohort, load_preprocessed, to_regions
 from fedlab_utils.data.windows import centred
 from fedlab_utils.errors import PrivacyError
-from fedlab_utils.privacy.inversion import InversionSettings
+from fedlab_utils.privacy.inversion_settings import InversionSettings
 from fedlab_utils.privacy.inversion_trial import try_inversion
 from fedlab_utils.privacy.leaky_layers import open_rectifiers
 from fedlab_utils.segmentation import UNetSettings, make_unet

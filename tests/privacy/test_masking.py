@@ -151,49 +151,39 @@ def test_of_nobody_both_secrets_come_out() -> None:
             one.maskers[number].reveal(first | second)
 
 
-@pytest.mark.parametrize("part", ["mask_key", "box_key", "seed_print", "signature"])
-def test_an_advert_that_was_changed_on_the_way_is_found_out(part: str) -> None:
+def test_too_few_sound_adverts_end_the_round() -> None:
     one = Round(4, 3)
     one.advertise(range(4))
-    changed = bytearray(getattr(one.adverts[2], part))
-    changed[3] ^= 1
-    one.adverts[2] = replace(one.adverts[2], **{part: bytes(changed)})
-    assert sorted(one.maskers[0].share(one.adverts)) == [1, 3]
-    with pytest.raises(PrivacyError, match="hospital 2: its own advert is not among them"):
-        one.maskers[2].share(one.adverts)
-
-
-def test_an_advert_of_another_round_or_of_a_stranger_does_not_pass() -> None:
-    one, earlier = Round(4, 3), Round(4, 3, b"round 0")
-    one.advertise(range(4))
-    earlier.maskers[2] = Masker(2, b"round 0", one.keys[2], one.known, 3)
-    one.adverts[2] = earlier.maskers[2].advertise()
-    assert sorted(one.maskers[0].share(one.adverts)) == [1, 3]
-    strangers = {n: one.adverts[n] for n in (0, 1, 3)} | {9: one.adverts[0]}
-    assert sorted(one.maskers[1].share(strangers)) == [0, 3]
     with pytest.raises(PrivacyError, match="2 hospitals are left, and 3 are needed"):
-        one.maskers[3].share({n: one.adverts[n] for n in (2, 3)} | {0: one.adverts[0]})
+        one.maskers[3].share({n: one.adverts[n] for n in (2, 3)} | {0: one.adverts[1]})
 
 
-def test_a_hospital_cannot_be_played_by_another_ones_keys() -> None:
-    one = Round(5, 3)
-    one.advertise(range(5))
-    copied = replace(one.adverts[1], signature=b"")
-    signature = one.keys[2].sign(copied.signed_part(2, one.name))
-    one.adverts[2] = replace(copied, signature=signature)
-    assert sorted(one.maskers[0].share(one.adverts)) == [3, 4]  # nobody knows which is the copy
-    with pytest.raises(PrivacyError, match="somebody copied its keys"):
-        one.maskers[1].share(one.adverts)
-
-
-@pytest.mark.parametrize("key", ["mask_key", "box_key"])
-@pytest.mark.parametrize("bad", [bytes(32), b"short", b""], ids=["no order", "short", "empty"])
-def test_a_key_that_no_secret_can_be_agreed_by_costs_its_owner_alone(key: str, bad: bytes) -> None:
+def test_a_hospital_without_a_sound_advert_gets_no_box() -> None:
     one = Round(4, 3)
     one.advertise(range(4))
-    other = replace(one.adverts[3], signature=b"", **{key: bad})
-    one.adverts[3] = replace(other, signature=one.keys[3].sign(other.signed_part(3, one.name)))
-    assert sorted(one.maskers[0].share(one.adverts)) == [1, 2]
+    one.adverts[2] = replace(one.adverts[2], signature=bytes(64))
+    assert sorted(one.maskers[0].share(one.adverts)) == [1, 3]
+
+
+def test_a_round_goes_on_from_what_was_remembered() -> None:
+    one = Round(4, 3)
+
+    def begin_anew() -> None:
+        again = [Masker(n, one.name, key, one.known, 3) for n, key in enumerate(one.keys)]
+        one.maskers = [
+            new.recall(old.remember()) for new, old in zip(again, one.maskers, strict=True)
+        ]
+
+    one.advertise(range(4))
+    begin_anew()
+    boxes = one.boxes(range(4))
+    begin_anew()
+    one.mask(range(3), boxes)
+    begin_anew()
+    confirmed = one.confirm(range(3))
+    begin_anew()
+    total = one.reveal(range(3), confirmed)
+    assert np.array_equal(total, one.values[:3].sum(0, dtype=np.uint64))
 
 
 def test_a_key_that_is_none_at_those_who_are_left_ends_the_sum_and_not_the_server() -> None:
@@ -241,15 +231,6 @@ def test_one_bad_box_costs_one_of_the_two() -> None:
     one.masked = {n: one.masked[n] for n in left}
     total = one.reveal(left, one.confirm(left))
     assert np.array_equal(total, one.values[left].sum(0, dtype=np.uint64))
-
-
-def test_a_box_for_another_one_does_not_open() -> None:
-    one = Round(4, 3)
-    one.advertise(range(4))
-    boxes = one.boxes(range(4))
-    boxes[1] = boxes[1] | {0: boxes[1][2]}
-    one.mask([0], boxes)
-    assert one.maskers[0].peers() == [0, 2, 3]
 
 
 def test_false_pieces_of_a_few_do_not_falsify_the_sum() -> None:

@@ -30,7 +30,7 @@ TINY = {"patients": 2, "seed": 5, "spacing": 6.0, "flip": False}
 
 def _data_folder(root: Path, patch: pytest.MonkeyPatch) -> Workplace:
     """Make ``root`` the data folder, with the weights of one untrained network."""
-    patch.setattr("fedlab_utils.studies.runner.data_folder", lambda: root)
+    patch.setattr("fedlab_utils.studies.record.data_folder", lambda: root)
     unet = UNetSettings(width=8)
     model = TrainedModel(make_unet(unet), unet, PreprocessSettings(spacing=6.0), (32, 32))
     told = {"device": "a CPU", "commit": "abc", "training_seconds": 90.0}

@@ -8,15 +8,13 @@ from pathlib import Path
 import pytest
 
 from fedlab_utils.errors import StudyError
-from fedlab_utils.studies import runner
+from fedlab_utils.studies.record import read_rows
 from fedlab_utils.studies.runner import (
     STUDIES,
     OutOfTimeError,
     Study,
     Workplace,
     load_study,
-    read_rows,
-    results_file,
     run_study,
 )
 
@@ -167,17 +165,17 @@ def test_a_failing_cell_keeps_what_is_recorded(tmp_path: Path) -> None:
     assert [row["settings"]["seed"] for row in read_rows("tiny", tmp_path)] == [0, 1]
 
 
+def test_a_damaged_record_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "tiny.json").write_text("{", encoding="utf-8")
+    with pytest.raises(StudyError, match=r"tiny\.json"):
+        run_study(study(odd), results=tmp_path, work=tmp_path / "work", say=quiet)
+    assert (tmp_path / "tiny.json").read_text("utf-8") == "{"
+
+
 def test_cells_of_other_settings_are_dropped(tmp_path: Path) -> None:
     run_study(study(odd, seeds=3), results=tmp_path, work=tmp_path, say=quiet)
     rows = run_study(study(odd, seeds=1), results=tmp_path, work=tmp_path, say=quiet)
     assert [row["settings"]["seed"] for row in rows] == [0]
-
-
-def test_a_damaged_record_is_not_overwritten(tmp_path: Path) -> None:
-    results_file("tiny", tmp_path).write_text("{", encoding="utf-8")
-    with pytest.raises(StudyError, match=r"tiny\.json"):
-        run_study(study(odd), results=tmp_path, work=tmp_path, say=quiet)
-    assert results_file("tiny", tmp_path).read_text("utf-8") == "{"
 
 
 @pytest.mark.parametrize("name", list(STUDIES))
@@ -194,9 +192,3 @@ def test_every_study_of_the_list_can_be_run(name: str) -> None:
 def test_an_unknown_study_is_refused() -> None:
     with pytest.raises(StudyError, match="Choose one of"):
         load_study("nothing")
-
-
-def test_outside_a_checkout_there_is_no_place_for_results(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fedlab_utils.data.places.checkout", lambda: None)
-    with pytest.raises(runner.FedLabError, match="checkout"):
-        results_file("tiny")

@@ -79,7 +79,7 @@ def test_nobody_is_in_two_parts(root: Path) -> None:
 
 
 def test_these_are_not_the_patients_of_the_course() -> None:
-    from fedlab_utils.data.cohort import PHANTOM
+    from fedlab_utils.data.phantom.embedded import PHANTOM
 
     assert PHANTOM["seed"] != sim_to_real.SETTINGS["cohort_seed"]
 

@@ -1,8 +1,6 @@
-"""The cost of privacy drawn, and the explorer of budgets, against figures that are known."""
+"""The explorer of budgets, with networks whose drawings are known."""
 
 from __future__ import annotations
-
-import re
 
 import numpy as np
 import pytest
@@ -10,8 +8,7 @@ import torch
 from torch import nn
 
 from fedlab_utils.data.preprocessing import Preprocessed
-from fedlab_utils.errors import FederationError
-from fedlab_utils.ui import BudgetExplorer, cost_of_privacy
+from fedlab_utils.ui import BudgetExplorer
 from tests.federated.budget_rows import budget_rows
 from tests.ui.drive import drive
 
@@ -55,16 +52,6 @@ def patient() -> Preprocessed:
 def explorer() -> BudgetExplorer:
     networks = {"public": Threshold(9), "2": Threshold(1.5), "8": Threshold(0.5), "0": Threshold(0)}
     return BudgetExplorer(budget_rows(), networks, {"1.5T thick": patient()}, NOTE)
-
-
-def test_the_figure_tells_what_each_way_keeps() -> None:
-    alt = cost_of_privacy(budget_rows(), NOTE).alt
-    assert NOTE in alt
-    for way, kept in (("all weights", (10, 50)), ("norm and head", (70, 95))):
-        found = re.search(rf"{way} keeps (\d+)% .*?at 2, (\d+)% .*?at 8", alt)
-        assert tuple(map(int, found.groups())) == kept
-    with pytest.raises(FederationError, match="not recorded"):
-        cost_of_privacy([r for r in budget_rows() if r["settings"]["way"] != "untouched"], NOTE)
 
 
 def test_the_explorer_draws_with_the_network_of_the_budget() -> None:
