@@ -114,7 +114,7 @@ def test_the_adapted_attack_harms_the_chosen_rule_most_over_both_conditions() ->
     assert adapted_attack(rows) == FURTHER[3]
     rule, robust, attack = plans_of(_cell(CHOSEN, ADAPTED, 0.0, 2), rows)
     assert (rule, robust.rule, robust.hostile) == ("median", "median", 2)
-    assert (attack.attack, attack.strength, attack.numbers) == (*FURTHER[3], (0, 4))
+    assert (attack.attack, attack.strength, attack.numbers) == (*FURTHER[3], hostile_of(0, 2))
 
 
 @pytest.fixture(scope="module")
