@@ -69,6 +69,8 @@ class HospitalPrivacy:
         quickly the bound follows (Andrew et al. 2021, arXiv:1905.03871, its gamma and eta).
     simulated
         Take noise and draws from the run's seed. Nothing is protected then; for lessons and tests.
+    members
+        Hospitals that agreed to take part, a public number; set when a run begins.
 
     Raises
     ------
@@ -84,6 +86,7 @@ class HospitalPrivacy:
     quantile: float = 0.5
     bound_rate: float = 0.2
     simulated: bool = False
+    members: int = 0
 
     def __post_init__(self) -> None:
         make_plain(self, PrivacyError)
@@ -95,6 +98,7 @@ class HospitalPrivacy:
             ("noise", self.noise >= 0, "Pass a multiplier above 0, or 0 to have it computed"),
             ("quantile", 0 < self.quantile < 1, "Pass a share between 0 and 1"),
             ("bound_rate", self.bound_rate > 0, "Pass a number above 0"),
+            ("members", self.members >= 0, "Pass 0: it is set when a run begins"),
         ):
             if not fine:
                 raise PrivacyError(name, f"it is {getattr(self, name)!r}", remedy)
@@ -181,6 +185,22 @@ class HospitalPrivacy:
             return self.noise, 0.0
         count = max(expected / 20, self.noise)
         return (self.noise**-2 - (2 * count) ** -2) ** -0.5, count
+
+    def check_resume(self, resume: bool) -> None:
+        """Refuse to go on with a run that protects.
+
+        Raises
+        ------
+        PrivacyError
+            If it is to be resumed, and is no simulation.
+        """
+        if self.on and resume and not self.simulated:
+            raise PrivacyError(
+                "resume",
+                "a round that was under way may have shown its model; run again with other noise "
+                "it would show more than the budget allows",
+                "Begin anew in a new folder, and count both runs",
+            )
 
     def promise(self, settings: FederationSettings) -> dict[str, object]:
         """Return what a run promises each hospital, to stand wherever its epsilon does."""
