@@ -118,10 +118,10 @@ def test_encryption_is_refused_beside_a_rule_and_a_hidden_hospital() -> None:
         federate_encrypted(BowlTask(), how, hospital_privacy=HIDDEN)
 
 
-def test_a_server_that_would_add_no_noise_refuses_a_run_that_asks_for_it() -> None:
-    """As under ``flwr run``, whose strategy is the settings' own."""
+def test_a_server_that_does_not_know_who_agreed_refuses_a_run_that_asks_for_noise() -> None:
+    """As under ``flwr run``, where the plan comes with the config alone."""
     client, server = make_client_app(lambda _: BowlTask()), make_server_app(lambda _: BowlTask())
     config = FederationSettings(rounds=1, **SGD).to_config()
     run_in_process(client, server, config, 4)
-    with pytest.raises(PrivacyError, match="FedAvg adds no noise"):
+    with pytest.raises(PrivacyError, match="members: it is 0"):
         run_in_process(client, server, config | HIDDEN.to_config(), 4)
