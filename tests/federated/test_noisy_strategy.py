@@ -143,6 +143,15 @@ def test_a_round_in_which_nobody_takes_part_has_noise_too() -> None:
     assert (found != START_ROW).all()
 
 
+def test_who_had_not_agreed_is_not_drawn() -> None:
+    """The noise is for three hospitals; a fourth number has no coin."""
+    strategy = strategy_of(HospitalPrivacy(epsilon=8.0), 3)
+    strategy.roster.members[13] = Member(3, "H3", 5)
+    with running():
+        asked = strategy.configure_train(1, to_record(START), ConfigRecord(), Grid(4))
+    assert [message.metadata.dst_node_id for message in asked] == [10, 11, 12]
+
+
 def test_hospitals_are_drawn_by_coins_and_not_a_fixed_number() -> None:
     settings = FederationSettings(**{**HOW.__dict__, "fraction": 0.3})
     strategy = strategy_of(HospitalPrivacy(epsilon=8.0), 8, settings)

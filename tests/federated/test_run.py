@@ -137,7 +137,7 @@ def test_public_patients_are_no_hospital_s_and_the_same_when_a_run_goes_on(
     assert went_on.exit_code == 0, went_on.output
 
 
-@pytest.mark.parametrize("way", ["server", "client", "adaptive", "local"])
+@pytest.mark.parametrize("way", ["client", "local"])
 def test_a_run_with_hospital_noise_tells_what_it_promises(
     phantom_dir: Path, tmp_path: Path, way: str
 ) -> None:
@@ -158,19 +158,12 @@ def test_a_run_with_hospital_noise_tells_what_it_promises(
     assert "count both runs" in again.stderr
 
 
-def test_a_simulation_of_hospital_noise_goes_on_bit_for_bit_and_says_what_it_is(
-    phantom_dir: Path, tmp_path: Path
-) -> None:
-    noise = ["--hospital-epsilon", "8", "--hospital-noise", "9", "--simulated-noise"]
-    for out, rounds in (("a", ["2"]), ("b", ["1", "2"])):
-        for number in rounds:
-            words = ["--rounds", number, *noise, *(["--resume"] if number > rounds[0] else [])]
-            ran = command(phantom_dir, tmp_path / out, *words)
-            assert ran.exit_code == 0, ran.output
-            assert "simulated: no guarantee" in ran.stderr
-            assert "simulated noise: no guarantee" in ran.stdout
-    whole, resumed = (read_checkpoint(tmp_path / out).weights for out in "ab")
-    assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
+def test_simulated_noise_of_hospitals_says_what_it_is(phantom_dir: Path, tmp_path: Path) -> None:
+    noise = ["--hospital-epsilon", "8", "--hospital-way", "adaptive", "--simulated-noise"]
+    ran = command(phantom_dir, tmp_path / "a", "--rounds", "1", *noise)
+    assert ran.exit_code == 0, ran.output
+    assert "simulated: no guarantee" in ran.stderr
+    assert "simulated noise: no guarantee" in ran.stdout
 
 
 @pytest.mark.parametrize(("engine", "rounds"), [("ray", 2), ("deployment", 1)])
