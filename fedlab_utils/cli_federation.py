@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
-from fedlab_utils.cli_output import Json, Layout, Scheme, print_json, progress_bar, reported
+from fedlab_utils.cli_federation_report import tell
+from fedlab_utils.cli_output import Json, Layout, Scheme, progress_bar, reported
 from fedlab_utils.cli_training import TierName
-from fedlab_utils.errors import FederationError
 
 
 class EngineName(StrEnum):
@@ -60,6 +60,23 @@ def simulate(
     simulated_noise: Annotated[
         bool, typer.Option(help="Noise by the seed: no guarantee, for lessons.")
     ] = False,
+    hospital_epsilon: Annotated[
+        float, typer.Option(min=0, help="Budget per hospital, for the run; 0: no privacy.")
+    ] = 0.0,
+    hospital_delta: Annotated[float, typer.Option(help="Of that budget.")] = 1e-5,
+    hospital_way: Annotated[
+        str, typer.Option(help="Who shortens updates: server, client, adaptive or local.")
+    ] = "server",
+    hospital_bound: Annotated[float, typer.Option(help="Longest update of one hospital.")] = 1.0,
+    hospital_noise: Annotated[
+        float, typer.Option(min=0, help="Over that bound; 0: the least that fits the budget.")
+    ] = 0.0,
+    hospital_quantile: Annotated[
+        float, typer.Option(help="Share of updates within the adaptive bound.")
+    ] = 0.5,
+    hospital_bound_rate: Annotated[
+        float, typer.Option(help="How fast the adaptive bound follows.")
+    ] = 0.2,
     secure: Annotated[bool, typer.Option(help="Hide each hospital's numbers by masks.")] = False,
     threshold: Annotated[
         int, typer.Option(min=0, help="Hospitals that must be left; 0: just over half.")
@@ -73,6 +90,12 @@ def simulate(
         str, typer.Option(help="median, trimmed-mean, krum, multi-krum, clip or fltrust.")
     ] = "",
     hostile: Annotated[int, typer.Option(min=0, help="Hospitals that the rule withstands.")] = 0,
+    chosen: Annotated[
+        int, typer.Option(min=0, help="Updates that multi-krum averages; 0: n - f - 2.")
+    ] = 0,
+    clip_bound: Annotated[
+        float, typer.Option(min=0, help="Longest update that clip leaves; 0: the median length.")
+    ] = 0.0,
     bucket: Annotated[int, typer.Option(min=1, help="Hospitals averaged before the rule.")] = 1,
     client_momentum: Annotated[
         float, typer.Option(min=0, help="Share of its last update a hospital repeats.")
@@ -93,6 +116,7 @@ def simulate(
     """Train one U-Net over virtual hospitals that keep their patients."""
     from fedlab_utils.federated.attack_plan import AttackPlan
     from fedlab_utils.federated.compression_plan import CompressionPlan
+    from fedlab_utils.federated.hospital_privacy import HospitalPrivacy
     from fedlab_utils.federated.masking_plan import MaskingPlan
     from fedlab_utils.federated.private_training import PrivacyPlan
     from fedlab_utils.federated.robust_plan import RobustPlan
@@ -132,7 +156,20 @@ def simulate(
             threads=threads,
             seed=seed,
         )
-        plan = PrivacyPlan(epsilon, delta, bound, noise, patient_rate, simulated_noise)
+        # Of the two budgets a run has one: the noise that is simulated is that one's.
+        of_hospitals = simulated_noise and hospital_epsilon > 0
+        of_patients = simulated_noise and not of_hospitals
+        plan = PrivacyPlan(epsilon, delta, bound, noise, patient_rate, of_patients)
+        hidden = HospitalPrivacy(
+            hospital_way,
+            hospital_epsilon,
+            hospital_delta,
+            hospital_bound,
+            hospital_noise,
+            hospital_quantile,
+            hospital_bound_rate,
+            of_hospitals,
+        )
         result = run(
             out,
             federation,
@@ -142,10 +179,13 @@ def simulate(
             " ".join(["fedlab", *sys.argv[1:]]),
             plan,
             MaskingPlan(secure, threshold=threshold),
+            hidden,
             CompressionPlan(up_keep, up_bits, down_keep, down_bits, parts),
             RobustPlan(
                 rule,
                 hostile,
+                chosen,
+                clip_bound,
                 bucket=bucket,
                 client_momentum=client_momentum,
                 root=str(root.resolve()) if root else "",
@@ -153,71 +193,4 @@ def simulate(
             AttackPlan(attack, attackers, strength),
             on_round=lambda number: progress(number, rounds),
         )
-    _tell(result, out, as_json)
-
-
-def _tell(result: dict, out: Path, as_json: bool) -> None:
-    """Say how it went; a federation of which no round counted is a failure."""
-    if as_json:
-        print_json(result)
-    else:
-        for line in _exclusions(result):
-            typer.echo(line, err=True)
-        typer.echo(f"{_told(result)}. In {out}")
-    if not any(report["counted"] for report in result["rounds"]):
-        error = FederationError(
-            str(out),
-            f"none of {len(result['rounds'])} rounds counted, and the model is as it began",
-            "See why hospitals were left out in its result.json, and start anew",
-        )
-        typer.echo(f"FederationError: {error}", err=True)
-        raise typer.Exit(1)
-
-
-def _exclusions(result: dict) -> list[str]:
-    """Return a line for each hospital and round that does not count, with the reason."""
-    lines = []
-    for report in result["rounds"]:
-        label = f"Round {report['round']}"
-        lines += [f"{label}: {n} was left out: {why}" for n, why in report["left_out"].items()]
-        if not report["counted"]:
-            lines.append(f"{label} did not count: too few valid answers, or no sound average")
-        missed = _missed(report).items()
-        lines += [f"{label}: {n} did not validate: {why}" for n, why in missed]
-    return lines + [f"Test: {n} did not judge: {why}" for n, why in _missed(result).items()]
-
-
-def _missed(report: dict) -> dict[str, str]:
-    """Return why hospitals that have patients to judge the model on did not."""
-    from fedlab_utils.federated.screening import NO_PATIENT
-
-    return {name: why for name, why in report["unjudged"].items() if why != NO_PATIENT}
-
-
-def _told(result: dict) -> str:
-    """Return how it ended, in one line."""
-    told = "no test patients"
-    if score := result["summary"].get("score"):
-        told = (
-            f"mean Dice of test patients {score['patients']:.3f}, worst hospital "
-            f"{score['worst_hospital']} {score['worst']:.3f}"
-        )
-    elif _missed(result):
-        told = "unjudged on test patients"
-    return f"{len(result['rounds'])} rounds, best {result['best_round']}; {told}{_spending(result)}"
-
-
-def _spending(result: dict) -> str:
-    """Return the epsilon of the hospital that spent most, with all that belongs to it.
-
-    What it spent on rounds that did not count it may not have told; so the budget stands beside.
-    """
-    privacy = result["privacy"]
-    if not privacy:
-        return ""
-    plan, told = privacy["plan"], privacy["spent"].values()
-    if plan["simulated"]:
-        return "; simulated noise: no guarantee"
-    most = f"{max(told):.2f} as told, " if told else ""
-    about = f"per patient, delta {plan['delta']:g}, {privacy['meaning']['adjacency']}"
-    return f"; epsilon {most}at most {plan['epsilon']:g} ({about})"
+    tell(result, out, as_json)

@@ -33,6 +33,7 @@ HEAVY += ["plotly", "scipy", "torch"]
 TOP = {
     "cli",
     "cli_federation",
+    "cli_federation_report",
     "cli_hospitals",
     "cli_output",
     "cli_training",
@@ -148,7 +149,6 @@ UNMIRRORED = {
     "data/folders.py": "data/test_layouts.py",
     "data/naming.py": "data/test_layouts.py",
     "data/nifti_header.py": "data/test_nifti.py",
-    "cli_federation.py": "federated/test_run.py",
     "federated/array_file.py": "federated/test_checkpoint.py",
     "federated/app.py": "federated/test_run.py",
     "federated/client.py": "federated/test_engine_inprocess.py",
@@ -158,6 +158,7 @@ UNMIRRORED = {
     "federated/roster.py": "federated/test_faults.py",
     "federated/scaffold.py": "federated/test_strategies.py",
     "federated/screening.py": "federated/test_faults.py",
+    "federated/rounds.py": "federated/test_faults.py",
     "federated/server.py": "federated/test_faults.py",
     "federated/task.py": "federated/test_unet_task.py",
     "studies/method_trial.py": "studies/test_heterogeneity.py",

@@ -16,7 +16,7 @@ _EXPORTS = {
     "federate_encrypted": "encrypted_strategy",
     "PrivacyPlan": "private_training",
     "HospitalPrivacy": "hospital_privacy",
-    "noise_on_mean": "hospital_privacy",
+    "noise_on_mean": "noise_size",
     "RobustPlan": "robust_plan",
     "AttackPlan": "attack_plan",
     "federate": "federation",

@@ -15,6 +15,7 @@ from fedlab_utils.federated.client import OUT, hospital_folder, make_client_app,
 from fedlab_utils.federated.client_momentum import momentum_mod
 from fedlab_utils.federated.history import RoundReport
 from fedlab_utils.federated.hospital_keys import HospitalKeys, read_keys
+from fedlab_utils.federated.hospital_noise import hospital_mod
 from fedlab_utils.federated.hostile_hospital import hostile_mod
 from fedlab_utils.federated.masked_hospital import masking_mod
 from fedlab_utils.federated.robust_plan import RobustPlan
@@ -63,6 +64,11 @@ def keys_in_folders(context: Context) -> HospitalKeys:
     return read_keys(Path(str(out)), hospital_folder(out, partition_of(context)))
 
 
-mods = [masking_mod(keys_in_folders), hostile_mod(hospitals_task), momentum_mod(hospitals_task)]
+mods = [
+    masking_mod(keys_in_folders),
+    hospital_mod,
+    hostile_mod(hospitals_task),
+    momentum_mod(hospitals_task),
+]
 client_app = make_client_app(hospitals_task, mods)
 server_app = make_server_app(servers_task, on_round=say_round, root_of=root_task)

@@ -15,6 +15,10 @@ def bucketed(
     bucketing, ICLR, arXiv:2006.09365, algorithm 1. Of ``f`` hostile hospitals each may spoil a
     bucket: the rule must withstand ``f`` of ``ceil(n / size)``.
 
+    That count holds for every draw, also for one that hostile hospitals know beforehand. That
+    honest differences average out holds over many draws that nobody could foresee: who foresees
+    them may attack in the rounds that suit it, and choose what its bucket will say.
+
     Parameters
     ----------
     rows

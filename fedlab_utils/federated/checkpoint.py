@@ -19,11 +19,14 @@ from fedlab_utils.federated.settings import FederationSettings
 if TYPE_CHECKING:
     import torch
 
+    from fedlab_utils.federated.strategies import Screened
+
 NAME = "checkpoint.safetensors"
 
-_FREE = {"out", "resume", "rounds"}
+_FREE = {"out", "resume", "rounds", "root"}
 """Keys of a ``run_config`` in which a resumed run may differ from how it began.
 
+Where FLTrust's public patients lie does not matter; who they are is part of :func:`identity_of`.
 With a schedule, a round's learning rate depends on how many there will be; then it may not. Nor may
 the rounds where the last one was looked at out of turn, or would have been.
 """
@@ -52,8 +55,8 @@ class Checkpoint:
     judging
         ``[partition, part, patients]``: on how many each hospital judged a part.
     identity
-        What :func:`identity_of` says of the strategy and the first weights; empty where it was
-        written without.
+        What :func:`identity_of` says of the strategy, its public patients and the first weights;
+        empty where it was written without.
     """
 
     config: dict[str, object]
@@ -127,11 +130,19 @@ def _check_rounds(found: Checkpoint) -> None:
         raise ValueError(f"its best round is {best} of {len(rounds)}")
 
 
-def identity_of(strategy: object, initial: Mapping[str, torch.Tensor]) -> dict[str, str]:
-    """Return what tells two runs with the same ``run_config`` apart, in words and short digests."""
+def identity_of(strategy: Screened, initial: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    """Return what tells two runs with the same ``run_config`` apart, in words and short digests.
+
+    Parameters
+    ----------
+    strategy
+        The server's, which tells of public patients too.
+    initial
+        The weights that the run begins with.
+    """
     digest = digest_of(to_arrays(to_record(initial)))
     return {
-        "strategy's class": type(strategy).__name__,
+        **strategy.identity(),
         "digest of the first weights": digest[:16],
     }
 
@@ -157,8 +168,8 @@ def take_up(
     ------
     FederationError
         If the folder holds a run and resuming was not asked for, or one with other settings,
-        another class of strategy or other first weights, or one that another number of rounds
-        would have led elsewhere.
+        another class of strategy, other first weights or other public patients, or one that
+        another number of rounds would have led elsewhere.
     """
     if folder is None or not (folder / NAME).is_file():
         return None
@@ -173,7 +184,7 @@ def take_up(
         "Resume with the same settings, or name a new folder",
     )
     if identity and found.identity:
-        remedy = "Resume with the same strategy and task, or name a new folder"
+        remedy = "Resume with the same strategy, task and public patients, or name a new folder"
         _check_same(folder, found.identity, identity, remedy)
     asked = _check_asked(folder, found, config)
     if asked > len(found.history) and found.best_score == float("-inf"):

@@ -14,8 +14,9 @@ from flwr.app import ArrayRecord, ConfigRecord, Message, MessageType, RecordDict
 from flwr.serverapp import Grid
 
 from fedlab_utils.errors import PrivacyError
+from fedlab_utils.federated.array_screening import arrays_problem
 from fedlab_utils.federated.client import partition_of
-from fedlab_utils.federated.combinations import check_combination, methods_of
+from fedlab_utils.federated.combinations import check_combination
 from fedlab_utils.federated.encrypted_hospital import (
     ASKED,
     DECRYPTED,
@@ -28,9 +29,10 @@ from fedlab_utils.federated.encrypted_hospital import (
 )
 from fedlab_utils.federated.federation import federate
 from fedlab_utils.federated.history import Federation
+from fedlab_utils.federated.methods import methods_of
 from fedlab_utils.federated.only_sums import OnlySums
 from fedlab_utils.federated.records import Array, of_kind
-from fedlab_utils.federated.screening import arrays_problem, in_short, reply_problem
+from fedlab_utils.federated.screening import in_short, reply_problem
 from fedlab_utils.federated.server import make_strategy
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import Screened

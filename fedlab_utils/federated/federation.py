@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from flwr.clientapp.typing import Mod
 
-from fedlab_utils.errors import PrivacyError
 from fedlab_utils.federated.attack_plan import AttackPlan
 from fedlab_utils.federated.client import OUT, make_client_app, partition_of
 from fedlab_utils.federated.client_momentum import momentum_mod
-from fedlab_utils.federated.combinations import check_combination, methods_of
 from fedlab_utils.federated.compression_plan import CompressionPlan
 from fedlab_utils.federated.engine_inprocess import run_in_process
 from fedlab_utils.federated.history import Federation, RoundReport
 from fedlab_utils.federated.hospital_keys import make_keys
-from fedlab_utils.federated.hospital_noise import hospital_mods
+from fedlab_utils.federated.hospital_noise import hospital_mod
 from fedlab_utils.federated.hospital_privacy import HospitalPrivacy
 from fedlab_utils.federated.hostile_hospital import hostile_mod
 from fedlab_utils.federated.masked_hospital import masking_mod
 from fedlab_utils.federated.masking_plan import MaskingPlan
-from fedlab_utils.federated.noisy_strategy import hospital_private
+from fedlab_utils.federated.plans import Plans
 from fedlab_utils.federated.private_training import PrivacyPlan
 from fedlab_utils.federated.robust_plan import RobustPlan
-from fedlab_utils.federated.server import RESUME, make_server_app, make_strategy
+from fedlab_utils.federated.root_patients import refuse_shared_patients
+from fedlab_utils.federated.rounds import RESUME
+from fedlab_utils.federated.server import make_server_app, make_strategy
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.strategies import Screened
 from fedlab_utils.federated.task import Task
@@ -59,9 +58,9 @@ def federate(
     out
         A folder for checkpoints and hospitals' states; without it nothing is written.
     resume
-        Go on with what the folder holds, where settings, the strategy's class and the task's first
-        weights are the same; the result has the bits of a run that was not disturbed. That the
-        patients are the same is the caller's to see to.
+        Go on with what the folder holds, where settings, the strategy's class, the task's first
+        weights and FLTrust's public patients are the same; the result has the bits of a run that
+        was not disturbed. That hospitals' patients are the same is the caller's to see to.
     mods
         Flower's modifiers, around each hospital's training.
     plan
@@ -87,8 +86,8 @@ def federate(
     Raises
     ------
     FederationError
-        If the folder holds another run, or one and ``resume`` was not asked for; or if a round
-        needs more answers than there are hospitals.
+        If the folder holds another run, or one and ``resume`` was not asked for; if a round needs
+        more answers than there are hospitals; or if a public patient is at a hospital too.
     RobustnessError
         If a rule cannot withstand so many hostile ones among them, or does not go with the rest.
     PrivacyError
@@ -98,49 +97,28 @@ def federate(
     """
     settings = settings or FederationSettings()
     settings.check_hospitals(len(task.hospitals))
-    plan, masking = plan or PrivacyPlan(), masking or MaskingPlan()
-    hidden = hospital_privacy or HospitalPrivacy()
-    compression = compression or CompressionPlan()
-    robust, attack = robust or RobustPlan(), attack or AttackPlan()
-    check_combination(methods_of(settings, plan, masking, compression, hidden, robust, attack))
-    robust.check(settings, len(task.hospitals), root is not None)
-    attack.check(settings, len(task.hospitals))
-    if plan.simulated or hidden.simulated:
+    plans = Plans.of(
+        privacy=plan,
+        masking=masking,
+        hospital_privacy=hospital_privacy,
+        compression=compression,
+        robust=robust,
+        attack=attack,
+    )
+    plans.check(settings)
+    plans = plans.among(settings, len(task.hospitals), root is not None)
+    plans.hospital_privacy.check_resume(resume)
+    if plans.robust.rule == "fltrust":
+        refuse_shared_patients(task, root)
+    if plans.simulated:
         print(SIMULATED)
-    config = settings.to_config() | (plan.to_config() if plan.on else {})
-    if hidden.on:
-        _refuse_resume(hidden, resume)
-        mods = [*hospital_mods(hidden, settings), *mods]
-        strategy_of = _private(strategy_of, hidden, len(task.hospitals))
-        config |= hidden.to_config()
+    config = settings.to_config() | plans.to_config()
+    config |= {OUT: str(Path(out).resolve()) if out else "", RESUME: resume}
+    mods = [hospital_mod, *mods, hostile_mod(lambda _: task), momentum_mod(lambda _: task)]
+    if plans.masking.on:
+        keys = make_keys(len(task.hospitals))
+        mods = [masking_mod(lambda context: keys[partition_of(context)]), *mods]
     ended: list[Federation] = []
     server = make_server_app(lambda _: task, strategy_of, on_round, ended.append, lambda _: root)
-    for part in (compression, robust, attack):
-        config |= part.to_config() if part.on else {}
-    mods = [*mods, hostile_mod(lambda _: task), momentum_mod(lambda _: task)]
-    if masking.secure:
-        keys = make_keys(len(task.hospitals))
-        config |= replace(masking, key_holders=len(keys)).to_config()
-        mods = [masking_mod(lambda context: keys[partition_of(context)]), *mods]
-    config |= {OUT: str(Path(out).resolve()) if out else "", RESUME: resume}
     run_in_process(make_client_app(lambda _: task, mods), server, config, len(task.hospitals))
     return ended[0]
-
-
-def _private(
-    strategy_of: Callable[[FederationSettings], Screened], hidden: HospitalPrivacy, hospitals: int
-) -> Callable[[FederationSettings], Screened]:
-    def private(settings: FederationSettings) -> Screened:
-        return hospital_private(strategy_of(settings), hidden, settings, hospitals)
-
-    return private
-
-
-def _refuse_resume(hidden: HospitalPrivacy, resume: bool) -> None:
-    if resume and not hidden.simulated:
-        raise PrivacyError(
-            "resume",
-            "a round that was under way may have shown its model; run again with other noise it "
-            "would show more than the budget allows",
-            "Begin anew in a new folder, and count both runs",
-        )

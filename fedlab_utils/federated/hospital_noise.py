@@ -6,6 +6,7 @@ again (:mod:`.noisy_strategy`), so that a hospital that does not can break no ot
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isfinite, sqrt
 
 import numpy as np
@@ -54,11 +55,18 @@ def shortened(
     return {name: np.asarray(value * factor) for name, value in moved.items()}, length
 
 
-def hospital_mods(plan: HospitalPrivacy, settings: FederationSettings) -> list[Mod]:
-    """Return Flower's modifiers that go with a plan, around all others of a hospital."""
-    if plan.local:
-        return [noise_mod(plan.fitted(settings), settings)]
-    return [fixedclipping_mod] if plan.way == "client" else []
+def hospital_mod(message: Message, context: Context, call_next: ClientAppCallable) -> Message:
+    """Do what the plan in a run's ``run_config`` asks of a hospital, around all its other mods."""
+    plan = HospitalPrivacy.from_config(context.run_config)
+    if plan.on and plan.local:
+        settings = FederationSettings.from_config(context.run_config)
+        return noise_mod(_fitted(plan, settings), settings)(message, context, call_next)
+    if plan.on and plan.way == "client":
+        return fixedclipping_mod(message, context, call_next)
+    return call_next(message, context)
+
+
+_fitted = lru_cache(HospitalPrivacy.fitted)
 
 
 def noise_mod(plan: HospitalPrivacy, settings: FederationSettings) -> Mod:

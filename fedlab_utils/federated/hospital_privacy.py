@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import sqrt
 
 from fedlab_utils.data.plain_values import make_plain
 from fedlab_utils.errors import PrivacyError
@@ -69,6 +68,8 @@ class HospitalPrivacy:
         quickly the bound follows (Andrew et al. 2021, arXiv:1905.03871, its gamma and eta).
     simulated
         Take noise and draws from the run's seed. Nothing is protected then; for lessons and tests.
+    members
+        Hospitals that agreed to take part, a public number; set when a run begins.
 
     Raises
     ------
@@ -84,6 +85,7 @@ class HospitalPrivacy:
     quantile: float = 0.5
     bound_rate: float = 0.2
     simulated: bool = False
+    members: int = 0
 
     def __post_init__(self) -> None:
         make_plain(self, PrivacyError)
@@ -95,6 +97,7 @@ class HospitalPrivacy:
             ("noise", self.noise >= 0, "Pass a multiplier above 0, or 0 to have it computed"),
             ("quantile", 0 < self.quantile < 1, "Pass a share between 0 and 1"),
             ("bound_rate", self.bound_rate > 0, "Pass a number above 0"),
+            ("members", self.members >= 0, "Pass 0: it is set when a run begins"),
         ):
             if not fine:
                 raise PrivacyError(name, f"it is {getattr(self, name)!r}", remedy)
@@ -182,6 +185,22 @@ class HospitalPrivacy:
         count = max(expected / 20, self.noise)
         return (self.noise**-2 - (2 * count) ** -2) ** -0.5, count
 
+    def check_resume(self, resume: bool) -> None:
+        """Refuse to go on with a run that protects.
+
+        Raises
+        ------
+        PrivacyError
+            If it is to be resumed, and is no simulation.
+        """
+        if self.on and resume and not self.simulated:
+            raise PrivacyError(
+                "resume",
+                "a round that was under way may have shown its model; run again with other noise "
+                "it would show more than the budget allows",
+                "Begin anew in a new folder, and count both runs",
+            )
+
     def promise(self, settings: FederationSettings) -> dict[str, object]:
         """Return what a run promises each hospital, to stand wherever its epsilon does."""
         fitted = self.fitted(settings)
@@ -207,50 +226,3 @@ class HospitalPrivacy:
 
 
 _noise = lru_cache(noise_for)
-
-
-def noise_on_mean(
-    hospitals: int,
-    rounds: int,
-    epsilon: float,
-    weights: int,
-    way: str = "server",
-    delta: float = 1e-5,
-    rate: float = 1.0,
-) -> float:
-    """Return the length of the noise on a round's mean update, over the bound on one update.
-
-    No mean of updates is longer than the bound: at 1 there is at least as much noise as model. With
-    the noise multiplier z, a model of D weights, N hospitals and the rate q it is z sqrt(D) / (q N)
-    where the server adds noise to the sum; where each hospital adds it to its own, q N such noises
-    are averaged, and it is z sqrt(D) / sqrt(q N), the z being that of rate 1.
-
-    Parameters
-    ----------
-    hospitals, rounds
-        N, and how often noise is added.
-    epsilon, delta
-        Per hospital, for all rounds.
-    weights
-        D.
-    way
-        One of ``WAYS``.
-    rate
-        Probability of a hospital to take part in a round.
-
-    Raises
-    ------
-    PrivacyError
-        If a number is out of range.
-    """
-    counts = {"hospitals": hospitals, "rounds": rounds, "weights": weights}
-    for name, count in counts.items():
-        if count < 1:
-            raise PrivacyError(name, f"it is {count}", "Pass 1 or more")
-    if not 0 < rate <= 1:
-        raise PrivacyError("rate", f"it is {rate}", "Pass a probability above 0, up to 1")
-    plan, settings = HospitalPrivacy(way, epsilon, delta), FederationSettings(rounds=rounds)
-    noise = _noise(epsilon, delta, plan.rate(replace(settings, fraction=rate)), rounds)
-    expected = rate * hospitals
-    noise, _ = replace(plan, noise=noise).shares(expected)
-    return noise * sqrt(weights) / (sqrt(expected) if plan.local else expected)

@@ -53,6 +53,11 @@ class MaskingPlan:
             )
         self.numbers()
 
+    @property
+    def on(self) -> bool:
+        """Whether numbers are hidden."""
+        return self.secure
+
     def needed(self) -> int:
         """Return how many hospitals must be left.
 

@@ -28,7 +28,7 @@ BOUND = "hospital-bound"
 
 
 def hospital_private(
-    strategy: Screened, plan: HospitalPrivacy, settings: FederationSettings, hospitals: int
+    strategy: Screened, plan: HospitalPrivacy, settings: FederationSettings
 ) -> Screened:
     """Return a strategy that keeps a run's promise to each hospital.
 
@@ -38,14 +38,20 @@ def hospital_private(
         One of the course's; it is changed in place.
     plan, settings
         Of the run.
-    hospitals
-        How many agreed to take part; public.
 
     Raises
     ------
     PrivacyError
-        As of :meth:`HospitalPrivacy.fitted`, or if the strategy does not just average.
+        As of :meth:`HospitalPrivacy.fitted`, if the strategy does not just average, or if the plan
+        does not say how many hospitals agreed to take part.
     """
+    if plan.members < 1:
+        raise PrivacyError(
+            "members",
+            f"it is {plan.members}: the noise on a mean is for a number of hospitals agreed on "
+            "before",
+            "Pass how many take part, as federate() and simulate() do",
+        )
     kind = type(strategy)
     if kind.add is not Screened.add or kind.average is not Screened.average:
         raise PrivacyError(
@@ -56,24 +62,8 @@ def hospital_private(
     role = NoisyAtHome if plan.local else NoisySum
     strategy.__class__ = type(f"{role.__name__}{kind.__name__}", (role, kind), {})
     strategy.plan, strategy.coin = plan.fitted(settings), plan.rate(settings)
-    strategy.hospitals, strategy.bound = hospitals, plan.bound
+    strategy.bound = plan.bound
     return strategy
-
-
-def refuse_without_noise(strategy: Screened) -> None:
-    """Refuse a strategy that is not of :func:`hospital_private`, where a run asks for its promise.
-
-    Raises
-    ------
-    PrivacyError
-        If it would average without noise.
-    """
-    if not isinstance(strategy, NoBuffers):
-        raise PrivacyError(
-            "hospital privacy",
-            f"the run asks for it, and {type(strategy).__name__} adds no noise",
-            "Train with federate(..., hospital_privacy=...), in one process",
-        )
 
 
 class NoBuffers(Screened):
@@ -117,15 +107,15 @@ class NoisySum(NoBuffers):
     """
 
     coin: float
-    hospitals: int
     bound: float
 
     def draw(self, present: list[int], server_round: int) -> list[int]:
-        """Toss a coin for each hospital, there or not."""
+        """Toss a coin for each hospital that agreed, there or not."""
         self._randomness = randomness_of(self.plan, (self.seed, server_round))
-        tossed = self._randomness.uniform(self.hospitals)
+        tossed = self._randomness.uniform(self.plan.members)
         number = {node: self.roster.members[node].partition for node in present}
-        return [node for node in present if tossed[number[node]] < self.coin]
+        agreed = [node for node in present if number[node] < len(tossed)]
+        return [node for node in agreed if tossed[number[node]] < self.coin]
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
@@ -153,7 +143,7 @@ class NoisySum(NoBuffers):
 
     def average(self, counted: list[int]) -> dict[str, np.ndarray]:  # noqa: ARG002
         """Return the model plus the noisy sum over the expected number of hospitals."""
-        expected = self.coin * self.hospitals
+        expected = self.coin * self.plan.members
         on_sum, on_count = self.plan.shares(expected)
         found = {}
         for name, total in self._sum.items():

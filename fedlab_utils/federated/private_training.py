@@ -25,7 +25,8 @@ from flwr.app import ConfigRecord
 
 from fedlab_utils.data.plain_values import make_plain
 from fedlab_utils.errors import FederationError, PrivacyBudgetError, PrivacyError
-from fedlab_utils.federated.combinations import check_combination, methods_of
+from fedlab_utils.federated.combinations import check_combination
+from fedlab_utils.federated.methods import methods_of
 from fedlab_utils.federated.settings import FederationSettings, read_config, write_config
 from fedlab_utils.privacy import (
     Ledger,

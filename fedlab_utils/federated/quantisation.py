@@ -16,8 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fedlab_utils.federated.array_screening import LARGEST_WEIGHT
 from fedlab_utils.federated.index_coding import refused
-from fedlab_utils.federated.screening import LARGEST_WEIGHT
 
 BLOCK = 256
 """Numbers that share a scale."""

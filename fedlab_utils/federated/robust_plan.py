@@ -42,7 +42,10 @@ class RobustPlan:
         Longest update that clipping leaves as it is; 0: the median of their lengths.
     bucket
         Hospitals whose updates are averaged before the rule sees them; 1: none are. See
-        :func:`fedlab_utils.federated.bucketing.bucketed`.
+        :func:`fedlab_utils.federated.bucketing.bucketed`. Who shares a bucket follows from the
+        run's seed, so that a run can be repeated and resumed bit for bit. Hospitals have the seed
+        too, in their ``run_config``: a hostile one can tell whom it will be averaged with. Outside
+        a simulation the server should draw from a secret of its own.
     client_momentum
         Share of its last update that each hospital repeats, see
         :mod:`fedlab_utils.federated.client_momentum`; 0: none.

@@ -8,7 +8,7 @@ decide who is trusted, take the median of all hospitals'.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -17,6 +17,7 @@ from flwr.app import ArrayRecord, Message, MetricRecord, RecordDict
 
 from fedlab_utils.errors import RobustnessError
 from fedlab_utils.federated.robust_plan import RobustPlan
+from fedlab_utils.federated.root_training import RootTraining
 from fedlab_utils.federated.screening import in_short
 from fedlab_utils.federated.strategies import ARRAYS, Screened
 from fedlab_utils.federated.update_geometry import norms
@@ -26,11 +27,8 @@ IDLE = 0.01
 every hospital's model by lengths of one order. One that sends noise of a fair length is not found.
 """
 
-RootOf = Callable[[int, ArrayRecord], dict[str, np.ndarray]]
-"""Round and model that was sent -> what the same training makes of it on public data."""
 
-
-def robust(strategy: Screened, plan: RobustPlan, root: RootOf | None = None) -> Screened:
+def robust(strategy: Screened, plan: RobustPlan, root: RootTraining | None = None) -> Screened:
     """Return a strategy that combines updates by a plan's rule.
 
     Parameters
@@ -40,7 +38,7 @@ def robust(strategy: Screened, plan: RobustPlan, root: RootOf | None = None) -> 
     plan
         Of the run.
     root
-        For FLTrust alone; see :meth:`RobustPlan.check`.
+        What the same training makes of a model on public patients; for FLTrust alone.
 
     Raises
     ------
@@ -75,9 +73,14 @@ class Robust(Screened):
     """
 
     robust_plan: RobustPlan
-    root: RootOf | None
+    root: RootTraining | None
     seen: np.ndarray | None = None
     _rows: np.ndarray | None = None
+
+    def identity(self) -> dict[str, str]:
+        """Name the public patients too, where there are some."""
+        public = {"digest of the public patients": self.root.digest()} if self.root else {}
+        return super().identity() | public
 
     def begin(self, trained: Iterable[str], arrays: ArrayRecord) -> None:
         """Note which arrays are parameters, and where in a row they stand."""

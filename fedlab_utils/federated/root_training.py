@@ -8,16 +8,17 @@ import numpy as np
 from flwr.app import ArrayRecord
 
 from fedlab_utils.federated.records import to_arrays, to_record, to_tensors
+from fedlab_utils.federated.root_patients import digest_of_patients
 from fedlab_utils.federated.settings import FederationSettings
 from fedlab_utils.federated.task import Task
 from fedlab_utils.federated.unet_settings import UNetFederation
+from fedlab_utils.federated.unet_task import UNetTask
 from fedlab_utils.segmentation.training import local_update, make_optimiser
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from fedlab_utils.data.hospital_cases import HospitalPatients
-    from fedlab_utils.federated.unet_task import UNetTask
 
 
 class RootTraining:
@@ -33,6 +34,12 @@ class RootTraining:
 
     def __init__(self, task: Task, settings: FederationSettings) -> None:
         self.task, self.settings = task, settings
+
+    def digest(self) -> str:
+        """Return what tells these public patients from others; empty where they are no scans."""
+        if not isinstance(self.task, UNetTask):
+            return ""
+        return digest_of_patients(self.task.members[0].train)
 
     def __call__(self, server_round: int, sent: ArrayRecord) -> dict[str, np.ndarray]:
         """Return what becomes of the model that was sent, arrays by name."""
@@ -55,9 +62,7 @@ def public_task(federation: UNetFederation, folder: str) -> UNetTask:
     folder
         A data set whose patients are public, such as phantoms.
     """
-    from fedlab_utils.data.tiers import TIERS
-
-    return federation.task([public_hospital(folder, TIERS[federation.tier].spacing)])
+    return federation.task([public_hospital(folder, federation.spacing)])
 
 
 def public_hospital(folder: str | Path, spacing: float) -> HospitalPatients:

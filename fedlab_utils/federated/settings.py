@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, fields, replace
 
 from fedlab_utils.data.plain_values import make_plain, plain, plain_seed
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.combinations import check_combination, methods_of
+from fedlab_utils.federated.combinations import check_combination
+from fedlab_utils.federated.methods import methods_of
 from fedlab_utils.segmentation.training import OPTIMISERS, OptimiserSettings
 
 SCHEDULES = ("constant", "cosine")

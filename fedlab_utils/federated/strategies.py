@@ -59,6 +59,10 @@ class Screened(strategy.FedAvg):
         self.part, self.judging = "", {}
         return self
 
+    def identity(self) -> dict[str, str]:
+        """Return what tells it from another strategy of a run with the same settings, in words."""
+        return {"strategy's class": type(self).__name__}
+
     timeout: float | None = None
     """Seconds to wait for answers, where a strategy writes to hospitals by itself."""
 

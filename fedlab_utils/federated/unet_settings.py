@@ -87,6 +87,11 @@ class UNetFederation:
         """Return the network's settings."""
         return UNetSettings(spatial_dims=TIERS[self.tier].spatial_dims, width=self.width)
 
+    @property
+    def spacing(self) -> float:
+        """Voxels' edge in mm after preprocessing."""
+        return TIERS[self.tier].spacing
+
     def to_config(self) -> dict[str, str | int | float | bool]:
         """Return the settings as part of a Flower ``run_config``."""
         return write_config(self)
@@ -133,4 +138,4 @@ def open_task(settings: UNetFederation) -> UNetTask:
     A folder that changes meanwhile is not noticed: whoever begins a run calls ``cache_clear()``.
     """
     cohort, partition = settings.open()
-    return settings.task(members_of(cohort, partition, TIERS[settings.tier].spacing))
+    return settings.task(members_of(cohort, partition, settings.spacing))

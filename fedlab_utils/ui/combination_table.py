@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from fedlab_utils.federated.combinations import CAVEATS, METHODS, clash_of
+from fedlab_utils.federated.combinations import CAVEATS, clash_of
+from fedlab_utils.federated.methods import METHODS
 
 
 class CombinationTable:
@@ -14,7 +15,7 @@ class CombinationTable:
     Parameters
     ----------
     of
-        Names of methods, the columns; see :data:`fedlab_utils.federated.combinations.METHODS`.
+        Names of methods, the columns; see :data:`fedlab_utils.federated.methods.METHODS`.
     against
         Names of methods, the rows; default: all others.
 

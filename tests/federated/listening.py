@@ -18,7 +18,7 @@ from fedlab_utils.federated import (
 )
 from fedlab_utils.federated.client import OUT
 from fedlab_utils.federated.engine_inprocess import RUN_ID, SERVER_NODE, running
-from fedlab_utils.federated.server import RESUME
+from fedlab_utils.federated.rounds import RESUME
 from fedlab_utils.federated.task import Task
 from fedlab_utils.federated.traffic import message_bytes
 

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from fedlab_utils.federated import FederationSettings, federate, screening
+from fedlab_utils.federated import FederationSettings, array_screening, federate
 from fedlab_utils.federated.client import make_client_app
 from fedlab_utils.federated.engine_inprocess import InProcessGrid, run_in_process, running
 from fedlab_utils.federated.records import Array
-from fedlab_utils.federated.server import Server, make_server_app, make_strategy
+from fedlab_utils.federated.rounds import Server
+from fedlab_utils.federated.server import make_server_app, make_strategy
 from tests.federated.test_strategies import mean_variate
 from tests.federated.toys import BowlTask, optimum
 
@@ -90,7 +91,7 @@ def test_scaffold_reaches_the_optimum_after_answers_that_did_not_count(
     change, who: set[int], resumed: bool, tmp_path, monkeypatch
 ) -> None:
     """Server and hospitals go on agreeing: the control variate stays the hospitals' mean."""
-    monkeypatch.setattr(screening, "LARGEST_WEIGHT", np.inf)  # or no sum could overflow
+    monkeypatch.setattr(array_screening, "LARGEST_WEIGHT", np.inf)  # or no sum could overflow
 
     class Even(BowlTask):
         def patients(self, hospital: int) -> int:  # noqa: ARG002
@@ -144,7 +145,7 @@ def test_an_average_that_overflows_changes_nothing_and_is_not_remembered(
     strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each answer is finite; their sum, or what the strategy makes of it, is not."""
-    monkeypatch.setattr(screening, "LARGEST_WEIGHT", np.inf)
+    monkeypatch.setattr(array_screening, "LARGEST_WEIGHT", np.inf)
 
     def exaggerate(message, context, call_next):
         reply = call_next(message, context)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def silent(_, shape):
 def strategy_of(
     plan: HospitalPrivacy, hospitals: int, settings: FederationSettings = HOW, start=START
 ) -> Screened:
-    strategy = hospital_private(make_strategy(settings), plan, settings, hospitals)
+    strategy = hospital_private(make_strategy(settings), replace(plan, members=hospitals), settings)
     roster = Roster()
     roster.members = {10 + n: Member(n, f"H{n}", 1 + n**3 % 997) for n in range(hospitals)}
     strategy.join(roster, settings.seed).begin(list(start), to_record(start))
@@ -140,6 +141,15 @@ def test_a_round_in_which_nobody_takes_part_has_noise_too() -> None:
     strategy.roster.members.clear()
     found = round_of(strategy, [])
     assert (found != START_ROW).all()
+
+
+def test_who_had_not_agreed_is_not_drawn() -> None:
+    """The noise is for three hospitals; a fourth number has no coin."""
+    strategy = strategy_of(HospitalPrivacy(epsilon=8.0), 3)
+    strategy.roster.members[13] = Member(3, "H3", 5)
+    with running():
+        asked = strategy.configure_train(1, to_record(START), ConfigRecord(), Grid(4))
+    assert [message.metadata.dst_node_id for message in asked] == [10, 11, 12]
 
 
 def test_hospitals_are_drawn_by_coins_and_not_a_fixed_number() -> None:
@@ -298,8 +308,8 @@ def test_a_model_with_running_averages_is_refused() -> None:
     arrays = to_record(network.state_dict())
     names = [name for name, _ in network.named_parameters()]
     for way in ("server", "local"):
-        plan = HospitalPrivacy(way, epsilon=8.0)
-        strategy = hospital_private(FedAvg(), plan, HOW, 3)
+        plan = HospitalPrivacy(way, epsilon=8.0, members=3)
+        strategy = hospital_private(FedAvg(), plan, HOW)
         with pytest.raises(PrivacyError, match="running average"):
             strategy.join(Roster()).begin(names, arrays)
 
@@ -310,7 +320,7 @@ def test_a_strategy_that_looks_at_single_answers_is_refused() -> None:
             raise AssertionError
 
     with pytest.raises(PrivacyError, match="more with each hospital's numbers"):
-        hospital_private(Median(), HospitalPrivacy(epsilon=8.0), HOW, 3)
+        hospital_private(Median(), HospitalPrivacy(epsilon=8.0, members=3), HOW)
 
 
 def test_that_an_update_overflowed_is_not_told() -> None:

@@ -26,8 +26,8 @@ from fedlab_utils.federated import (
 )
 from fedlab_utils.federated.client import OUT
 from fedlab_utils.federated.hospital_state import HospitalState
+from fedlab_utils.federated.rounds import RESUME
 from fedlab_utils.federated.scaffold import Scaffold
-from fedlab_utils.federated.server import RESUME
 from tests.federated.two_part import EVERY, TwoPartTask, cut_off, settings_of
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ from fedlab_utils.data.cohort import load_cohort
 from fedlab_utils.data.phantom import write_cohort
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import (
+    AttackPlan,
     FederationSettings,
+    HospitalPrivacy,
+    RobustPlan,
     UNetFederation,
     UNetTask,
     engine_ray,
@@ -81,14 +85,28 @@ def test_a_folder_in_use_another_setting_and_a_senseless_one(
         simulate(tmp_path / "b", federation, SETTINGS, engine="cloud")
 
 
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two folders of other phantoms, with a patient each."""
+    folders = [tmp_path_factory.mktemp("public") / name for name in "ab"]
+    return [
+        write_cohort(folder, cases=1, seed=seed, spacing=4.0, workers=1)
+        for seed, folder in enumerate(folders, 11)
+    ]
+
+
 def test_a_rule_with_public_cases_finds_out_a_hostile_hospital(
-    phantom_dir: Path, tmp_path: Path
+    phantom_dir: Path, public: list[Path], tmp_path: Path
 ) -> None:
-    rule = ["--rule", "fltrust", "--root", str(phantom_dir)]
+    rule = ["--rule", "fltrust", "--root", str(public[0])]
     attack = ["--attack", "sign-flip", "--attackers", "1"]
     ran = command(phantom_dir, tmp_path / "r", "--rounds", "1", "--json", *rule, *attack)
     assert ran.exit_code == 0, ran.output
-    (report,) = json.loads(ran.stdout)["rounds"]
+    result = json.loads(ran.stdout)
+    plans = {"robust": RobustPlan("fltrust", root=str(public[0].resolve()))}
+    plans["attack"] = AttackPlan("sign-flip", "1")
+    assert result["plans"] == {name: asdict(plan) for name, plan in plans.items()}
+    (report,) = result["rounds"]
     assert report["rule"]["H1"]["weight"] == 1
     assert report["rule"]["H2"]["weight"] == 0
     assert report["rule"]["H2"]["score"] < 0 < report["rule"]["H1"]["score"]
@@ -99,6 +117,53 @@ def test_a_rule_with_public_cases_finds_out_a_hostile_hospital(
     assert few.exit_code == 2
     assert "of 2 updates 1 may be hostile, and 2 f + 3 = 5 are needed" in few.output
     assert not (tmp_path / "s").exists()
+
+
+def test_public_patients_are_no_hospital_s_and_the_same_when_a_run_goes_on(
+    phantom_dir: Path, public: list[Path], tmp_path: Path
+) -> None:
+    shared = command(phantom_dir, tmp_path / "a", "--rule", "fltrust", "--root", str(phantom_dir))
+    assert shared.exit_code == 2
+    assert "it is a public case of the server, and Brats18_Phantom" in shared.stderr
+    rule = ["--rule", "fltrust", "--root"]
+    ran = command(phantom_dir, tmp_path / "b", "--rounds", "1", *rule, str(public[0]))
+    assert ran.exit_code == 0, ran.output
+    again = ["--rounds", "2", "--resume", *rule]
+    other = command(phantom_dir, tmp_path / "b", *again, str(public[1]))
+    assert other.exit_code == 2
+    assert "it holds a run with another digest of the public patients" in other.stderr
+    moved = shutil.copytree(public[0], tmp_path / "moved")
+    went_on = command(phantom_dir, tmp_path / "b", *again, str(moved))
+    assert went_on.exit_code == 0, went_on.output
+
+
+@pytest.mark.parametrize("way", ["client", "local"])
+def test_a_run_with_hospital_noise_tells_what_it_promises(
+    phantom_dir: Path, tmp_path: Path, way: str
+) -> None:
+    noise = ["--hospital-epsilon", "8", "--hospital-delta", "1e-3", "--hospital-way", way]
+    ran = command(phantom_dir, tmp_path / "a", "--rounds", "1", *noise)
+    assert ran.exit_code == 0, ran.output
+    assert re.search(r"; epsilon .*at most [78][.\d]* \(per hospital, delta 0.001, ", ran.stdout)
+    result = json.loads((tmp_path / "a" / "result.json").read_text("utf-8"))
+    plan = HospitalPrivacy(way, 8.0, 1e-3, members=2)
+    assert result["plans"] == {"hospital_privacy": asdict(plan)}
+    promise = plan.promise(replace(SETTINGS, rounds=1))
+    assert {name: result["privacy"][name] for name in promise} == promise
+    spent = {"H1": promise["epsilon"], "H2": promise["epsilon"]} if way == "local" else {}
+    assert result["privacy"]["spent"] == pytest.approx(spent)
+    assert not result["rounds"][0]["left_out"]
+    again = command(phantom_dir, tmp_path / "a", "--rounds", "2", "--resume", *noise)
+    assert again.exit_code == 2
+    assert "count both runs" in again.stderr
+
+
+def test_simulated_noise_of_hospitals_says_what_it_is(phantom_dir: Path, tmp_path: Path) -> None:
+    noise = ["--hospital-epsilon", "8", "--hospital-way", "adaptive", "--simulated-noise"]
+    ran = command(phantom_dir, tmp_path / "a", "--rounds", "1", *noise)
+    assert ran.exit_code == 0, ran.output
+    assert "simulated: no guarantee" in ran.stderr
+    assert "simulated noise: no guarantee" in ran.stdout
 
 
 @pytest.mark.parametrize(("engine", "rounds"), [("ray", 2), ("deployment", 1)])

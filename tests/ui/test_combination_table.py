@@ -8,7 +8,8 @@ import re
 import pytest
 
 from fedlab_utils.errors import CombinationError
-from fedlab_utils.federated.combinations import CAVEATS, METHODS, check_combination
+from fedlab_utils.federated.combinations import CAVEATS, check_combination
+from fedlab_utils.federated.methods import METHODS
 from fedlab_utils.ui import CombinationTable
 
 COLUMNS = ("top-k", "quantisation", "small downlink")
