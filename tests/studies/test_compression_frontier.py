@@ -11,10 +11,18 @@ from pathlib import Path
 import pytest
 
 from fedlab_utils.federated import CompressionPlan
-from fedlab_utils.federated.frontier import kept_of_dice, plan_trials, saving
+from fedlab_utils.federated.frontier import kept_of_dice, plan_to_hold, plan_trials, saving
+from fedlab_utils.segmentation.statistics import Estimate
 from fedlab_utils.studies import compression_frontier as frontier
 from fedlab_utils.studies import heterogeneity
-from fedlab_utils.studies.compression_frontier import METHODS, PLANS, STUDY, plan_of, scale_of
+from fedlab_utils.studies.compression_frontier import (
+    METHODS,
+    PLANS,
+    RATES,
+    STUDY,
+    plan_of,
+    scale_of,
+)
 from fedlab_utils.studies.runner import Workplace, load_study, read_rows
 
 
@@ -105,3 +113,40 @@ def test_what_is_recorded_belongs_to_the_study() -> None:
         assert row["settings"] in STUDY.cells
         assert row["provenance"]["commit"]
         assert row["result"]["megabytes"] > 0
+
+
+def test_what_lesson_07_says_is_recorded() -> None:
+    rows = read_rows("compression_frontier", Path(frontier.__file__).parents[2] / "data/results")
+    assert len(rows) == len(STUDY.cells)
+
+    def kept(plan: str, method: str = "fedavg", figure: str = "mean") -> Estimate:
+        return kept_of_dice(rows, method, plan, figure)
+
+    for bits in ("8 bits", "4 bits"):
+        assert kept(bits).mean == pytest.approx(1.0, abs=0.005)
+        assert kept(bits).low > 0.985
+    said = {
+        "a quarter of the rounds": 0.99,
+        "4 bits, a twelfth of the rounds": 0.98,
+        "top 10 %, 8 bits": 0.98,
+        "top 10 %, 4 bits": 0.99,
+        "top 3 %, 8 bits": 0.93,
+        "top 1 %, 8 bits": 0.86,
+        "top 10 %, 4 bits, half the rounds": 0.96,
+        "top 10 %, 8 bits, a quarter of the rounds": 0.93,
+    }
+    assert {plan: round(kept(plan).mean, 2) for plan in said} == said
+    assert round(saving(rows, "fedavg", "4 bits, a twelfth of the rounds")) == 94
+    chosen = plan_to_hold(rows, "fedavg")
+    assert chosen == "top 50 %, 4 bits, a sixth of the rounds"
+    assert int(saving(rows, "fedavg", chosen)) == 54
+    found = kept(chosen)
+    told = [round(100 * share, 1) for share in (found.mean, found.low, found.high)]
+    assert told == [98.6, 96.9, 100.2]
+    for word in RATES:
+        assert kept(f"{chosen}, {word} the rate").mean < kept(chosen).mean
+    for method in ("fedavg_sgd", "fedprox", "scaffold"):
+        held = plan_to_hold(rows, method)
+        assert held == "top 20 %, 4 bits, a quarter of the rounds"
+        assert 0.97 <= kept(held, method).mean < 0.98
+    assert kept(chosen, figure="worst").mean < kept(chosen).mean
