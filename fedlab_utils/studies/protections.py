@@ -6,7 +6,9 @@ aggregation, and with both. Learning rates are those that the study ``private_fi
 
 The attack on images is another matter, and gets its own cells: gradient inversion of the U-Net, in
 the attacker's favour. A dishonest server chose the weights (lesson 08), knows masks and brains, and
-one hospital's step holds a single patient. Under masks the server sees the hospitals' sum alone.
+a hospital's step holds a single patient. Each hospital is attacked by itself, and under masks all
+at once, since the server then sees their sum alone; patient by patient, both are held against the
+same guesses.
 Noise is that of the weakest budget; more noise can only help.
 """
 
@@ -24,7 +26,10 @@ from fedlab_utils.studies.record import read_rows
 from fedlab_utils.studies.runner import Study, Workplace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
+    from torch import nn
 
     from fedlab_utils.data.preprocessing import Preprocessed
     from fedlab_utils.privacy.shared_update import SharedUpdate
@@ -67,8 +72,8 @@ def measure(settings: dict, place: Workplace) -> dict:
         Of a training as :func:`fedlab_utils.studies.private_fine_tuning.measure`, and
         ``advantage``, the largest lead of members found over others accused; ``sent`` and
         ``received``, megabytes of a round from the server and to it, all hospitals; ``rounds``.
-        Of an attack ``psnr`` (dB) and ``ssim`` of what it found, ``guess``, the best of the
-        guesses that it must beat, and ``counts``, whether it does.
+        Of an attack, for a patient of each hospital: ``psnr`` (dB) and ``ssim`` of what it found,
+        ``guess``, the best of the guesses that it must beat, and ``counts``, whether it does.
     """
     import torch
 
@@ -105,39 +110,62 @@ def trained(settings: dict, folder: str) -> dict:
 
 
 def attacked(protection: str, epsilon: int, seed: int, folder: str) -> dict:
-    """Search for a patient, or for all that are in the sum; see :func:`measure`."""
-    from fedlab_utils.privacy import (
-        InversionSettings,
-        against_guesses,
-        invert,
-        open_rectifiers,
-        painted_guess,
-    )
-    from fedlab_utils.privacy.shared_update import defended, share
+    """Search for each hospital's patient, alone or in the sum of all; see :func:`measure`."""
+    from fedlab_utils.privacy import open_rectifiers
     from fedlab_utils.segmentation import UNetSettings, make_unet
 
     members, public = _slices(folder, seed)
-    seen = len(members[0]) if protection.endswith("masks") else 1
-    images, target, brain = (part[:seen] for part in members)
     network = open_rectifiers(make_unet(UNetSettings(width=8), seed=seed))
+    count = len(members[0])
+    together = count if protection.endswith("masks") else 1
+    told: dict[str, list] = {"psnr": [], "ssim": [], "guess": [], "counts": []}
+    for first in range(0, count, together):
+        hidden = [part[first : first + together] for part in members]
+        found = _searched(network, hidden, epsilon, seed)
+        for name, value in _told_by_patient(found, hidden, public):
+            told[name].append(value)
+    return told
+
+
+def _searched(
+    network: nn.Module, hidden: list[torch.Tensor], epsilon: int, seed: int
+) -> torch.Tensor:
+    """Return the images that explain what the server was sent: (hospitals, 4, X, Y)."""
+    from fedlab_utils.privacy import InversionSettings, invert
+    from fedlab_utils.privacy.shared_update import defended, share
+
+    images, target, brain = hidden
     sent = share(network, images, target)
     if epsilon:
         one = share(network, images[:1], target[:1])
-        sent = defended(sent, noise=_noise(one, sent, epsilon, seen), seed=seed)
+        sent = defended(sent, noise=_noise(one, sent, epsilon, len(images)), seed=seed)
     settings = InversionSettings(iterations=ITERATIONS)
-    found = invert(network, sent, tuple(images.shape), target, brain, settings)
-    painted = {"painted mask": painted_guess(*public, target, brain)}
-    *guesses, row = against_guesses({"attack": found.images}, images, public[0], more=painted)
-    told = {name: round(float(row[name]), 3) for name in ("psnr", "ssim")}
-    best = max(float(guess["psnr"]) for guess in guesses)
-    return told | {"guess": round(best, 3), "counts": bool(row["counts"])}
+    return invert(network, sent, tuple(images.shape), target, brain, settings).images
+
+
+def _told_by_patient(
+    found: torch.Tensor, hidden: list[torch.Tensor], public: list[torch.Tensor]
+) -> Iterator[tuple[str, float | bool]]:
+    """Yield each patient's figures. Mask and brain tell which image is whose, in a sum too."""
+    from fedlab_utils.privacy import against_guesses, painted_guess
+
+    for n in range(len(found)):
+        one = slice(n, n + 1)
+        truth, target, brain = (part[one] for part in hidden)
+        painted = {"painted mask": painted_guess(*public, target, brain)}
+        *guesses, row = against_guesses({"attack": found[one]}, truth, public[0], more=painted)
+        yield "psnr", round(float(row["psnr"]), 3)
+        yield "ssim", round(float(row["ssim"]), 3)
+        yield "guess", round(max(float(guess["psnr"]) for guess in guesses), 3)
+        yield "counts", bool(row["counts"])
 
 
 def _noise(one: SharedUpdate, sent: SharedUpdate, epsilon: int, hospitals: int) -> float:
     """Return the deviation of the noise on each number, over the root mean square of what is sent.
 
-    The bound is the length of the first hospital's gradient, which is then not clipped, nor are the
-    others. Each hospital adds noise of that budget, and the server sees their mean.
+    The bound is the length of the first hospital's gradient. No gradient is clipped here, though
+    others may be longer: that favours the attacker. Each hospital adds noise of that budget, and
+    the server sees their mean.
     """
     from torch.nn.utils import get_total_norm
 

@@ -55,7 +55,7 @@ def protection_table(rows: Sequence[dict]) -> pd.DataFrame:
     pandas.DataFrame
         Columns: protection, epsilon (per patient, delta 1e-5, in the view of everybody outside the
         hospital; infinite without), Dice, worst hospital, membership advantage, inversion (dB,
-        and the best guess), megabytes and seconds per round.
+        the best guess, and on how many patients it counts), megabytes and seconds per round.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def protection_table(rows: Sequence[dict]) -> pd.DataFrame:
                 "Dice": f"{found['dice']:.3f}",
                 "worst hospital": f"{found['worst']:.3f}",
                 "membership advantage": f"{found['advantage'].mean:.3f}",
-                "inversion (best guess), dB": attack or "not tried",
+                "inversion (best guess), dB; counts": attack or "not tried",
                 "MB per round": f"{found['megabytes'].mean:.2f}",
                 "s per round": f"{found['seconds'].mean:.2f}",
             }
@@ -155,9 +155,12 @@ def _one(trainings: Sequence[dict], attacks: Sequence[dict]) -> dict:
         "attack": "",
     }
     if attacks:
-        pairs = [(row["result"]["psnr"], row["result"]["guess"]) for row in attacks]
+        pairs = [np.mean([row["result"][n] for n in ("psnr", "guess")], axis=1) for row in attacks]
+        counts = [count for row in attacks for count in row["result"]["counts"]]
         found["psnr"] = _over_seeds([psnr - guess for psnr, guess in pairs])
-        found["attack"] = "{:.1f} ({:.1f})".format(*np.mean(pairs, axis=0))
+        found["attack"] = "{:.1f} ({:.1f}), {} of {}".format(
+            *np.mean(pairs, axis=0), sum(counts), len(counts)
+        )
     return found
 
 

@@ -74,7 +74,14 @@ def test_an_attack_is_told_beside_the_best_guess(few: Workplace, protection: str
     found = STUDY.measure(_cell("attack", protection, 16 * ("dp" in protection)), few)
     json.dumps(found, allow_nan=False)
     assert set(found) == {"psnr", "ssim", "guess", "counts"}
-    assert found["counts"] is False  # after two iterations
+    assert [len(numbers) for numbers in found.values()] == [3] * 4  # a patient of each hospital
+    assert found["counts"] == [False] * 3  # after two iterations
+
+
+def test_alone_and_in_a_sum_the_same_guesses_must_be_beaten(few: Workplace) -> None:
+    alone, masked = (STUDY.measure(_cell("attack", p, 0), few) for p in ("plain", "masks"))
+    assert alone["guess"] == masked["guess"]
+    assert len(set(alone["guess"])) == 3
 
 
 def test_the_noise_of_an_attack_is_that_of_the_budget() -> None:
@@ -122,7 +129,9 @@ def test_what_lesson_09_says_is_recorded() -> None:
     assert traffic[1] / traffic[0] == pytest.approx(1.5, abs=0.05)
     leads = [mean("training", p, e, "advantage") for m, p, e in of if m == "training"]
     assert 0.055 < min(leads) < max(leads) < 0.075
-    counts = {p: sum(r["counts"] for r in of["attack", p, e]) for m, p, e in of if m == "attack"}
+    counts = {
+        p: sum(sum(r["counts"]) for r in of["attack", p, e]) for m, p, e in of if m == "attack"
+    }
     assert counts == {"plain": 3, "dp": 0, "masks": 0, "dp and masks": 0}
 
 
