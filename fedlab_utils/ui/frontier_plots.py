@@ -58,11 +58,13 @@ def compression_frontier(
             "nothing is recorded",
             "Run python -m fedlab_utils study compression_frontier",
         )
-    fig, axes = plt.subplots(1, 2, figsize=(12, 5), layout="constrained")
+    fig, axes = plt.subplots(1, 2, figsize=(14, 5.4), layout="constrained")
     told = [_draw_method(axes, rows, method) for method in methods]
     for name, (factor, share) in (live or {}).items():
         axes[1].plot(factor, share, "*", color="black", markersize=14, zorder=3)
-        axes[1].annotate(f"live: {name}", (factor, share), (6, 8), textcoords="offset points")
+        axes[1].annotate(
+            f"live: {name}", (factor, share), (-8, 8), ha="right", textcoords="offset points"
+        )
         told.append(f"Live, {name}: {factor:.0f} times fewer, {share:.1%} of the Dice")
     _name_axes(axes)
     axes[0].legend(loc="lower right", fontsize=9)
@@ -72,8 +74,8 @@ def compression_frontier(
 
 def _draw_method(axes: Sequence[Axes], rows: Sequence[dict], method: str) -> str:
     """Draw a method's ways to save; say what they keep."""
-    style, name = METHOD_STYLES[method], METHOD_NAMES[method]
-    plans = sorted(plans_of(rows, method), key=lambda plan: megabytes_of(rows, method, plan))
+    name = METHOD_NAMES[method]
+    plans = sorted(plans_of(rows, method), key=lambda plan: -megabytes_of(rows, method, plan))
     sizes = [megabytes_of(rows, method, plan) for plan in plans]
     _points(axes[0], sizes, [dice_of(rows, method, p, resamples=RESAMPLES) for p in plans], method)
     if EVERYTHING not in plans:
@@ -84,19 +86,13 @@ def _draw_method(axes: Sequence[Axes], rows: Sequence[dict], method: str) -> str
     if saved:
         _points(axes[1], factors, kept, method)
     if method == "fedavg":
-        for n, (plan, factor, share) in enumerate(zip(saved, factors, kept, strict=True)):
-            at, below = (factor, share.high if n % 2 else share.low), n % 2 == 0
+        for n, (factor, share) in enumerate(zip(factors, kept, strict=True), 1):
+            at, rise = (share.high, 4) if n % 2 else (share.low, -10)
             axes[1].annotate(
-                plan,
-                at,
-                (0, -6 if below else 6),
-                textcoords="offset points",
-                fontsize=7,
-                rotation=60,
-                ha="right" if below else "left",
-                va="top" if below else "bottom",
-                color=style.on_paper,
+                str(n), (factor, at), (0, rise), textcoords="offset points", fontsize=8, ha="center"
             )
+        key = "\n".join(f"{n} {plan}" for n, plan in enumerate(saved, 1))
+        axes[1].text(1.03, 1, f"{name}:\n{key}", fontsize=8, va="top", transform=axes[1].transAxes)
     parts = [
         f"{plan} {factor:.0f} times fewer megabytes, {share:.1%} of the Dice"
         for plan, factor, share in zip(saved, factors, kept, strict=True)
