@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.update_geometry import cosines, norms
 
 if TYPE_CHECKING:
     import torch
@@ -49,8 +50,7 @@ def local_models(
 def update_cosines(start: Weights, ends: Sequence[Weights], names: Iterable[str]) -> np.ndarray:
     """Return the cosines between hospitals' updates, ``(hospitals, hospitals)``.
 
-    1: the same direction; 0: at right angles, as two random updates of many weights are nearly;
-    below 0: what one builds the other takes down.
+    See :func:`fedlab_utils.federated.update_geometry.cosines`.
 
     Parameters
     ----------
@@ -65,19 +65,20 @@ def update_cosines(start: Weights, ends: Sequence[Weights], names: Iterable[str]
         If a hospital did not move.
     """
     names = list(names)
-    rows = [
-        np.concatenate([(end[n] - start[n]).double().numpy().ravel() for n in names])
-        for end in ends
-    ]
-    lengths = np.array([np.linalg.norm(row) for row in rows])
+    rows = np.array(
+        [
+            np.concatenate([(end[n] - start[n]).double().numpy().ravel() for n in names])
+            for end in ends
+        ]
+    )
+    lengths = norms(rows)
     if not lengths.all():
         raise FederationError(
             "update_cosines",
             f"hospital {int(lengths.argmin()) + 1} did not move, which is no direction",
             "Compare hospitals after at least one step",
         )
-    units = np.array(rows) / lengths[:, None]
-    return units @ units.T
+    return cosines(rows)
 
 
 def loss_along(

@@ -71,6 +71,17 @@ def norms(rows: np.ndarray) -> np.ndarray:
     return np.sqrt(total)
 
 
+def cosines(rows: np.ndarray) -> np.ndarray:
+    """Return the cosine of the angle between each pair of updates, float64 ``(n, n)``.
+
+    1: the same direction; 0: at right angles, as two random updates of many weights are nearly;
+    below 0: what one builds the other takes down. NaN for an update of length 0, which has no
+    direction.
+    """
+    units = np.asarray(rows, np.float64) / norms(rows)[:, None]
+    return units @ units.T
+
+
 def weighted_sum(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return a weighted sum of updates, float64 ``(d,)``; rows of weight 0 are not read."""
     used, total = np.flatnonzero(weights), np.zeros(rows.shape[1])

@@ -26,8 +26,6 @@ from fedlab_utils.studies.record import read_rows
 from fedlab_utils.studies.runner import Study, Workplace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import torch
     from torch import nn
 
@@ -118,13 +116,12 @@ def attacked(protection: str, epsilon: int, seed: int, folder: str) -> dict:
     network = open_rectifiers(make_unet(UNetSettings(width=8), seed=seed))
     count = len(members[0])
     together = count if protection.endswith("masks") else 1
-    told: dict[str, list] = {"psnr": [], "ssim": [], "guess": [], "counts": []}
+    told: list[dict] = []
     for first in range(0, count, together):
         hidden = [part[first : first + together] for part in members]
         found = _searched(network, hidden, epsilon, seed)
-        for name, value in _told_by_patient(found, hidden, public):
-            told[name].append(value)
-    return told
+        told += _told_by_patient(found, hidden, public)
+    return {name: [patient[name] for patient in told] for name in told[0]}
 
 
 def _searched(
@@ -145,19 +142,23 @@ def _searched(
 
 def _told_by_patient(
     found: torch.Tensor, hidden: list[torch.Tensor], public: list[torch.Tensor]
-) -> Iterator[tuple[str, float | bool]]:
-    """Yield each patient's figures. Mask and brain tell which image is whose, in a sum too."""
+) -> list[dict[str, float | bool]]:
+    """Return each patient's figures. Mask and brain tell which image is whose, in a sum too."""
     from fedlab_utils.privacy import against_guesses, painted_guess
 
+    told = []
     for n in range(len(found)):
-        one = slice(n, n + 1)
-        truth, target, brain = (part[one] for part in hidden)
-        painted = {"painted mask": painted_guess(*public, target, brain)}
-        *guesses, row = against_guesses({"attack": found[one]}, truth, public[0], more=painted)
-        yield "psnr", round(float(row["psnr"]), 3)
-        yield "ssim", round(float(row["ssim"]), 3)
-        yield "guess", round(max(float(guess["psnr"]) for guess in guesses), 3)
-        yield "counts", bool(row["counts"])
+        truth, target, brain = (part[n : n + 1] for part in hidden)
+        attack, painted = found[n : n + 1], painted_guess(*public, target, brain)
+        *guesses, row = against_guesses(
+            {"attack": attack}, truth, public[0], more={"painted mask": painted}
+        )
+        told.append(
+            {name: round(float(row[name]), 3) for name in ("psnr", "ssim")}
+            | {"guess": round(max(float(guess["psnr"]) for guess in guesses), 3)}
+            | {"counts": bool(row["counts"])}
+        )
+    return told
 
 
 def _noise(one: SharedUpdate, sent: SharedUpdate, epsilon: int, hospitals: int) -> float:

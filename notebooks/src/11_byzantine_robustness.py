@@ -256,23 +256,24 @@ RobustnessExplorer(attacked)
 # The plane shows two of 38,640 directions. How much of an honest update does it leave out? Nearly all: look at the angles between the eight, with nobody hostile.
 
 # %%
+from fedlab_utils.federated.update_geometry import cosines
+
 quiet = attacked(NOBODY, MEAN).rows.astype(float)
 
 
-def cosines(updates):
-    """Return the cosine between each two of some updates, every pair once."""
-    directions = updates / np.linalg.norm(updates, axis=1, keepdims=True)
-    return (directions @ directions.T)[np.triu_indices(len(updates), 1)]
+def mean_cosine(updates):
+    """Return the mean cosine between two of some updates, every pair once."""
+    return cosines(updates)[np.triu_indices(len(updates), 1)].mean()
 
 
 lengths = np.linalg.norm(quiet, axis=1)
-print(f"cosines between two hospitals: {cosines(quiet).mean():.2f} on average")
+print(f"cosines between two hospitals: {mean_cosine(quiet):.2f} on average")
 print(f"updates of length {lengths.min():.2f} to {lengths.max():.2f}")
 print(f"their mean has length {np.linalg.norm(quiet.mean(axis=0)):.2f}")
 print(f"eight at right angles would have a mean of length {lengths.mean() / np.sqrt(8):.2f}")
 
 # %% tags=["author-only"]
-assert abs(cosines(quiet).mean()) < 0.1
+assert abs(mean_cosine(quiet)) < 0.1
 assert lengths.max() / lengths.min() < 1.3
 
 # %% [markdown]
@@ -430,14 +431,15 @@ def honest_rows(number):
 four = [honest_rows(number) for number in (1, 2, 3, 4)]
 left_out = sum((multi_krum(rows, 2).weights == 0).astype(int) for rows in four)
 lengths = np.mean([np.linalg.norm(rows, axis=1) for rows in four], axis=0)
-knows = [region_dice(task.model(warm.last), member.train).mean() for member in others]
+model = task.model(warm.last)
+knows = [region_dice(model, member.train).mean() for member in others]
 print("         tumours   warm model's Dice   length of update   left out, of 4")
 for member, dice, length, times in zip(others, knows, lengths, left_out):
     volume = np.mean([(np.asarray(p.labels) > 0).sum() * 0.064 for p in member.train])
     print(f"{member.name}     {volume:6.0f} ml   {dice:13.2f}   {length:17.2f}   {times:10d}")
 
-same = [cosines(np.array(draws)).mean() for draws in zip(*four)]
-print(f"cosine of two hospitals' updates {np.mean([cosines(rows).mean() for rows in four]):.2f},")
+same = [mean_cosine(np.array(draws)) for draws in zip(*four)]
+print(f"cosine of two hospitals' updates {np.mean([mean_cosine(rows) for rows in four]):.2f},")
 print(f"of the same hospital's in two draws {np.mean(same):.2f}, on average")
 print(f"Dice and length of update correlate by {np.corrcoef(knows, lengths)[0, 1]:.2f}")
 
@@ -447,7 +449,7 @@ assert (longest == left_out).all()
 assert np.mean(same) > 0.5 > np.corrcoef(knows, lengths)[0, 1] + 1
 
 # %% [markdown]
-# Nearly the same four each time, and it is not the size of the tumours. Look at the lengths: left out are, in each draw, the four **longest** updates. That is no accident. At right angles $\lVert u-v\rVert^2=\lVert u\rVert^2+\lVert v\rVert^2$: an update's distances to all others grow with its own length, and Krum's order is the order of lengths. And whose update is long? That of hospitals on whose patients the model does badly: it has most to learn there. **So the rule silences those who have most to teach.** Their patients are as good as not there, round after round, and nothing in the training will change it, since nobody learns from them.
+# With the phantoms it is nearly the same four each time, and not by the size of the tumours. Look at the lengths: left out are, in each draw, the four **longest** updates. That is no accident. At right angles $\lVert u-v\rVert^2=\lVert u\rVert^2+\lVert v\rVert^2$: an update's distances to all others grow with its own length, and Krum's order is the order of lengths. And whose update is long? That of hospitals on whose patients the model does badly: it has most to learn there. **So the rule silences those who have most to teach.** Their patients are as good as not there, round after round, and nothing in the training will change it, since nobody learns from them.
 #
 # It is not the luck of a draw either: a hospital's updates in two draws go nearly the same way, two hospitals' do not at all. Each has three patients to train on here, and those three decide. With hundreds of patients each, hospitals of one kind would agree, and those of another kind (children, an old scanner) would still stand aside.
 #
@@ -509,11 +511,11 @@ longer = FederationSettings(rounds=5, local_steps=4, learning_rate=3e-3, evaluat
 for beta in (0.0, 0.8):
     run = attacked_run(task, longer, robust=RobustPlan("median", 2, client_momentum=beta))
     print(
-        f"momentum {beta:.1f}: cosine of two hospitals {cosines(run.rows.astype(float)).mean():.2f}, Dice {run.dice:.3f}"
+        f"momentum {beta:.1f}: cosine of two hospitals {mean_cosine(run.rows.astype(float)):.2f}, Dice {run.dice:.3f}"
     )
 
 # %% [markdown]
-# It does not help here: what sets these hospitals apart is not the luck of a batch, it is that each has three or four patients to train on, the same ones in every round. Momentum has an answer to the first and none to the second; and in five rounds a running mean has hardly got going, which alone may cost the Dice (one seed). The proofs are for many rounds of small steps, where chance is most of the scatter. Measure both cosines on your own hospitals before you pay for it.
+# With the phantoms it does not help: what sets these hospitals apart is not the luck of a batch, it is that each has three or four patients to train on, the same ones in every round. Momentum has an answer to the first and none to the second; and in five rounds a running mean has hardly got going, which alone may cost the Dice (one seed). The proofs are for many rounds of small steps, where chance is most of the scatter. Measure both cosines on your own hospitals before you pay for it.
 
 # %% [markdown] quiz="odd-hospital"
 # In a federation of twelve, Multi-Krum leaves out the same hospital in every round. What do you do?
