@@ -62,8 +62,9 @@ def compression_frontier(
     told = [_draw_method(axes, rows, method) for method in methods]
     for name, (factor, share) in (live or {}).items():
         axes[1].plot(factor, share, "*", color="black", markersize=14, zorder=3)
+        aside, side = (-8, "right") if factor**2 > CUT else (8, "left")  # into the picture
         axes[1].annotate(
-            f"live: {name}", (factor, share), (-8, 8), ha="right", textcoords="offset points"
+            f"live: {name}", (factor, share), (aside, 8), ha=side, textcoords="offset points"
         )
         told.append(f"Live, {name}: {factor:.0f} times fewer, {share:.1%} of the Dice")
     _name_axes(axes)
