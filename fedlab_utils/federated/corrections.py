@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fedlab_utils.errors import TrainingError
 from fedlab_utils.segmentation.loss import dice_ce_loss
-from fedlab_utils.segmentation.training import Correction, Update
+from fedlab_utils.segmentation.training import Correction, Update, products_in
 
 if TYPE_CHECKING:
     import torch
@@ -150,6 +150,7 @@ def gradient_at(
     model: nn.Module,
     batches: Iterable[dict[str, torch.Tensor]],
     loss: Callable[..., torch.Tensor] = dice_ce_loss,
+    precision: str = "fp32",
 ) -> dict[str, torch.Tensor]:
     """Return the mean gradient over batches at the model's weights: SCAFFOLD's option I.
 
@@ -158,7 +159,7 @@ def gradient_at(
     model
         Holding the weights that came from the server. Its weights are not changed; running
         averages of a batch normalisation move, as in any forward pass while training.
-    batches, loss
+    batches, loss, precision
         As :func:`fedlab_utils.segmentation.local_update`. Batches count equally.
 
     Raises
@@ -174,7 +175,9 @@ def gradient_at(
     device = next(model.parameters()).device
     for batch in batches:
         batch = {name: value.to(device, non_blocking=True) for name, value in batch.items()}
-        value = loss(model(batch["image"]), batch["target"], batch["patient"]).mean()
+        with products_in(precision, device):
+            logits = model(batch["image"])
+        value = loss(logits, batch["target"], batch["patient"]).mean()
         for name, part in zip(
             parameters, torch.autograd.grad(value, list(parameters.values())), strict=True
         ):

@@ -42,7 +42,7 @@ def local_models(
         network.load_state_dict(start)
         optimiser = make_optimiser(network, settings.local_optimiser(server_round))
         steps = task.batches(hospital, server_round, settings.local_steps)
-        local_update(network, steps, optimiser, loss=task.loss)
+        local_update(network, steps, optimiser, loss=task.loss, precision=task.precision)
         found.append({n: v.detach().cpu().clone() for n, v in network.state_dict().items()})
     return found
 

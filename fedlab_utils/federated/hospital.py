@@ -61,6 +61,7 @@ def train_hospital(
     state.rewind(server_round)
     network = _load(task, settings, content[ARRAYS], state.arrays(PERSONAL))
     batches = (hospital, server_round, settings.local_steps)
+    how = {"precision": task.precision}
     corrections = []
     if mu := content["config"].get("proximal-mu", 0.0):
         corrections.append(Proximal(float(mu)))
@@ -69,20 +70,20 @@ def train_hospital(
         corrections.append(variates)
     fresh = None
     if variates is not None and settings.option == 1:
-        fresh = gradient_at(network, task.batches(*batches), task.loss)
+        fresh = gradient_at(network, task.batches(*batches), task.loss, **how)
     optimiser = make_optimiser(network, settings.local_optimiser(server_round))
     if settings.keep_optimiser and (record := state.arrays(OPTIMISER)):
         _load_optimiser(optimiser, record)
     patients, ways = task.patients(hospital), (optimiser, corrections, task.loss)
     if plan is None or not plan.on:
-        update = local_update(network, task.batches(*batches), *ways)
+        update = local_update(network, task.batches(*batches), *ways, **how)
         told = {"loss": update.loss, "steps": update.steps, "samples": update.samples}
     else:
         whose = (hospital, server_round)
         with private_gradient(plan, settings, patients, whose, state) as gradient:
             chance = (gradient.settings.rate, gradient.randomness)
             steps = task.private_batches(*batches, *chance)
-            update = local_update(network, steps, *ways, gradient=gradient)
+            update = local_update(network, steps, *ways, gradient=gradient, **how)
             told = {"steps": update.steps, "epsilon": gradient.ledger.spent()}
     if settings.keep_optimiser:
         state.records[OPTIMISER] = _moments(optimiser)
@@ -230,7 +231,7 @@ def _tune(
     before = task.evaluate(network, hospital, "validation").get("score")
     optimiser = make_optimiser(network, settings.tuning_optimiser())
     steps = task.batches(hospital, server_round, settings.tune_steps)
-    local_update(network, steps, optimiser, loss=task.loss)
+    local_update(network, steps, optimiser, loss=task.loss, precision=task.precision)
     return before, task.evaluate(network, hospital, "validation").get("score")
 
 

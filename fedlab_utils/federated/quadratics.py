@@ -88,6 +88,8 @@ class QuadraticTask:
             )
         self._network = Point(self.initial()["at"])
 
+    precision = "fp32"
+
     @property
     def hospitals(self) -> list[str]:
         """Names by partition."""

@@ -47,7 +47,8 @@ class RootTraining:
         network.load_state_dict({**self.task.initial(), **to_tensors(sent)})
         optimiser = make_optimiser(network, self.settings.local_optimiser(server_round))
         steps = self.task.batches(0, server_round, self.settings.local_steps)
-        local_update(network, steps, optimiser, loss=self.task.loss)
+        how = {"loss": self.task.loss, "precision": self.task.precision}
+        local_update(network, steps, optimiser, **how)
         weights = network.state_dict()
         return to_arrays(to_record({name: weights[name] for name in sent}))
 

@@ -19,12 +19,13 @@ class Task(Protocol):
     ----------
     hospitals
         Their names, by partition.
-    loss
+    loss, precision
         As of :func:`fedlab_utils.segmentation.local_update`.
     """
 
     hospitals: Sequence[str]
     loss: Callable[..., torch.Tensor]
+    precision: str
 
     def network(self) -> nn.Module:
         """Return the network that this process trains with; one for all hospitals."""

@@ -27,11 +27,14 @@ class TrialTask:
         Patients of each hospital.
     batch
         Slices per step.
+    precision
+        As of :func:`fedlab_utils.segmentation.local_update`.
     """
 
     counts: tuple[int, ...] = (7, 11, 5)
     batch: int = 3
     resident: nn.Module = field(default_factory=lambda: nn.Conv2d(4, 3, 1))
+    precision: str = "fp32"
 
     @property
     def hospitals(self) -> list[str]:

@@ -15,6 +15,7 @@ from fedlab_utils.data.preprocessing import PreprocessSettings
 from fedlab_utils.data.tiers import Tier, current_tier
 from fedlab_utils.errors import FederationError
 from fedlab_utils.segmentation.loss import dice_ce_loss
+from fedlab_utils.segmentation.training import PRECISIONS
 from fedlab_utils.segmentation.unet import UNetSettings, make_unet
 from fedlab_utils.segmentation.weights import TrainedModel
 
@@ -46,11 +47,15 @@ class UNetTask:
         Decides first weights, draws and augmentation.
     device
         Where to train; default: a GPU if there is one.
+    precision
+        ``"fp32"``, or ``"bf16"``: the network's products in bfloat16, in training and judging.
+        Engines agree to the last bits in fp32.
 
     Raises
     ------
     FederationError
-        If a hospital has no patient to train on, or two have the same name or patient.
+        If a hospital has no patient to train on, two have the same name or patient, or the
+        precision is another.
     """
 
     members: Sequence[HospitalPatients]
@@ -61,8 +66,12 @@ class UNetTask:
     augment: bool = True
     seed: int = 0
     device: str | None = None
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
+        if self.precision not in PRECISIONS:
+            cause = f"it is {self.precision!r}"
+            raise FederationError("precision", cause, f"Take {' or '.join(PRECISIONS)}")
         names = [member.name for member in self.members]
         if len(set(names)) < len(names):
             raise FederationError("hospitals", f"their names are {names}", "Give each its own")
@@ -141,7 +150,7 @@ class UNetTask:
         members = getattr(self.members[hospital], part)
         if not members:
             return {}
-        rows = region_dice(self._model(network), members)
+        rows = region_dice(self._model(network), members, precision=self.precision)
         ids = sorted({patient.patient_id for patient in members})
         by_patient = np.array(
             [

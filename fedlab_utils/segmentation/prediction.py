@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fedlab_utils.data.conventions import REGIONS, SEQUENCES
+from fedlab_utils.segmentation.training import products_in
 from fedlab_utils.segmentation.unet import STRIDE
 
 if TYPE_CHECKING:
@@ -58,12 +57,13 @@ def predict_probabilities(
     channels = [SEQUENCES.index(sequence) for sequence in model.unet.sequences]
     image = np.asarray(patient.image)[channels]
     device = next(model.network.parameters()).device
-    bf16 = partial(torch.autocast, device.type, torch.bfloat16)
-    cast = bf16 if precision == "bf16" else nullcontext
     model.network.eval()
 
     def network(inputs: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode(), cast():  # here, since each thread has its own modes
+        with (
+            torch.inference_mode(),
+            products_in(precision, device),
+        ):  # here, since each thread has its own modes
             answer = torch.sigmoid(model.network(inputs).float())
             if flip:
                 answer = answer + torch.sigmoid(model.network(inputs.flip(2)).float()).flip(2)

@@ -8,7 +8,7 @@ two methods differ in nothing but what their papers say.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -211,15 +211,20 @@ def batch_gradient(
     torch.Tensor
         The mean loss per patient, a scalar; corrections not counted.
     """
-    import torch
-
-    half = precision == "bf16"
-    with torch.autocast(batch["image"].device.type, torch.bfloat16) if half else nullcontext():
+    with products_in(precision, batch["image"].device):
         logits = model(batch["image"])
     value = loss(logits, batch["target"], batch["patient"]).mean()
     extra = [term for c in corrections if (term := c.loss(model, batch, logits)) is not None]
     sum(extra, start=value).backward()
     return value.detach()
+
+
+def products_in(precision: str, device: torch.device) -> AbstractContextManager:
+    """Return the context in which a network's products have a precision, of :data:`PRECISIONS`."""
+    import torch
+
+    half = precision == "bf16"
+    return torch.autocast(device.type, torch.bfloat16) if half else nullcontext()
 
 
 def _report(

@@ -41,6 +41,8 @@ class Scale:
         Of the federation; slices of a hospital and step; rounds between looks at validation.
     tune, tune_rate
         Steps that each hospital goes on alone after a federation, and their rate.
+    precision
+        ``"fp32"``, or ``"bf16"`` for the network's products in bfloat16.
     """
 
     network: str
@@ -53,6 +55,7 @@ class Scale:
     look: int
     tune: int
     tune_rate: float = 1e-2
+    precision: str = "fp32"
 
     def task(self, members: Sequence, seed: int, hospitals: int = 1) -> UNetTask:
         """Return the task over some hospitals, whose batches are those of so many."""
@@ -63,7 +66,7 @@ class Scale:
         tier = Tier(self.network, spacing=self.spacing, spatial_dims=2, size=self.size)
         kind = {"proxy": ProxyTask, "unet": UNetTask}[self.network]
         how = {"batch": self.batch * hospitals, "augment": False, "seed": seed, "device": "cpu"}
-        return kind(members, tier=tier, **how)
+        return kind(members, tier=tier, precision=self.precision, **how)
 
     def open(
         self,

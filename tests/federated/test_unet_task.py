@@ -12,8 +12,16 @@ from fedlab_utils.data import PreprocessSettings, load_cohort, make_hospitals
 from fedlab_utils.data.regions import to_regions
 from fedlab_utils.data.tiers import Tier
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated import UNetTask
-from fedlab_utils.segmentation import TrainedModel, UNetSettings, predict_probabilities
+from fedlab_utils.federated import FederationSettings, UNetTask
+from fedlab_utils.federated.drift import local_models
+from fedlab_utils.segmentation import (
+    TrainedModel,
+    UNetSettings,
+    local_update,
+    make_optimiser,
+    predict_probabilities,
+)
+from fedlab_utils.segmentation.training_state import region_dice
 
 TIER = Tier("toy", 4.0, 2, (48, 48))
 
@@ -103,3 +111,24 @@ def test_a_patient_belongs_to_one_hospital(members: list) -> None:
 
     with pytest.raises(FederationError, match=f"of {members[0].name} and of Copy"):
         task_of([members[0], Copy()])
+
+
+def test_precision_decides_training_and_judging(members: list) -> None:
+    """In bfloat16 the answers are those of the segmentation package in bfloat16, to the bit."""
+    task = task_of(members, precision="bf16")
+    settings = FederationSettings(rounds=1, local_steps=2, evaluate_every=1)
+    [end] = local_models(task_of(members[:1], precision="bf16"), settings, task.initial())
+    network = task.build()
+    optimiser = make_optimiser(network, settings.local_optimiser(1))
+    local_update(network, task.batches(0, 1, 2), optimiser, precision="bf16")
+    assert all(torch.equal(end[name], value) for name, value in network.state_dict().items())
+    model = TrainedModel(network, task.unet, PreprocessSettings(spacing=4.0), TIER.size)
+    expected = region_dice(model, members[0].test, precision="bf16").mean()
+    assert task.evaluate(network, 0, "test")["score"] == pytest.approx(expected, abs=1e-12)
+    [full] = local_models(task_of(members[:1]), settings, task.initial())
+    assert any(not torch.equal(end[name], value) for name, value in full.items())
+
+
+def test_a_precision_that_does_not_exist_is_refused(members: list) -> None:
+    with pytest.raises(FederationError, match="precision: it is 'fp16'"):
+        task_of(members, precision="fp16")
