@@ -7,11 +7,13 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from fedlab_utils.federated import UNetTask
-from fedlab_utils.federated.comparison import trials_of
+from fedlab_utils.federated.comparison import chosen, difference, fairest, share_of_gain, trials_of
+from fedlab_utils.segmentation.statistics import Estimate
 from fedlab_utils.studies import heterogeneity, heterogeneity_unet
 from fedlab_utils.studies.heterogeneity_unet import METHODS, SCALE, STUDY
 from fedlab_utils.studies.runner import Workplace, read_rows
@@ -49,3 +51,43 @@ def test_what_is_recorded_belongs_to_the_study() -> None:
     for row in read_rows("heterogeneity_unet", results):
         assert row["settings"] in STUDY.cells
         assert row["provenance"]["commit"]
+
+
+def test_what_lesson_06_says_of_the_u_net_is_recorded() -> None:
+    results = Path(heterogeneity.__file__).parents[2] / "data/results"
+    rows = read_rows("heterogeneity_unet", results)
+    assert len(rows) == len(STUDY.cells)
+    trials = trials_of(rows)
+
+    def less(ours: str, theirs: str, condition: str, figure: str = "worst") -> Estimate:
+        pair = (chosen(trials, method, condition) for method in (ours, theirs))
+        return difference(*pair, figure)
+
+    said = {
+        "pooled": (0.028, 0.008, 0.045),
+        "fedbn": (0.019, 0.004, 0.035),
+        "tuned": (0.016, 0.001, 0.031),
+    }
+    assert fairest(trials, "volume") == "fedbn"
+    for method, told in said.items():
+        gain = less(method, "fedavg", "volume")
+        assert tuple(round(x, 3) for x in (gain.mean, gain.low, gain.high)) == told
+        if method != "pooled":
+            assert round(less(method, "local", "volume").mean, 2) == 0.04
+            assert less(method, "fedavg", "institution").low < 0
+    kept = share_of_gain(*(chosen(trials, m, "institution") for m in ("fedavg", "pooled")))
+    assert [round(100 * x, 1) for x in (kept.mean, kept.low, kept.high)] == [98.9, 96.6, 101.3]
+    alone = less("local", "fedavg", "institution")
+    assert round(alone.mean, 2) == -0.08
+    assert alone.high < 0
+    for condition in ("volume", "institution"):
+        rivals = less("fedbn", "tuned", condition)
+        assert rivals.low < 0 < rivals.high
+        assert abs(rivals.mean) < 0.005
+    late = {}
+    for row in rows:
+        where = (row["settings"]["kind"], row["settings"]["method"])
+        late.setdefault(where, []).append(row["result"]["late_gain"])
+    means = {where: np.mean(found) for where, found in late.items()}
+    assert round(means.pop(("volume", "pooled")), 3) == -0.005
+    assert (round(min(means.values()), 3), round(max(means.values()), 3)) == (0.006, 0.014)
