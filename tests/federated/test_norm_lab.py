@@ -28,6 +28,7 @@ class TwoUnits:
 
     hospitals = ("H1", "H2")
     units = (1.0, 8.0)
+    precision = "fp32"
 
     def __init__(self, norm: str) -> None:
         self.norm, self._network = norm, tiny_network(norm, 4)
