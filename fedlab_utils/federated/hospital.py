@@ -61,7 +61,7 @@ def train_hospital(
     state.rewind(server_round)
     network = _load(task, settings, content[ARRAYS], state.arrays(PERSONAL))
     batches = (hospital, server_round, settings.local_steps)
-    how = {"precision": task.precision}
+    how = {"loss": task.loss, "precision": task.precision}
     corrections = []
     if mu := content["config"].get("proximal-mu", 0.0):
         corrections.append(Proximal(float(mu)))
@@ -70,20 +70,20 @@ def train_hospital(
         corrections.append(variates)
     fresh = None
     if variates is not None and settings.option == 1:
-        fresh = gradient_at(network, task.batches(*batches), task.loss, **how)
+        fresh = gradient_at(network, task.batches(*batches), **how)
     optimiser = make_optimiser(network, settings.local_optimiser(server_round))
     if settings.keep_optimiser and (record := state.arrays(OPTIMISER)):
         _load_optimiser(optimiser, record)
-    patients, ways = task.patients(hospital), (optimiser, corrections, task.loss)
+    patients = task.patients(hospital)
     if plan is None or not plan.on:
-        update = local_update(network, task.batches(*batches), *ways, **how)
+        update = local_update(network, task.batches(*batches), optimiser, corrections, **how)
         told = {"loss": update.loss, "steps": update.steps, "samples": update.samples}
     else:
         whose = (hospital, server_round)
         with private_gradient(plan, settings, patients, whose, state) as gradient:
             chance = (gradient.settings.rate, gradient.randomness)
             steps = task.private_batches(*batches, *chance)
-            update = local_update(network, steps, *ways, gradient=gradient, **how)
+            update = local_update(network, steps, optimiser, corrections, gradient=gradient, **how)
             told = {"steps": update.steps, "epsilon": gradient.ledger.spent()}
     if settings.keep_optimiser:
         state.records[OPTIMISER] = _moments(optimiser)

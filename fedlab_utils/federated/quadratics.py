@@ -79,6 +79,8 @@ class QuadraticTask:
     noise: float = 0.0
     _network: Point = field(init=False, repr=False)
 
+    precision = "fp32"
+
     def __post_init__(self) -> None:
         if len(self.counts) != len(self.quadratics):
             raise FederationError(
@@ -87,8 +89,6 @@ class QuadraticTask:
                 "Give each hospital its number of patients",
             )
         self._network = Point(self.initial()["at"])
-
-    precision = "fp32"
 
     @property
     def hospitals(self) -> list[str]:

@@ -9,10 +9,10 @@ leave the hospital without noise, so such networks are refused.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from fedlab_utils.errors import PrivacyError
+from fedlab_utils.segmentation.training import products_in
 
 if TYPE_CHECKING:
     import torch
@@ -66,8 +66,7 @@ def clipped_sum(
     for patient in batch["patient"].unique():
         rows = batch["patient"] == patient
         image, target = batch["image"][rows], batch["target"][rows]
-        half = precision == "bf16"
-        with torch.autocast(image.device.type, torch.bfloat16) if half else nullcontext():
+        with products_in(precision, image.device):
             logits = model(image)
         value = loss(logits, target, torch.zeros_like(batch["patient"][rows])).sum()
         gradient = torch.autograd.grad(value, weights)
