@@ -86,6 +86,7 @@ def test_the_peak_of_a_run_is_the_sum_over_its_processes_whoever_waits_for_them(
 ) -> None:
     """A child with Flower's mark and its own child hold 150 MB each; one without a mark 300."""
     marked = os.environ | {"FLWR_HOME": str(tmp_path)}
+    bare = {name: value for name, value in os.environ.items() if name != "FLWR_HOME"}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     run = [sys.executable, "-c", STARTER, HOLDER, "150"]
     other = [sys.executable, "-c", HOLDER, "300"]
@@ -94,7 +95,7 @@ def test_the_peak_of_a_run_is_the_sum_over_its_processes_whoever_waits_for_them(
     with (
         SampledPeak() as peak,
         subprocess.Popen(run, env=marked, **pipes) as first,
-        subprocess.Popen(other, **pipes) as second,
+        subprocess.Popen(other, env=bare, **pipes) as second,
     ):
         for process in (first, second):
             assert process.stdout.readline() == b"held\n"
