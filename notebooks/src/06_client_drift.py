@@ -519,7 +519,7 @@ HyperparameterExplorer(trials, note) if ready else print(missing)
 # %% [markdown]
 # ### The same question, put to the U-Net
 #
-# A conclusion about a stand-in is a guess about the network that matters. So the trainings that carry it were repeated with this course's U-Net on slices of 2 mm: hospitals sorted by the size of their tumours, and the phantoms' own institutions; five seeds with about 105 patients to train on and 127 to report on; thirty rounds of eight steps. All methods have AdamW at lesson 05's learning rate, which was not tuned again.
+# A conclusion about a stand-in is a guess about the network that matters. So the trainings that carry it were repeated with this course's U-Net on slices of 2 mm: hospitals sorted by the size of their tumours, and the phantoms' own institutions; five seeds with about 105 patients to train on and 127 to report on; thirty rounds of eight steps, the network's products in bfloat16. All methods have AdamW at lesson 05's learning rate, which was not tuned again.
 
 # %%
 with_unet = trials_of(unet_rows := read_rows("heterogeneity_unet"))
@@ -533,11 +533,11 @@ for condition in dict.fromkeys(t["condition"] for t in with_unet):
 method_comparison(with_unet, provenance_line(unet_rows))
 
 # %% [markdown]
-# **Here there is something to repair, and repair helps, a little.** With hospitals sorted by size, pooled training gains 0.028 [0.008, 0.045] on FedAvg in the worst hospital, which the stand-in did not show. FedBN, which validation chooses, gets back 0.019 [0.004, 0.035] of it. So does FedAvg tuned at home, its fair rival: 0.016 [0.001, 0.031], and between the two there is no difference to be seen. What helps may thus be that each hospital ends with a model of its own, rather than what FedBN keeps at home. Both are 0.04 better than a hospital that goes alone.
+# **Here there is something to repair, and repair helps, a little.** With hospitals sorted by size, pooled training gains 0.028 [0.008, 0.045] on FedAvg in the worst hospital, which the stand-in did not show. FedBN, which validation chooses, gets back 0.019 [0.004, 0.035] of it. So does FedAvg tuned at home, its fair rival: 0.016 [0.001, 0.031], and between the two there is no difference to be seen. What helps may thus be that each hospital ends with a model of its own, rather than what FedBN keeps at home. Both leave the worst hospital 0.04 better off than if each went alone.
 #
 # In the phantoms' institutions FedAvg keeps 98.9 % [96.6, 101.3] of pooled training's Dice, the worst hospital gains nothing that the interval could tell from 0, and to go alone costs it 0.08.
 #
-# Be as strict with this figure as with any other. The lower ends lie close to 0, five seeds are few, and eight comparisons were looked at. Thirty rounds are not quite enough: in the last fifth the validation score still rose, by 0.006 to 0.014 averaged over seeds, except for pooled training with hospitals sorted by size, where it fell by 0.005. So the levels, and pooled training's lead in the institutions, may be a little low. And the rate was lesson 05's, not tuned per method.
+# Be as strict with this figure as with any other. The lower ends lie close to 0, five seeds are few, and eight comparisons were looked at. Thirty rounds are not quite enough: in the last fifth the validation score still rose, by 0.006 to 0.014 averaged over seeds, except for pooled training with hospitals sorted by size, where it fell by 0.005. So the levels, and pooled training's lead in the institutions, may be a little low. And the rate was lesson 05's for all: one that suits FedAvg better might close the gap.
 #
 # **What the stand-in got right and wrong:** that a federation is worth joining, and that FedAvg is hard to beat, holds for both. That there is nothing left to repair held for the stand-in alone. Why? Our guess: 38,640 weights on coarse slices cannot specialise in small or large tumours, and what cannot specialise cannot drift. Compare methods on a cheap network to find out which questions to ask, and answer them on the network that you mean to use.
 

@@ -40,6 +40,7 @@ def test_a_cell_trains_the_course_s_u_net(tmp_path: Path, monkeypatch: pytest.Mo
     assert (trial["method"], tuned["method"]) == ("fedavg", "tuned")
     task = scale.open(cell, place)
     assert type(task) is UNetTask
+    assert task.precision == "bf16"
     assert [p.shape for p in task.network().parameters()] == [
         p.shape for p in UNetTask(task.members).network().parameters()
     ]
