@@ -89,12 +89,12 @@ class SampledPeak:
 
         this = psutil.Process()
         while True:
-            processes, homes = [this], set()
+            processes, homes = {this}, set()
             for child in this.children():
                 with contextlib.suppress(psutil.Error, OSError):
                     homes.add(child.environ().get(HOME))
             for home in homes - {None}:
-                processes += processes_of(Path(home))
+                processes |= set(processes_of(Path(home)))
             total = own = 0
             for process in processes:
                 with contextlib.suppress(psutil.Error):  # one that has just ended
