@@ -78,6 +78,8 @@ def test_what_lesson_06_says_of_the_u_net_is_recorded() -> None:
             assert less(method, "fedavg", "institution").low < 0
     kept = share_of_gain(*(chosen(trials, m, "institution") for m in ("fedavg", "pooled")))
     assert [round(100 * x, 1) for x in (kept.mean, kept.low, kept.high)] == [98.9, 96.6, 101.3]
+    sorted_alone = less("local", "fedavg", "volume")
+    assert sorted_alone.low < 0 < sorted_alone.high
     alone = less("local", "fedavg", "institution")
     assert round(alone.mean, 2) == -0.08
     assert alone.high < 0
