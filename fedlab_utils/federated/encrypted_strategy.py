@@ -184,7 +184,7 @@ def federate_encrypted(
     """
     plan, hospitals = encryption or EncryptionPlan(), len(task.hospitals)
     how = settings or FederationSettings()
-    plans = ("plan", "masking", "compression", "hospital_privacy", "robust", "attack")
+    plans = ("privacy", "masking", "compression", "hospital_privacy", "robust", "attack")
     check_combination({"encryption", *methods_of(how, *map(more.get, plans))})
     if hospitals < plan.least:
         raise PrivacyError(

@@ -37,7 +37,7 @@ def federate(
     out: Path | None = None,
     resume: bool = False,
     mods: Sequence[Mod] = (),
-    plan: PrivacyPlan | None = None,
+    privacy: PrivacyPlan | None = None,
     masking: MaskingPlan | None = None,
     hospital_privacy: HospitalPrivacy | None = None,
     compression: CompressionPlan | None = None,
@@ -63,7 +63,7 @@ def federate(
         was not disturbed. That hospitals' patients are the same is the caller's to see to.
     mods
         Flower's modifiers, around each hospital's training.
-    plan
+    privacy
         How hospitals keep their patients private; without one they do not.
     masking
         How they hide their numbers from the server; without one they do not.
@@ -98,7 +98,7 @@ def federate(
     settings = settings or FederationSettings()
     settings.check_hospitals(len(task.hospitals))
     plans = Plans.of(
-        privacy=plan,
+        privacy=privacy,
         masking=masking,
         hospital_privacy=hospital_privacy,
         compression=compression,

@@ -52,7 +52,7 @@ def simulate(
     engine: str = "inprocess",
     resume: bool = False,
     command: str = "",
-    plan: PrivacyPlan | None = None,
+    privacy: PrivacyPlan | None = None,
     masking: MaskingPlan | None = None,
     hospital_privacy: HospitalPrivacy | None = None,
     compression: CompressionPlan | None = None,
@@ -80,7 +80,7 @@ def simulate(
         Go on with what the folder holds.
     command
         What the user typed, for the record.
-    plan
+    privacy
         How hospitals keep their patients private; without one they do not. Each hospital's ledger
         lies in its folder, and grows whenever a round is run again.
     masking
@@ -130,7 +130,7 @@ def simulate(
         raise FederationError("engine", f"it is {engine!r}", f"Take {', '.join(ENGINES)}")
     out, started = Path(out).resolve(), time.time()
     plans = Plans.of(
-        privacy=plan,
+        privacy=privacy,
         masking=masking,
         hospital_privacy=hospital_privacy,
         compression=compression,

@@ -104,7 +104,7 @@ def measure(settings: dict, place: Workplace) -> dict:
     setting = setting_of(settings, place.rows)
     task = make_task(members, start, settings["way"], settings["seed"])
     how, plan = how_of(settings, setting["learning_rate"])
-    found = federate(task, how, plan=plan)
+    found = federate(task, how, privacy=plan)
     return judge(task, found.weights) | told_of(task, found, how, plan) | {"setting": setting}
 
 

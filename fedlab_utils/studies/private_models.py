@@ -58,7 +58,7 @@ def measure(settings: dict, place: Workplace) -> dict:  # noqa: ARG001
         setting = budgets.setting_of(cell, recorded)
         task = hospitals.make_task(members, start, WAY, SEED)
         how, plan = budgets.how_of(cell, setting["learning_rate"])
-        weights = federate(task, how, plan=plan).weights
+        weights = federate(task, how, privacy=plan).weights
         trained = [name for name, p in task.network().named_parameters() if p.requires_grad]
         kept |= {f"{epsilon}/{name}": weights[name] for name in trained}
         dice[str(epsilon)] = round(budgets.mean_of(budgets.judge(task, weights)["scores"]), 4)

@@ -93,7 +93,7 @@ def trained(settings: dict, folder: str) -> dict:
     how, plan = budgets.how_of(cell, setting["learning_rate"])
     task = make_task(members, start, WAY, settings["seed"])
     masking = MaskingPlan(secure=settings["protection"].endswith("masks"))
-    found = federate(task, how, plan=plan, masking=masking)
+    found = federate(task, how, privacy=plan, masking=masking)
     told = (
         budgets.told_of(task, found, how, plan)
         | {"rounds": how.rounds}

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.errors import StudyError
+from fedlab_utils.federated.robustness_rows import ADAPTED, CHOSEN
 from fedlab_utils.studies import heterogeneity
 from fedlab_utils.studies.hostile_trial import hidden_share, judged, public_task, trusted
 from fedlab_utils.studies.method_trial import FRACTIONS
@@ -63,8 +64,6 @@ of two, which withstand one hostile hospital and not two."""
 
 CANDIDATES = tuple(name for name in RULES if name not in ("fedavg", "median, buckets"))
 """Rules that may be chosen."""
-
-CHOSEN, ADAPTED = "the chosen one", "the adapted one"
 
 ATTACKS: tuple[tuple[str, float], ...] = (
     ("sign-flip", 4.0),

@@ -55,7 +55,6 @@ _EXPORTS = {
     "attack_grid": "robustness_plots",
     "kept_of_clean": "robustness_plots",
     "rule_costs": "robustness_plots",
-    "backdoor_table": "robustness_rows",
 }
 
 __getattr__, __dir__ = lazy_exports(__name__, _EXPORTS)

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fedlab_utils.federated.robustness_rows import (
+    CHOSEN,
+    costs_of_rules,
+    kept_shares,
+    tuning_scores,
+)
 from fedlab_utils.ui.colours import BLACK, BLUE, ORANGE
 from fedlab_utils.ui.intervals import bars
-from fedlab_utils.ui.robustness_rows import CHOSEN, costs_of_rules, kept_shares, tuning_scores
 from fedlab_utils.ui.twin import Picture, figure
 
 if TYPE_CHECKING:
@@ -39,7 +44,7 @@ def attack_grid(rows: Sequence[dict], note: str = "recorded") -> Picture:
 
     Raises
     ------
-    CourseError
+    FederationError
         If nothing of that kind is recorded.
     """
     found = tuning_scores(rows)
@@ -65,7 +70,7 @@ def kept_of_clean(rows: Sequence[dict], note: str = "recorded") -> Picture:
     """Plot what FedAvg and the chosen rule keep of the clean Dice under each attack.
 
     Bars are 95 % intervals over seeds and patients, paired; see
-    :func:`fedlab_utils.ui.robustness_rows.kept_shares`.
+    :func:`fedlab_utils.federated.robustness_rows.kept_shares`.
 
     Parameters
     ----------
@@ -74,7 +79,7 @@ def kept_of_clean(rows: Sequence[dict], note: str = "recorded") -> Picture:
 
     Raises
     ------
-    CourseError
+    FederationError
         If nothing of that kind is recorded.
     """
     groups = _by_condition(kept_shares(rows))
@@ -105,7 +110,7 @@ def rule_costs(rows: Sequence[dict], note: str = "recorded") -> Picture:
 
     Raises
     ------
-    CourseError
+    FederationError
         If nothing of that kind is recorded.
     """
     groups = _by_condition(costs_of_rules(rows))

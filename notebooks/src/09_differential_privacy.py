@@ -275,7 +275,7 @@ settings = FederationSettings(rounds=6, local_steps=4, learning_rate=1e-2, evalu
 runs = {"no privacy": federate(task, settings)}
 for noise in (0.3, 1.0, 3.0):
     budget = PrivacyPlan(epsilon=1e4, noise=noise, bound=BOUND, patient_rate=RATE, simulated=True)
-    runs[f"noise {noise:g}"] = federate(task, settings, plan=budget)
+    runs[f"noise {noise:g}"] = federate(task, settings, privacy=budget)
 for name, run in runs.items():
     told = run.summary()["patients"]
     spent = max(row.get("epsilon", np.inf) for row in run.history[-1].trained.values())

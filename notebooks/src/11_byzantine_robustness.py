@@ -613,7 +613,8 @@ except FedLabError as error:
 
 # %%
 from fedlab_utils.studies.runner import read_rows
-from fedlab_utils.ui import attack_grid, backdoor_table, kept_of_clean, provenance_line, rule_costs
+from fedlab_utils.federated.robustness_rows import backdoor_table
+from fedlab_utils.ui import attack_grid, kept_of_clean, provenance_line, rule_costs
 
 recorded = read_rows("robustness")
 note = provenance_line(recorded) if recorded else ""

@@ -158,8 +158,8 @@ def test_garbage_leaves_its_sender_out(content, why: str) -> None:
 
 def test_encryption_and_differential_privacy_go_together_and_masks_do_not() -> None:
     plan = PrivacyPlan(epsilon=8.0, noise=2.0, patient_rate=0.5, simulated=True)
-    plain = federate(PrivateBowls(), how(), plan=plan)
-    hidden = federate_encrypted(PrivateBowls(), how(), plan=plan)
+    plain = federate(PrivateBowls(), how(), privacy=plan)
+    hidden = federate_encrypted(PrivateBowls(), how(), privacy=plan)
     assert same(hidden, plain)
     assert set(hidden.history[-1].trained["H0"]) == {"num-examples", "steps", "epsilon"}
     with pytest.raises(PrivacyError, match="masks with encryption"):

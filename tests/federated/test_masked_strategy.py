@@ -247,8 +247,8 @@ def test_two_hospitals_cannot_hide() -> None:
 
 def test_masks_and_differential_privacy_go_together() -> None:
     plan = PrivacyPlan(epsilon=8.0, noise=2.0, patient_rate=0.5, simulated=True)
-    plain = federate(PrivateBowls(), how(), plan=plan)
-    hidden = federated(how(), PrivateBowls(), plan=plan)
+    plain = federate(PrivateBowls(), how(), privacy=plan)
+    hidden = federated(how(), PrivateBowls(), privacy=plan)
     for name, value in plain.last.items():
         assert np.allclose(hidden.last[name], value, rtol=0, atol=1e-8)
     assert set(hidden.history[-1].trained["H0"]) == {"num-examples", "steps", "epsilon"}

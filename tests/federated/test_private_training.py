@@ -49,7 +49,7 @@ def spent(ledger: Ledger) -> int:
 
 
 def run(plan=PLAN, settings=HOW, task=None, **more):
-    return federate(task or PrivateBowls(), settings, plan=plan, **more)
+    return federate(task or PrivateBowls(), settings, privacy=plan, **more)
 
 
 def test_what_leaves_a_hospital_is_weights_counts_and_epsilon() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from fedlab_utils.ui.robustness_rows import ADAPTED, CHOSEN, TUNING
+from fedlab_utils.federated.robustness_rows import ADAPTED, CHOSEN
+from fedlab_utils.studies.robustness import TUNING
 
 HOSTILE = ["H1"]
 

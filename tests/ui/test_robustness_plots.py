@@ -6,9 +6,9 @@ import re
 
 import pytest
 
-from fedlab_utils.errors import CourseError
+from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.robustness_rows import CHOSEN
 from fedlab_utils.ui import attack_grid, kept_of_clean, rule_costs
-from fedlab_utils.ui.robustness_rows import CHOSEN
 from tests.ui.hostile_rows import rows
 
 NOTE = "recorded until 2026-01-02, CPU"
@@ -44,5 +44,5 @@ def test_costs_stand_there_for_all_patients_and_the_worst_hospital() -> None:
 
 @pytest.mark.parametrize("draw", [attack_grid, kept_of_clean, rule_costs])
 def test_nothing_recorded_says_how_it_is(draw) -> None:
-    with pytest.raises(CourseError, match="study robustness"):
+    with pytest.raises(FederationError, match="study robustness"):
         draw([])

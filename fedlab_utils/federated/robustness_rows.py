@@ -7,21 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedlab_utils.errors import CourseError
+from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.comparison import (
     condition_of,
     difference,
     figure_of,
     share_of_gain,
 )
+from fedlab_utils.federated.frontier import TRIED
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from fedlab_utils.segmentation.statistics import Estimate
 
-CHOSEN, ADAPTED, TUNING = "the chosen one", "the adapted one", (98, 99)
-"""What the study calls them; the seeds that chose."""
+CHOSEN, ADAPTED = "the chosen one", "the adapted one"
+"""What the study calls the rule that validation chose, and what does most harm to it."""
 
 RESAMPLES = 2000
 
@@ -41,13 +42,13 @@ def tuning_scores(rows: Sequence[dict]) -> dict[tuple[str, str, str], float]:
 
     Raises
     ------
-    CourseError
+    FederationError
         If nothing of that kind is recorded.
     """
     found: dict[tuple[str, str, str], list[float]] = {}
     for row in rows:
         told = row["settings"]
-        if told["seed"] in TUNING and told["rule"] != CHOSEN:
+        if told["seed"] >= TRIED and told["rule"] != CHOSEN:
             key = _condition(row), told["rule"], _attack(row)
             found.setdefault(key, []).append(row["result"]["validation"])
     if not found:
@@ -73,7 +74,7 @@ def kept_shares(rows: Sequence[dict]) -> list[dict]:
 
     Raises
     ------
-    CourseError
+    FederationError
         If nothing of that kind is recorded.
     """
     shown = [r for r in _reported(rows) if r["result"]["attack"] != "backdoor"]
@@ -108,7 +109,7 @@ def costs_of_rules(rows: Sequence[dict]) -> list[dict]:
 
     Raises
     ------
-    CourseError
+    FederationError
         If nothing of that kind is recorded.
     """
     groups: dict[str, dict[str, list]] = {}
@@ -146,7 +147,7 @@ def backdoor_table(rows: Sequence[dict]) -> pd.DataFrame:
 
     Raises
     ------
-    CourseError
+    FederationError
         If nothing of that kind is recorded.
     """
     import pandas as pd
@@ -177,14 +178,14 @@ def backdoor_table(rows: Sequence[dict]) -> pd.DataFrame:
 
 
 def _reported(rows: Sequence[dict]) -> list[dict]:
-    found = [row for row in rows if row["settings"]["seed"] not in TUNING]
+    found = [row for row in rows if row["settings"]["seed"] < TRIED]
     if not found:
         raise _nothing()
     return found
 
 
-def _nothing() -> CourseError:
-    return CourseError(
+def _nothing() -> FederationError:
+    return FederationError(
         "robustness",
         "nothing of that kind is recorded",
         "Run python -m fedlab_utils study robustness further",
