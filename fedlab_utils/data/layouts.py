@@ -108,7 +108,7 @@ def _name_files(listing: Listing, layouts: Iterable[Layout], any_id: bool) -> di
     """
     named: dict[str, Named] = {}
     for layout in layouts:
-        files = [(path, found) for path in listing.files if (found := layout.match(path, any_id))]
+        files = _files_of(layout, listing.files, any_id)
         with_files = {found.case_id.casefold() for _, found in files}
         roles = {(found.case_id.casefold(), found.role) for _, found in files}
         for folder in listing.folders:
@@ -124,6 +124,15 @@ def _name_files(listing: Listing, layouts: Iterable[Layout], any_id: bool) -> di
         if files:
             named[layout.name] = files
     return named
+
+
+def _files_of(layout: Layout, paths: Iterable[Path], any_id: bool) -> Named:
+    """With ``any_id`` foreign ids count too; beside the layout's own not those of another set."""
+    files = [(path, found) for path in paths if (found := layout.match(path, any_id))]
+    if any_id and any(layout.match(path) for path, _ in files):
+        others = [other for other in LAYOUTS.values() if other is not layout]
+        files = [file for file in files if not any(other.match(file[0]) for other in others)]
+    return files
 
 
 def _assemble(
