@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fedlab_utils.data.case_files import CaseFiles, Named, one_spelling, sort_case
 from fedlab_utils.data.decathlon import check_index
-from fedlab_utils.data.folders import Listing, open_root, walk
+from fedlab_utils.data.folders import MAX_DEPTH, Listing, open_root, walk
 from fedlab_utils.data.labels import SCHEMES, LabelScheme, get_scheme
 from fedlab_utils.data.naming import LABEL, LAYOUTS, Layout, NamedFile
 from fedlab_utils.errors import DataError, LayoutError, UnreadableFileError
@@ -248,5 +248,7 @@ def _nothing_found(root: Path, listing: Listing) -> LayoutError:
     elif listing.problems:
         cause, remedy = listing.problems[0].cause, listing.problems[0].remedy
     else:
-        cause, remedy = "the folder is empty", "Name the folder that holds the data set"
+        deep = f"there is no file in its folders, {MAX_DEPTH} levels down"
+        cause = deep if listing.folders else "the folder is empty"
+        remedy = "Name the folder that holds the data set"
     return LayoutError(root, cause, remedy)

@@ -276,6 +276,8 @@ def test_a_very_deep_folder_is_not_followed_to_its_end(tmp_path):
     deep = tmp_path.joinpath(*["x"] * 60)
     deep.mkdir(parents=True)
     assert len(folders.walk(tmp_path).folders) <= folders.MAX_DEPTH + 2
+    with pytest.raises(LayoutError, match="there is no file in its folders, 8 levels down"):
+        find_cases(tmp_path / "x")
 
 
 def test_a_forbidden_folder_is_a_problem_and_the_rest_is_found(tmp_path, monkeypatch):
