@@ -141,9 +141,9 @@ def add_row(known: dict[str, str], row: dict[str, str]) -> None:
 def _refuse_lost_rows(
     path: Path, header: list[str], rows: list[dict[str, str]], wanted: set[str]
 ) -> None:
-    """Refuse a table that begins with a row in place of the columns' names, or holds rows in a cell.
+    """Refuse a table whose first line is a row, not names of columns, or with rows inside a cell.
 
-    In the second case a quote before them is not closed where it should be.
+    The latter are left there by a quote before them that is not closed where it should be.
     """
     as_names = {column_name(key): key for key in wanted}
     if first := next((as_names[name] for name in header if name in as_names), None):
