@@ -37,7 +37,13 @@ def write_entry(folder: Path, result: Preprocessed) -> None:
 
 
 def open_entry(entry: Path, case_id: str, patient_id: str) -> Preprocessed | None:
-    """Map what :func:`write_entry` wrote; None if it is not there, or not whole."""
+    """Map what :func:`write_entry` wrote; None if it is not there, or not whole.
+
+    Raises
+    ------
+    CacheError
+        If it is there and the disk does not give it.
+    """
     try:
         meta = json.loads((entry / _META).read_text("utf-8"))
         arrays = {}

@@ -72,6 +72,11 @@ def index_by_case(
     ``survival_status``, empty where that cell is. Rows that name no case are added to ``strange``,
     as long as the folder's own cases have ids that can be told from such ones. What two rows of one
     case say differently is left out, and added to ``problems``.
+
+    Raises
+    ------
+    ClinicalTableError
+        If no column holds ids of cases, or rows are lost in the header or inside a cell.
     """
     wanted = {key_of(name) for case in cases for name in (case.case_id, case.patient_id)}
     matches = {name: sum(key_of(row.get(name, "")) in wanted for row in rows) for name in header}

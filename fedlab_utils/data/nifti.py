@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlab_utils.data.affines import corners_apart
 from fedlab_utils.data.atomic import write_bytes
 from fedlab_utils.data.nifti_header import (
     AGAIN,
@@ -20,7 +21,6 @@ from fedlab_utils.data.nifti_header import (
     MAX_VOXELS,
     PADDING,
     check_shape,
-    corners_apart,
     expand,
     read_header,
 )
@@ -112,7 +112,20 @@ def read_file(path: Path, case: object, channels: int | None = None) -> StoredVo
 
 
 def check_intensities(volume: NDArray[np.floating], name: str, case: object) -> None:
-    """Refuse NaN, infinity, and one value everywhere. Negative values are allowed."""
+    """Refuse NaN, infinity, and one value everywhere. Negative values are allowed.
+
+    Parameters
+    ----------
+    volume
+        ``(X, Y, Z)``, any unit.
+    name, case
+        The file and whose it is, for the error message.
+
+    Raises
+    ------
+    IntensityError
+        If the volume holds such values.
+    """
     lowest, highest = volume.min(), volume.max()
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         bad = ~np.isfinite(volume)
