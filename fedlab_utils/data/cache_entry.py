@@ -11,6 +11,7 @@ from fedlab_utils.data.preprocessing import Preprocessed
 from fedlab_utils.errors import CacheError
 
 _META = "meta.json"
+_SPOILT = (ValueError, KeyError, TypeError, AttributeError)
 
 
 def write_entry(folder: Path, result: Preprocessed) -> None:
@@ -65,7 +66,7 @@ def open_entry(entry: Path, case_id: str, patient_id: str) -> Preprocessed | Non
             box=tuple(tuple(edge) for edge in meta["box"]),
             warnings=tuple(meta["warnings"]),
         )
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, *_SPOILT):
         return None
     except OSError as error:
         raise CacheError(
