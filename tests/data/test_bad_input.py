@@ -130,14 +130,14 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def obey_permissions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make who may read everything, as the superuser and Windows let one, respect a file's mode."""
-    read = Path.read_bytes
+    opened = Path.open
 
-    def read_if_allowed(path: Path) -> bytes:
+    def open_if_allowed(path: Path, *how: object, **more: object) -> object:
         if not path.stat().st_mode & 0o222:  # forbidden for good: Windows knows no other bit
             raise PermissionError(13, "Permission denied")
-        return read(path)
+        return opened(path, *how, **more)
 
-    monkeypatch.setattr(Path, "read_bytes", read_if_allowed)
+    monkeypatch.setattr(Path, "open", open_if_allowed)
 
 
 @pytest.mark.usefixtures("obey_permissions")
