@@ -16,7 +16,7 @@ from fedlab_utils.course.limits import cores, memory_bytes
 from fedlab_utils.course.messages import inline_html, plain
 from fedlab_utils.course.versions import compare_with_lock
 from fedlab_utils.data import current_tier, open_cohort
-from fedlab_utils.errors import DataError
+from fedlab_utils.errors import DataError, how_many
 
 OK, LOOK, STOP = "ok", "look", "stop"
 _SIGNS = {OK: "✓", LOOK: "!", STOP: "✗"}
@@ -168,10 +168,12 @@ def _patients() -> Line:
     except DataError as error:
         advice = f"{error.remedy}. Or unset `FEDLAB_DATA` to use the phantom"
         return Line("patients", f"`{error.case}`: {error.cause}", STOP, advice)
-    found = f"{len(cohort)} cases in the folder `{root}`"
+    found = f"{how_many(len(cohort), 'case')} in the folder `{root}`"
     if cohort.problems:
         advice = "`fedlab validate FOLDER` in a terminal says what is wrong with each"
-        return Line("patients", f"{found}; {len(cohort.problems)} problems", LOOK, advice)
+        return Line(
+            "patients", f"{found}; {how_many(len(cohort.problems), 'problem')}", LOOK, advice
+        )
     return Line("patients", found, OK)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fedlab_utils.data.labels import SCHEMES
 from fedlab_utils.data.naming import LABEL, SAME_PATIENT, VOLUMES, Layout, NamedFile
-from fedlab_utils.errors import DuplicateCaseError, LabelError, MissingFileError
+from fedlab_utils.errors import DuplicateCaseError, LabelError, MissingFileError, how_many
 
 Named = list[tuple[Path, NamedFile]]
 """Files, and what their names say."""
@@ -136,7 +136,7 @@ def _missing(
     folders = [path for path in paths if path.is_dir()]
     unread = [path.name for folder in folders for path in sorted(folder.glob("*.nii*"))]
     if not there and unread:
-        there = f"{len(unread)} NIfTI files under other names, such as {unread[0]}"
+        there = f"{how_many(len(unread), 'NIfTI file')} under other names, such as {unread[0]}"
         suffix = next(suffix for role, suffix, _ in layout.files if role == roles[0])
         remedy = f"Name them as published: {case_id}{suffix}.nii.gz is the {roles[0]}"
     return MissingFileError(

@@ -17,7 +17,7 @@ from fedlab_utils.data.decathlon import check_index
 from fedlab_utils.data.folders import MAX_DEPTH, Listing, open_root, walk
 from fedlab_utils.data.labels import SCHEMES, LabelScheme, get_scheme
 from fedlab_utils.data.naming import LABEL, LAYOUTS, Layout, NamedFile
-from fedlab_utils.errors import DataError, LayoutError, UnreadableFileError
+from fedlab_utils.errors import DataError, LayoutError, UnreadableFileError, how_many
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,8 @@ def _describe(layout: Layout, cases: list[CaseFiles], problems: list[DataError])
     schemes = sorted({case.scheme for case in labelled})
     meaning = "; or ".join(SCHEMES[name].meaning for name in schemes)
     sentence = (
-        f"Found {len(cases)} cases of {patients} patients in the layout of {layout.title}, "
+        f"Found {how_many(len(cases), 'case')} of {how_many(patients, 'patient')} in the layout of "
+        f"{layout.title}, "
         f"{len(labelled)} with a segmentation"
     )
     if automated := sum("automated" in case.label.name for case in labelled):

@@ -84,7 +84,7 @@ def test_a_folder_of_patients_is_looked_into(phantom_dir, tmp_path, monkeypatch)
     )
     next(mine.rglob("*_t2.nii.gz")).unlink()
     assert line("patients").verdict == LOOK
-    assert line("patients").found.endswith("; 1 problems")
+    assert line("patients").found.endswith("; 1 problem")
     for path in mine.rglob("*_seg.nii.gz"):
         path.unlink()
     assert line("patients").verdict == STOP
@@ -101,7 +101,7 @@ def test_a_folder_is_looked_into_as_the_lessons_read_it(phantom_dir, tmp_path, m
     monkeypatch.setenv("FEDLAB_DATA", str(tmp_path))
     assert line("patients").verdict == STOP
     monkeypatch.setenv("FEDLAB_LAYOUT", "brats2018")
-    assert (line("patients").verdict, line("patients").found[:7]) == (OK, "1 cases")
+    assert (line("patients").verdict, line("patients").found[:7]) == (OK, "1 case ")
     monkeypatch.setenv("FEDLAB_SCHEME", "brats1999")
     assert "no label scheme 'brats1999'" in line("patients").found
 

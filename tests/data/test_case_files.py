@@ -129,6 +129,6 @@ def test_a_case_whose_files_have_other_names_is_told_which_are_due(tmp_path, nam
     assert isinstance(problem, MissingFileError)
     assert (problem.case, problem.cause) == (
         folder.name,
-        f"T1, T1ce, T2, FLAIR missing, there is 1 NIfTI files under other names, such as {name}",
+        f"T1, T1ce, T2, FLAIR missing, there is 1 NIfTI file under other names, such as {name}",
     )
     assert problem.remedy.startswith(f"Name them as published: {folder.name}-t1n.nii.gz is the T1")
