@@ -19,6 +19,7 @@ import typer
 
 from fedlab_utils import cli_federation, cli_hospitals, cli_training
 from fedlab_utils.cli_output import Json, Layout, Scheme, print_json, progress_bar, reported
+from fedlab_utils.errors import how_many
 
 app = typer.Typer(
     help="Federated, privacy-preserving brain-tumour segmentation: the workbook's tools.",
@@ -71,7 +72,7 @@ def phantom(
     if as_json:
         print_json({"folder": str(folder), "cases": cases, "layout": layout.value})
     else:
-        typer.echo(f"{cases} phantom patients in {folder}")
+        typer.echo(f"{how_many(cases, 'phantom patient')} in {folder}")
 
 
 @app.command()
@@ -106,9 +107,9 @@ def validate(
                 typer.echo(f"{report.case}\t{report.layout}\twarning: {warning}")
         faulty = [report.is_case for report in reports if report.problems]
         cases = sum(report.is_case for report in reports)
-        counts = f"{cases} cases, {sum(faulty)} faulty"
+        counts = f"{how_many(cases, 'case')}, {sum(faulty)} faulty"
         if others := len(faulty) - sum(faulty):
-            counts += f"; {others} tables or folders faulty"
+            counts += f"; faulty tables and folders: {others}"
         typer.echo(counts, err=True)
     if any(report.problems for report in reports):
         raise typer.Exit(1)

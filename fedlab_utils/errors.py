@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def how_many(count: int, noun: str) -> str:
+    """Return a number with its noun: ``1 case``, ``2 cases``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 class FedLabError(Exception):
     """Base of all FedLab errors.
 

@@ -68,7 +68,7 @@ def test_validate_counts_cases_and_tables_apart(phantom_dir: Path, tmp_path: Pat
     (folder / "clinical_notes.xlsx").touch()
     checked = run(app, ["validate", str(folder)])
     assert checked.exit_code == 1
-    assert "6 cases, 0 faulty; 1 tables or folders faulty" in checked.stderr
+    assert "6 cases, 0 faulty; faulty tables and folders: 1" in checked.stderr
     told = [line for line in checked.stdout.splitlines() if line.startswith("clinical_notes")]
     assert len(told) == 1
     assert "warning" in told[0]

@@ -100,3 +100,9 @@ def test_the_repositorys_address_stands_in_one_place() -> None:
     # README holds it between the badge markers only, which `make readme` writes.
     hits = [path for path in tracked if path.is_file() and address in path.read_text("utf-8")]
     assert {path.name for path in hits} <= {"pyproject.toml", "README.md"}
+
+
+def test_pre_commit_runs_the_ruff_of_the_lock() -> None:
+    hooks = (REPOSITORY / ".pre-commit-config.yaml").read_text("utf-8")
+    [version] = re.findall(r"ruff-pre-commit\s+rev: v([\d.]+)", hooks)
+    assert version == PINS["ruff"]

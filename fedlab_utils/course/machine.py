@@ -15,8 +15,8 @@ from fedlab_utils.course.address import course_root
 from fedlab_utils.course.limits import cores, memory_bytes
 from fedlab_utils.course.messages import inline_html, plain
 from fedlab_utils.course.versions import compare_with_lock
-from fedlab_utils.data import load_cohort
-from fedlab_utils.errors import DataError
+from fedlab_utils.data import current_tier, open_cohort
+from fedlab_utils.errors import DataError, how_many
 
 OK, LOOK, STOP = "ok", "look", "stop"
 _SIGNS = {OK: "✓", LOOK: "!", STOP: "✗"}
@@ -163,22 +163,25 @@ def _patients() -> Line:
         advice = "to use BraTS, set `FEDLAB_DATA` to its folder before you start Jupyter"
         return Line("patients", "the phantom cohort (`FEDLAB_DATA` is not set)", OK, advice)
     try:
-        cohort = load_cohort(root)
+        cohort = open_cohort()
         cohort.labelled()
     except DataError as error:
         advice = f"{error.remedy}. Or unset `FEDLAB_DATA` to use the phantom"
         return Line("patients", f"`{error.case}`: {error.cause}", STOP, advice)
-    found = f"{len(cohort)} cases in the folder `{root}`"
+    found = f"{how_many(len(cohort), 'case')} in the folder `{root}`"
     if cohort.problems:
         advice = "`fedlab validate FOLDER` in a terminal says what is wrong with each"
-        return Line("patients", f"{found}; {len(cohort.problems)} problems", LOOK, advice)
+        return Line(
+            "patients", f"{found}; {how_many(len(cohort.problems), 'problem')}", LOOK, advice
+        )
     return Line("patients", found, OK)
 
 
 def _tier() -> Line:
-    tier = os.environ.get("FEDLAB_TIER") or "laptop"
-    if tier not in ("laptop", "gpu"):
-        return Line("tier", f"`FEDLAB_TIER={tier}`", STOP, "set it to `laptop` or `gpu`")
+    try:
+        tier = current_tier().name
+    except DataError as error:
+        return Line("tier", error.cause, STOP, error.remedy)
     if tier == "gpu" and shutil.which("nvidia-smi") is None:
         return Line("tier", tier, LOOK, "there is no GPU here: unset `FEDLAB_TIER`")
     return Line("tier", tier, OK)

@@ -14,6 +14,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from fedlab_utils.course.address import badges, colab_install, notebooks_folder
 from fedlab_utils.course.cells import Cell
 from fedlab_utils.course.source import Lesson
+from fedlab_utils.errors import how_many
 
 _KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 _TAGS = {"check-output": "nbval-check-output", "setup": None, "author-only": None}
@@ -56,8 +57,7 @@ def opening_line(lesson: Lesson) -> str:
 
 def exercises(lesson: Lesson) -> str:
     """The number of exercises in words."""
-    count = len(lesson.exercises)
-    return f"{count} exercise{'' if count == 1 else 's'}"
+    return how_many(len(lesson.exercises), "exercise")
 
 
 def run_time(measured: dict[str, float]) -> str:

@@ -152,7 +152,13 @@ def entry_name(
     root: Path,
     equipment: Equipment | None = None,
 ) -> str:
-    """Return the folder name of a case's entry: its id and the hash of all that decides it."""
+    """Return the folder name of a case's entry: its id and the hash of all that decides it.
+
+    Raises
+    ------
+    UnreadableFileError
+        If a file of the case is not there or may not be read.
+    """
     roles = _paths(files)
     try:
         digests = content_digests(list(roles.values()), root / "digests")

@@ -11,6 +11,7 @@ from fedlab_utils.data.preprocessing import Preprocessed
 from fedlab_utils.errors import CacheError
 
 _META = "meta.json"
+_SPOILT = (ValueError, KeyError, TypeError, AttributeError)
 
 
 def write_entry(folder: Path, result: Preprocessed) -> None:
@@ -37,7 +38,13 @@ def write_entry(folder: Path, result: Preprocessed) -> None:
 
 
 def open_entry(entry: Path, case_id: str, patient_id: str) -> Preprocessed | None:
-    """Map what :func:`write_entry` wrote; None if it is not there, or not whole."""
+    """Map what :func:`write_entry` wrote; None if it is not there, or not whole.
+
+    Raises
+    ------
+    CacheError
+        If it is there and the disk does not give it.
+    """
     try:
         meta = json.loads((entry / _META).read_text("utf-8"))
         arrays = {}
@@ -59,7 +66,7 @@ def open_entry(entry: Path, case_id: str, patient_id: str) -> Preprocessed | Non
             box=tuple(tuple(edge) for edge in meta["box"]),
             warnings=tuple(meta["warnings"]),
         )
-    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, *_SPOILT):
         return None
     except OSError as error:
         raise CacheError(

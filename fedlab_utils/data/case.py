@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlab_utils.data.affines import corners_apart
 from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.case_warnings import case_warnings
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.labels import decode_labels
 from fedlab_utils.data.naming import MSD_ORDER
 from fedlab_utils.data.nifti import StoredVolume, check_intensities, read_file
-from fedlab_utils.data.nifti_header import corners_apart
 from fedlab_utils.errors import GeometryError
 
 AFFINE_TOLERANCE = 0.1
@@ -187,7 +187,13 @@ def _read_sequences(files: CaseFiles) -> list[StoredVolume]:
 
 
 def check_same_grid(grid: FileGrid, first: str, other: FileGrid, name: str, case_id: str) -> None:
-    """Compare shapes, and where the two affines put the eight corners of the volume."""
+    """Compare shapes, and where the two affines put the eight corners of the volume.
+
+    Raises
+    ------
+    GeometryError
+        If the shapes differ, or a corner by more than ``AFFINE_TOLERANCE`` voxels.
+    """
     if other.shape != grid.shape:
         raise GeometryError(
             case_id,

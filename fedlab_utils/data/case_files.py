@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from fedlab_utils.data.labels import SCHEMES
 from fedlab_utils.data.naming import LABEL, SAME_PATIENT, VOLUMES, Layout, NamedFile
-from fedlab_utils.errors import DuplicateCaseError, LabelError, MissingFileError
+from fedlab_utils.errors import DuplicateCaseError, LabelError, MissingFileError, how_many
 
 Named = list[tuple[Path, NamedFile]]
 """Files, and what their names say."""
@@ -96,10 +96,7 @@ def sort_case(root: Path, layout: Layout, group: Named, scheme: str | None = Non
     paths = {role: path for role, (_, path) in chosen.items()}
     missing = [role for role in layout.image_roles if role not in paths]
     if missing:
-        there = ", ".join(path.name for path in paths.values() if path.suffix) or "no NIfTI file"
-        raise MissingFileError(
-            case_id, f"{', '.join(missing)} missing, there is {there}", "Copy the case again"
-        )
+        raise _missing(case_id, layout, missing, paths.values())
     groups = layout.identify(case_id) or {"patient": case_id}
     own_scheme = scheme or layout.scheme_of(groups)
     if own_scheme is None and LABEL in paths:
@@ -129,6 +126,22 @@ def one_spelling(cases: list[CaseFiles]) -> list[CaseFiles]:
     """Give all visits of a patient one id, where their ids differ in capitals alone."""
     spelling = {case.patient_id.casefold(): case.patient_id for case in reversed(cases)}
     return [replace(case, patient_id=spelling[case.patient_id.casefold()]) for case in cases]
+
+
+def _missing(
+    case_id: str, layout: Layout, roles: list[str], paths: Collection[Path]
+) -> MissingFileError:
+    """Say what there is instead: files of the case, or files under names that are not read."""
+    there, remedy = ", ".join(path.name for path in paths if path.suffix), "Copy the case again"
+    folders = [path for path in paths if path.is_dir()]
+    unread = [path.name for folder in folders for path in sorted(folder.glob("*.nii*"))]
+    if not there and unread:
+        there = f"{how_many(len(unread), 'NIfTI file')} under other names, such as {unread[0]}"
+        suffix = next(suffix for role, suffix, _ in layout.files if role == roles[0])
+        remedy = f"Name them as published: {case_id}{suffix}.nii.gz is the {roles[0]}"
+    return MissingFileError(
+        case_id, f"{', '.join(roles)} missing, there is {there or 'no NIfTI file'}", remedy
+    )
 
 
 def _grade_of(root: Path, path: Path) -> str | None:

@@ -13,7 +13,7 @@ LEAST_COVERAGE = 0.8
 
 
 def case_warnings(image: NDArray[np.float32], labels: NDArray[np.uint8] | None) -> tuple[str, ...]:
-    """Say which sequence misses a part of the brain, and how the tumour lies to it.
+    """Say which sequence misses a part of the brain or is flat, and how the tumour lies to it.
 
     Parameters
     ----------
@@ -32,6 +32,9 @@ def case_warnings(image: NDArray[np.float32], labels: NDArray[np.uint8] | None) 
     for name, share in zip(SEQUENCES, covered / covered.max(initial=1), strict=True):
         if share < LEAST_COVERAGE:
             found.append(f"{name} covers only {share:.0%} of the brain that other sequences show")
+    for name, volume, signal in zip(SEQUENCES, image, signals, strict=True):
+        if _one_value(volume, signal):
+            found.append(f"{name} has one value in all of the brain: a mask in place of a scan?")
     if labels is not None:
         tumour = np.flatnonzero(labels.ravel("F"))  # views: image and labels lie in this order
         inside = np.zeros(tumour.size, bool)
@@ -44,3 +47,12 @@ def case_warnings(image: NDArray[np.float32], labels: NDArray[np.uint8] | None) 
                 f"{outside} tumour voxels lie outside the brain, where every scan is background"
             )
     return tuple(found)
+
+
+def _one_value(volume: np.ndarray, signal: np.ndarray) -> bool:
+    """Whether a sequence is the same wherever it shows signal; mostly every 101st voxel tells."""
+    for step in (101, 1):
+        values = volume.ravel("F")[::step][signal.ravel("F")[::step]]
+        if values.size and values.min() < values.max():
+            return False
+    return values.size > 1

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.clinical_values import MAX_AGE, implausible_age
+from fedlab_utils.data.csv_table import column_name
 from fedlab_utils.data.naming import LAYOUTS
 from fedlab_utils.errors import ClinicalTableError, DataError
 
@@ -71,6 +72,11 @@ def index_by_case(
     ``survival_status``, empty where that cell is. Rows that name no case are added to ``strange``,
     as long as the folder's own cases have ids that can be told from such ones. What two rows of one
     case say differently is left out, and added to ``problems``.
+
+    Raises
+    ------
+    ClinicalTableError
+        If no column holds ids of cases, or rows are lost in the header or inside a cell.
     """
     wanted = {key_of(name) for case in cases for name in (case.case_id, case.patient_id)}
     matches = {name: sum(key_of(row.get(name, "")) in wanted for row in rows) for name in header}
@@ -85,7 +91,7 @@ def index_by_case(
             + (f"; {named[0]} holds {rows[0].get(named[0], '')[:40]!r}" if named else ""),
             "Add a column with the names of the case folders, or take it out of the folder",
         )
-    _refuse_swallowed_rows(path, rows, wanted)
+    _refuse_lost_rows(path, header, rows, wanted)
     ids = [row.get(identifier, "") for row in rows]
     foreign = [name for name in ids if name and key_of(name) not in wanted and not _is_case(name)]
     if foreign and all(_is_case(case.case_id) for case in cases):
@@ -137,8 +143,20 @@ def add_row(known: dict[str, str], row: dict[str, str]) -> None:
         known[name] = known.get(name) or value
 
 
-def _refuse_swallowed_rows(path: Path, rows: list[dict[str, str]], wanted: set[str]) -> None:
-    """Refuse a cell that holds other rows: a quote before them is not closed where it should be."""
+def _refuse_lost_rows(
+    path: Path, header: list[str], rows: list[dict[str, str]], wanted: set[str]
+) -> None:
+    """Refuse a table whose first line is a row, not names of columns, or with rows inside a cell.
+
+    The latter are left there by a quote before them that is not closed where it should be.
+    """
+    as_names = {column_name(key): key for key in wanted}
+    if first := next((as_names[name] for name in header if name in as_names), None):
+        raise ClinicalTableError(
+            path.name,
+            f"its first line is the row of {first}, where the names of the columns are due",
+            "Add a line with the names of the columns above it",
+        )
     for row in rows:
         for name, value in row.items():
             lines = value.splitlines()[1:]

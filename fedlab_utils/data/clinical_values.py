@@ -12,6 +12,8 @@ MAX_AGE = 120
 _THOUSANDS = re.compile(r"(?<![\d.,])-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?![\d,])")
 _DECIMAL = re.compile(r"-?\d+(?:[.,]\d+)?")
 
+_OTHER_UNIT = re.compile(r"\d\s*(?:weeks?|wks?|months?|mos?|years?|yrs?)\b", re.I)
+
 _DEAD = {"deceased", "dead", "died", "death"}
 _ALIVE = {"alive", "living", "censored", "lost to follow-up", "lost to follow up"}
 
@@ -41,7 +43,7 @@ def implausible_age(text: str | None) -> bool:
 
 
 def survival(text: str | None, status: str | None) -> tuple[float | None, bool | None]:
-    """Return days, and whether the patient was alive then; None for what is not known.
+    """Return days, and whether the patient was alive then; None for what is not known in days.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ def survival(text: str | None, status: str | None) -> tuple[float | None, bool |
         arXiv:1811.02629).
     """
     days = number(text)
-    if days is None:
+    if days is None or _OTHER_UNIT.search(text):
         return None, None
     if "alive" in text.casefold():
         return days, True

@@ -22,7 +22,8 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
 
     Returns
     -------
-    Column names in lower case with ``_`` between words, and rows of text without unknown values.
+    Column names in lower case with ``_`` between words, and rows of text without unknown values. Of
+    columns of one name the first counts in which the row says something.
 
     Raises
     ------
@@ -46,16 +47,21 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
         )
     if len(lines) < 2:
         raise ClinicalTableError(path.name, f"it holds {len(lines)} lines, no table", _SAVE_AGAIN)
-    header = [re.sub(r"\W+", "_", name.casefold()).strip("_") for name in lines[0]]
+    header = [column_name(name) for name in lines[0]]
     rows = [
         {
             name: value.strip()
-            for name, value in zip(header, line, strict=False)
+            for name, value in reversed(list(zip(header, line, strict=False)))
             if name and value.strip().casefold() not in _UNKNOWN
         }
         for line in lines[1:]
     ]
     return header, rows
+
+
+def column_name(text: str) -> str:
+    """Return a column's name in lower case with ``_`` between words."""
+    return re.sub(r"\W+", "_", text.casefold()).strip("_")
 
 
 def _separator(text: str) -> tuple[str, str]:

@@ -137,6 +137,8 @@ def _receive(url: str, part: Path, progress: Callable[[int, int], None] | None) 
             raise
         part.unlink()  # Longer than the file on the server: begin again.
         raise ConnectionError("the part on disk does not fit the server's file") from error
+    except TimeoutError as error:  # While the answer's first line is waited for.
+        raise ConnectionError(str(error)) from error
     with response:
         if response.status != http.client.PARTIAL_CONTENT or not _continues(response, have):
             have = 0

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from fedlab_utils.data.case_files import CaseFiles, Named, one_spelling, sort_case
 from fedlab_utils.data.decathlon import check_index
-from fedlab_utils.data.folders import Listing, open_root, walk
+from fedlab_utils.data.folders import MAX_DEPTH, Listing, open_root, walk
 from fedlab_utils.data.labels import SCHEMES, LabelScheme, get_scheme
 from fedlab_utils.data.naming import LABEL, LAYOUTS, Layout, NamedFile
-from fedlab_utils.errors import DataError, LayoutError, UnreadableFileError
+from fedlab_utils.errors import DataError, LayoutError, UnreadableFileError, how_many
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _name_files(listing: Listing, layouts: Iterable[Layout], any_id: bool) -> di
     """
     named: dict[str, Named] = {}
     for layout in layouts:
-        files = [(path, found) for path in listing.files if (found := layout.match(path, any_id))]
+        files = _files_of(layout, listing.files, any_id)
         with_files = {found.case_id.casefold() for _, found in files}
         roles = {(found.case_id.casefold(), found.role) for _, found in files}
         for folder in listing.folders:
@@ -124,6 +124,15 @@ def _name_files(listing: Listing, layouts: Iterable[Layout], any_id: bool) -> di
         if files:
             named[layout.name] = files
     return named
+
+
+def _files_of(layout: Layout, paths: Iterable[Path], any_id: bool) -> Named:
+    """With ``any_id`` foreign ids count too; beside the layout's own not those of another set."""
+    files = [(path, found) for path in paths if (found := layout.match(path, any_id))]
+    if any_id and any(layout.match(path) for path, _ in files):
+        others = [other for other in LAYOUTS.values() if other is not layout]
+        files = [file for file in files if not any(other.match(file[0]) for other in others)]
+    return files
 
 
 def _assemble(
@@ -204,7 +213,8 @@ def _describe(layout: Layout, cases: list[CaseFiles], problems: list[DataError])
     schemes = sorted({case.scheme for case in labelled})
     meaning = "; or ".join(SCHEMES[name].meaning for name in schemes)
     sentence = (
-        f"Found {len(cases)} cases of {patients} patients in the layout of {layout.title}, "
+        f"Found {how_many(len(cases), 'case')} of {how_many(patients, 'patient')} in the layout of "
+        f"{layout.title}, "
         f"{len(labelled)} with a segmentation"
     )
     if automated := sum("automated" in case.label.name for case in labelled):
@@ -239,5 +249,7 @@ def _nothing_found(root: Path, listing: Listing) -> LayoutError:
     elif listing.problems:
         cause, remedy = listing.problems[0].cause, listing.problems[0].remedy
     else:
-        cause, remedy = "the folder is empty", "Name the folder that holds the data set"
+        deep = f"there is no file in its folders, {MAX_DEPTH} levels down"
+        cause = deep if listing.folders else "the folder is empty"
+        remedy = "Name the folder that holds the data set"
     return LayoutError(root, cause, remedy)

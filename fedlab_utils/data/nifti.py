@@ -13,18 +13,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlab_utils.data.affines import corners_apart
 from fedlab_utils.data.atomic import write_bytes
 from fedlab_utils.data.nifti_header import (
     AGAIN,
     GZIP_MAGIC,
-    MAX_VOXELS,
     PADDING,
+    VoxelLayout,
     check_shape,
-    corners_apart,
     expand,
     read_header,
 )
 from fedlab_utils.errors import IntensityError, UnreadableFileError
+
+_HEAD = 1 << 20
+"""Bytes read before what the header announces is checked."""
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,7 @@ def read_file(path: Path, case: object, channels: int | None = None) -> StoredVo
         Another number of dimensions, a size out of all reason, a singular or sheared affine.
     """
     path = Path(path)
-    content = _read_bytes(path, case)
-    layout = read_header(content, path, case)
-    layout = check_shape(layout, channels, path, case)
+    layout, content = _read_bytes(path, channels, case)
     if content[:2] == GZIP_MAGIC:
         content = expand(content, layout.end, path, case)
         if len(content) >= layout.end + PADDING:
@@ -112,7 +113,20 @@ def read_file(path: Path, case: object, channels: int | None = None) -> StoredVo
 
 
 def check_intensities(volume: NDArray[np.floating], name: str, case: object) -> None:
-    """Refuse NaN, infinity, and one value everywhere. Negative values are allowed."""
+    """Refuse NaN, infinity, and one value everywhere. Negative values are allowed.
+
+    Parameters
+    ----------
+    volume
+        ``(X, Y, Z)``, any unit.
+    name, case
+        The file and whose it is, for the error message.
+
+    Raises
+    ------
+    IntensityError
+        If the volume holds such values.
+    """
     lowest, highest = volume.min(), volume.max()
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         bad = ~np.isfinite(volume)
@@ -153,24 +167,32 @@ def write_nifti(path: Path, array: NDArray, affine: NDArray[np.floating]) -> Non
     write_bytes(path, content)
 
 
-def _read_bytes(path: Path, case: object) -> bytes:
-    """Read the whole file as it lies on disk, compressed or not."""
-    limit = 5 * MAX_VOXELS * 8
+def _read_bytes(path: Path, channels: int | None, case: object) -> tuple[VoxelLayout, bytes]:
+    """Read a file as it lies on disk, compressed or not, and no more than its header announces."""
     try:
         size = path.stat().st_size
         if not path.is_file():
             raise UnreadableFileError(case, f"{path.name} is not a file", "Name a NIfTI file")
-        if size > limit:
-            raise UnreadableFileError(
-                case, f"{path.name} has {size} bytes, more than any scan", AGAIN
-            )
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            head = file.read(_HEAD)
+            if not head:
+                raise UnreadableFileError(case, f"{path.name} is empty (0 bytes)", AGAIN)
+            layout = check_shape(read_header(head, path, case), channels, path, case)
+            if size <= _HEAD:
+                return layout, head
+            file.seek(0)
+            if head[:2] != GZIP_MAGIC:
+                return layout, file.read(layout.end)
+            if size > _HEAD + 2 * layout.end:  # what cannot be compressed grows, but by far less
+                raise UnreadableFileError(
+                    case,
+                    f"{path.name} has {size} bytes, for {layout.end} that its header announces",
+                    "Its header or its content is damaged; " + AGAIN.lower(),
+                )
+            return layout, file.read()
     except OSError as error:
         raise UnreadableFileError(
             case,
             f"{path.name} cannot be opened ({error.strerror})",
             "Check the file's permissions, links and disk",
         ) from error
-    if not content:
-        raise UnreadableFileError(case, f"{path.name} is empty (0 bytes)", AGAIN)
-    return content

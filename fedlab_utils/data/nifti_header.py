@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedlab_utils.data.affines import check_affine
 from fedlab_utils.errors import GeometryError, UnreadableFileError
 
 if TYPE_CHECKING:
@@ -18,13 +18,6 @@ if TYPE_CHECKING:
 
 MAX_VOXELS = 512**3
 """Largest 3-D volume that is read: fifteen times a BraTS scan, half a gigabyte as float32."""
-
-VOXEL_MM = (0.1, 20.0)
-"""Edges of voxels that a scanner of patients makes; what lies outside is another unit."""
-
-MAX_SHEAR = 0.02
-"""Largest cosine between two voxel axes. Volumes and distances take voxels for boxes: at this
-angle, one degree off, they are wrong by one percent."""
 
 GZIP_MAGIC = b"\x1f\x8b"
 PADDING = 1 << 16
@@ -57,7 +50,20 @@ class VoxelLayout:
 
 
 def read_header(content: bytes, path: Path, case: object) -> VoxelLayout:
-    """Read what the header announces, without believing it."""
+    """Read what the header of NIfTI-1 or -2 announces, without believing it.
+
+    Parameters
+    ----------
+    content
+        The file as it lies on disk, compressed or not.
+    path, case
+        Its name and whose it is, for the error message.
+
+    Raises
+    ------
+    UnreadableFileError
+        If it is no NIfTI file, or its header is damaged or cut off.
+    """
     from nibabel import Nifti1Header, Nifti2Header
     from nibabel.spatialimages import HeaderDataError
 
@@ -120,7 +126,29 @@ def _not_nifti(path: Path, case: object, why: str) -> UnreadableFileError:
 
 
 def check_shape(layout: VoxelLayout, channels: int | None, path: Path, case: object) -> VoxelLayout:
-    """Check what the header announces, before any memory is taken for it."""
+    """Check what the header announces, before any memory is taken for it.
+
+    Parameters
+    ----------
+    layout
+        From :func:`read_header`.
+    channels
+        None where three dimensions are due, else how many volumes there must be.
+    path, case
+        The file's name and whose it is, for the error message.
+
+    Returns
+    -------
+    The layout without trailing axes of length 1.
+
+    Raises
+    ------
+    GeometryError
+        If the dimensions are others, the volume is larger than ``MAX_VOXELS``, or the affine does
+        not place voxels in millimetres.
+    UnreadableFileError
+        If a voxel is no number.
+    """
     shape = layout.shape
     while len(shape) > 3 and shape[-1] == 1:
         shape = shape[:-1]
@@ -145,58 +173,19 @@ def check_shape(layout: VoxelLayout, channels: int | None, path: Path, case: obj
             f"{path.name} stores voxels of type {layout.dtype}",
             "Save it as integers or floats, one number per voxel",
         )
-    _check_affine(layout.affine, path, case)
+    check_affine(layout.affine, path, case)
     return replace(layout, shape=shape)
-
-
-def corners_apart(
-    shape: tuple[int, ...], one: NDArray[np.float64], other: NDArray[np.float64]
-) -> float:
-    """Return how far two affines place the same corner of a volume apart at most, in mm."""
-    ends = ((0, length - 1) for length in shape[:3])
-    corners = np.array([(*corner, 1) for corner in product(*ends)])
-    return float(np.linalg.norm((corners @ (other - one).T)[:, :3], axis=1).max())
-
-
-def _check_affine(affine: NDArray[np.float64], path: Path, case: object) -> None:
-    """Refuse what does not place voxels of a patient's scan in millimetres."""
-    matrix = affine[:3, :3]
-    sizes = np.linalg.norm(matrix, axis=0)
-    if not np.isfinite(affine).all() or not sizes.all():
-        raise _singular(matrix, path, case)
-    if sizes.min() < VOXEL_MM[0] or sizes.max() > VOXEL_MM[1]:
-        raise GeometryError(
-            case,
-            f"{path.name} has voxels of {' x '.join(f'{size:.3g}' for size in sizes)} mm, outside "
-            f"{VOXEL_MM[0]:g} to {VOXEL_MM[1]:g} mm",
-            "Take the scan as published; the header may be in metres or micrometres",
-        )
-    axes = matrix / sizes
-    if abs(np.linalg.det(axes)) < 1e-6:
-        raise _singular(matrix, path, case)
-    cosine = np.abs(axes.T @ axes - np.eye(3)).max()
-    if cosine > MAX_SHEAR:
-        raise GeometryError(
-            case,
-            f"{path.name} has a sheared grid: two of its axes meet at "
-            f"{np.degrees(np.arccos(min(cosine, 1.0))):.1f} degrees",
-            "Resample it to a grid of right angles; an affine registration belongs into the "
-            "voxels, not into the header",
-        )
-
-
-def _singular(matrix: NDArray[np.float64], path: Path, case: object) -> GeometryError:
-    return GeometryError(
-        case,
-        f"{path.name} has an affine that is singular or no number: {matrix.tolist()}",
-        "Take the scan as published; its header has lost the voxel size",
-    )
 
 
 def expand(content: bytes, size: int, path: Path, case: object) -> bytes:
     """Decompress ``size`` bytes, or fewer if there are no more, and at most a little padding.
 
     A stream is read to its end where that is near, since zlib compares the checksum there.
+
+    Raises
+    ------
+    UnreadableFileError
+        If the stream is damaged, cut off, or cut into countless pieces.
     """
     parts: list[bytes] = []
     wanted, position, members = size + PADDING, 0, 0

@@ -23,11 +23,14 @@ def cache_folder() -> Path:
 def phantom_folder() -> Path:
     """Return the place of the embedded cohort: ``data/phantom`` in the checkout.
 
-    An installed package without a repository around it keeps it in ``FEDLAB_CACHE``, or else in
-    ``~/.cache/fedlab``.
+    An installed package without a repository around it, or with one that may only be read and holds
+    no phantoms, keeps it in ``FEDLAB_CACHE``, or else in ``~/.cache/fedlab``.
     """
     root = checkout()
-    return root / "data" / "phantom" if root else _own_folder() / "phantom"
+    place = (root / "data" if root else _own_folder()) / "phantom"
+    if root and not place.is_dir() and not os.access(root / "data", os.W_OK):
+        return _own_folder() / "phantom"
+    return place
 
 
 def _own_folder() -> Path:

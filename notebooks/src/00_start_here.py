@@ -239,7 +239,8 @@ assert 0.3 < my_dice(prediction, truth) < 0.99
 # the data stay, a summary travels, and a **server** combines the summaries.
 
 # %%
-patients = cohort.table.drop_duplicates("patient_id").dropna(subset=["age"])
+known = cohort.table.dropna(subset=["age", "institution"])
+patients = known.drop_duplicates("patient_id")
 if patients["institution"].nunique() < 2:
     print(
         "This folder tells no ages, or of one institution only. Here are three invented hospitals in its place."

@@ -564,7 +564,7 @@ print(summary.to_string())
 # %%
 if table["patient_id"].nunique() < 10:
     print(
-        f"This folder holds {table['patient_id'].nunique()} patients: enough to look at, too few for the plots above to mean much. "
+        f"Patients in this folder: {table['patient_id'].nunique()}. That is enough to look at, too few for the plots above to mean much. "
         "Later lessons that need a cohort say so; unset FEDLAB_DATA to follow them on the phantom."
     )
 

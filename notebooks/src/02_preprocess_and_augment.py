@@ -282,6 +282,9 @@ def my_coarser_labels(labels):
 
 
 # %% [markdown]
+# The package's version, `resample_labels`, asks the same questions and takes any step, not only two. It differs in the blocks that are *exactly* half full: of these it takes
+# every second one, as on a chessboard, since counting all of them in makes a thin rim grow.
+#
 # ### What does a coarser grid cost?
 #
 # A network that answers in labels on coarse voxels pays before it has made a single mistake. To see how much, take the expert's own labels to a coarser

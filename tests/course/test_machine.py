@@ -58,7 +58,9 @@ def test_the_tier_is_judged(monkeypatch) -> None:
     assert "phantom" in line("patients").found
     assert (line("tier").found, line("tier").verdict) == ("laptop", OK)
     monkeypatch.setenv("FEDLAB_TIER", "huge")
-    assert line("tier").verdict == STOP
+    assert (line("tier").verdict, line("tier").found) == (STOP, "there is no tier 'huge'")
+    monkeypatch.setenv("FEDLAB_TIER", " Laptop ")  # as the lessons take it
+    assert (line("tier").verdict, line("tier").found) == (OK, "laptop")
     monkeypatch.setattr(shutil, "which", lambda _: None)
     monkeypatch.setenv("FEDLAB_TIER", "gpu")
     assert line("tier").verdict == LOOK
@@ -82,11 +84,26 @@ def test_a_folder_of_patients_is_looked_into(phantom_dir, tmp_path, monkeypatch)
     )
     next(mine.rglob("*_t2.nii.gz")).unlink()
     assert line("patients").verdict == LOOK
-    assert line("patients").found.endswith("; 1 problems")
+    assert line("patients").found.endswith("; 1 problem")
     for path in mine.rglob("*_seg.nii.gz"):
         path.unlink()
     assert line("patients").verdict == STOP
     assert "has a segmentation" in line("patients").found
+
+
+def test_a_folder_is_looked_into_as_the_lessons_read_it(phantom_dir, tmp_path, monkeypatch) -> None:
+    """With FEDLAB_LAYOUT and FEDLAB_SCHEME, where the names in the folder do not tell."""
+    case = next(phantom_dir.glob("*/*/*_t1.nii.gz")).parent
+    (tmp_path / "patient1").mkdir()
+    for path in case.iterdir():
+        name = path.name.replace(case.name, "patient1")
+        shutil.copyfile(path, tmp_path / "patient1" / name)
+    monkeypatch.setenv("FEDLAB_DATA", str(tmp_path))
+    assert line("patients").verdict == STOP
+    monkeypatch.setenv("FEDLAB_LAYOUT", "brats2018")
+    assert (line("patients").verdict, line("patients").found[:7]) == (OK, "1 case ")
+    monkeypatch.setenv("FEDLAB_SCHEME", "brats1999")
+    assert "no label scheme 'brats1999'" in line("patients").found
 
 
 def test_the_place_is_recognised(monkeypatch) -> None:

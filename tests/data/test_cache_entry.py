@@ -68,6 +68,12 @@ def test_a_record_that_lacks_something_is_not_opened(entry: Path, key: str) -> N
     assert open_entry(entry, "case", "patient") is None
 
 
+@pytest.mark.parametrize("record", ["null", "[]", '{"bytes": null}', '{"bytes": {}}', "{"])
+def test_a_record_that_is_something_else_is_not_opened(entry: Path, record: str) -> None:
+    (entry / "meta.json").write_text(record)
+    assert open_entry(entry, "case", "patient") is None
+
+
 def test_a_disk_that_fails_is_named(entry: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")

@@ -116,3 +116,19 @@ def test_cases_are_values(tmp_path):
     assert [path.name[17:] for path in one.paths] == [
         "t1.nii.gz", "t1ce.nii.gz", "t2.nii.gz", "flair.nii.gz", "seg.nii.gz"
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["t1.nii.gz", "BraTS-GLI-00002-000_t1.nii.gz"])
+def test_a_case_whose_files_have_other_names_is_told_which_are_due(tmp_path, name):
+    folder = tmp_path / "BraTS-GLI-00002-000"
+    touch_case(tmp_path / "BraTS-GLI-00003-000", "BraTS-GLI-00003-000", BRATS_2023)
+    folder.mkdir()
+    (folder / name).touch()
+    (folder / "notes.txt").touch()
+    [problem] = find_cases(tmp_path).problems
+    assert isinstance(problem, MissingFileError)
+    assert (problem.case, problem.cause) == (
+        folder.name,
+        f"T1, T1ce, T2, FLAIR missing, there is 1 NIfTI file under other names, such as {name}",
+    )
+    assert problem.remedy.startswith(f"Name them as published: {folder.name}-t1n.nii.gz is the T1")

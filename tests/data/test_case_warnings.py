@@ -66,3 +66,13 @@ def test_a_loaded_case_carries_them(tmp_path):
     case = load_case(files)
     assert not case.labels.any()
     assert case.warnings == ("the segmentation marks no tumour",)
+
+
+@pytest.mark.parametrize("speck", [False, True])
+def test_a_mask_in_place_of_a_scan(speck):
+    mask = brain() * 100
+    mask[5, 6, 5] += speck  # a single voxel tells that it is none
+    for background in (0, 40):
+        warnings = case_warnings(image(T2=mask) + background, segmentation())
+        said = ("T2 has one value in all of the brain: a mask in place of a scan?",)
+        assert warnings == (() if speck else said)

@@ -6,6 +6,7 @@ import pytest
 
 from fedlab_utils.data.case_files import CaseFiles
 from fedlab_utils.data.clinical_rows import add_row, index_by_case, key_of, take_out_ages
+from fedlab_utils.data.csv_table import column_name
 from fedlab_utils.errors import ClinicalTableError
 
 TABLE = Path("survival_data.csv")
@@ -128,6 +129,16 @@ def test_rows_inside_a_cell_are_refused():
             {"id": "Brats18_2013_2_1", "note": "big,50\nBrats18_2013_3_1,small,51"},
         )
     index(["Brats18_2013_2_1"], {"id": "Brats18_2013_2_1", "note": "two\nlines"})
+
+
+@pytest.mark.parametrize("name", ["Brats18_2013_2_1", "BraTS-GLI-00002-000"])
+def test_a_table_that_begins_with_a_patient_is_refused(name):
+    """As a table without names of columns does: its first patient would be lost in silence."""
+    with pytest.raises(ClinicalTableError, match=f"first line is the row of {name.casefold()}"):
+        index(
+            [name, "Brats18_2013_3_1"],
+            {column_name(name): "Brats18_2013_3_1", "60": "61", "gtr": "STR"},
+        )
 
 
 def test_rows_that_contradict_each_other_are_said_and_left_out():

@@ -75,6 +75,10 @@ def test_ages_that_nobody_reaches(text, implausible):
         ("ALIVE (361 days later)", "pending", 361, True),
         ("ALIVE (361 days later)", "", 361, True),
         ("not known", "dead", None, None),
+        ("12 months", "dead", None, None),
+        ("1.5 yrs", None, None, None),
+        ("ALIVE (3 years later)", None, None, None),
+        ("361 days", "dead", 361, False),
         (None, "alive", None, None),
     ],
 )

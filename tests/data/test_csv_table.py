@@ -72,3 +72,10 @@ def test_what_is_no_table_is_named(tmp_path):
     (tmp_path / "one.csv").write_text("ID,Age\n")
     with pytest.raises(ClinicalTableError, match=r"one.csv: it holds 1 lines, no table"):
         read_table(tmp_path / "one.csv")
+
+
+def test_of_columns_of_one_name_the_first_that_is_filled_counts(path):
+    path.write_text("id,Age,age\na,60,70\nb,,71\n")
+    header, rows = read_table(path)
+    assert header == ["id", "age", "age"]
+    assert rows == [{"id": "a", "age": "60"}, {"id": "b", "age": "71"}]

@@ -255,3 +255,23 @@ def test_command_line_reports_in_one_line(
     assert download.main([str(tmp_path)]) == 1
     assert "another file" in capsys.readouterr().err
     assert download.main([]) == 2
+
+
+def test_a_server_that_does_not_answer_is_tried_again_and_named(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A time-out is an error of the network, though it is an ``OSError`` as a full disk is."""
+    monkeypatch.setattr(download, "_TIMEOUT_S", 0.2)
+    asked, may_go = [], threading.Event()
+
+    def keep_waiting(handler: BaseHTTPRequestHandler) -> None:
+        asked.append(handler.path)
+        may_go.wait(20)
+
+    monkeypatch.setattr(server, "answer", keep_waiting)
+    try:
+        with pytest.raises(DownloadError, match=r"broke off after 0.0 MB: timed out. Check the c"):
+            fetch(server, tmp_path, retries=1)
+    finally:
+        may_go.set()
+    assert len(asked) == 2

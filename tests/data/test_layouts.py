@@ -276,6 +276,8 @@ def test_a_very_deep_folder_is_not_followed_to_its_end(tmp_path):
     deep = tmp_path.joinpath(*["x"] * 60)
     deep.mkdir(parents=True)
     assert len(folders.walk(tmp_path).folders) <= folders.MAX_DEPTH + 2
+    with pytest.raises(LayoutError, match="there is no file in its folders, 8 levels down"):
+        find_cases(tmp_path / "x")
 
 
 def test_a_forbidden_folder_is_a_problem_and_the_rest_is_found(tmp_path, monkeypatch):
@@ -324,6 +326,23 @@ def test_two_data_sets_in_one_folder_are_refused_unless_one_is_named(tmp_path):
     with pytest.raises(LayoutError, match=r"mixes several data sets: BraTS 2017-2020 \(5 files\)"):
         find_cases(tmp_path)
     assert found_one(tmp_path, layout="brats2023").case_id == "BraTS-GLI-00000-000"
+
+
+@pytest.mark.parametrize(
+    ("layout", "case_id"), [("brats2018", "Brats18_2013_2_1"), ("brats2021", "BraTS2021_00002")]
+)
+def test_the_named_one_of_two_sets_with_the_same_endings_is_read_alone(tmp_path, layout, case_id):
+    for name in ("Brats18_2013_2_1", "BraTS2021_00002", "patient1"):
+        touch_case(tmp_path / name, name)
+    with pytest.raises(LayoutError, match=r"mixes several data sets"):
+        find_cases(tmp_path)
+    found = [case.case_id for case in find_cases(tmp_path, layout=layout).cases]
+    assert found == [case_id, "patient1"]
+
+
+def test_a_layout_may_be_named_for_the_ids_of_another(tmp_path):
+    touch_case(tmp_path / "Brats18_2013_2_1", "Brats18_2013_2_1")
+    assert found_one(tmp_path, layout="brats2021").case_id == "Brats18_2013_2_1"
 
 
 @pytest.mark.parametrize(

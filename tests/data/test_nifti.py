@@ -157,10 +157,10 @@ def test_a_link_to_itself(tmp_path):
 
 
 def test_forbidden_file(good, monkeypatch):
-    def forbid(_):
+    def forbid(*_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", forbid)
+    monkeypatch.setattr(Path, "open", forbid)
     with pytest.raises(
         UnreadableFileError, match=r"cannot be opened \(Permission denied\).*permissions"
     ):
@@ -206,6 +206,31 @@ def test_a_gzip_bomb_is_not_expanded(good):
         read_stored(good, "case")
     assert tracemalloc.get_traced_memory()[1] < 3_000_000
     tracemalloc.stop()
+
+
+def test_no_more_of_a_large_file_is_read_than_its_header_announces(tmp_path, good):
+    plain, stack = save(tmp_path / "x.nii", scan("T1")), np.stack([scan("T1")] * 4, -1)
+    films = [save(tmp_path / name, stack) for name in ("film.nii", "film.nii.gz")]
+    for path in (plain, good, *films):
+        with path.open("r+b") as file:
+            file.truncate(60_000_000)
+    tracemalloc.start()
+    assert np.array_equal(read_stored(plain, "case")[0], scan("T1"))
+    with pytest.raises(UnreadableFileError, match="has 60000000 bytes, for 3712 that its header"):
+        read_stored(good, "case")
+    for film in films:
+        with pytest.raises(GeometryError, match="12x14x10x4 where three dimensions"):
+            read_stored(film, "case")
+    assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("ending", [".nii", ".nii.gz"])
+def test_a_file_longer_than_its_head_is_read_whole(tmp_path, ending):
+    volume = np.random.default_rng(0).integers(-(2**15), 2**15, (100, 90, 80)).astype(np.int16)
+    path = save(tmp_path / f"x{ending}", volume)
+    assert path.stat().st_size > 1_400_000
+    assert np.array_equal(read_stored(path, "case")[0], volume)
 
 
 def test_a_file_of_countless_empty_gzip_members_is_given_up(good):

@@ -43,8 +43,15 @@ def test_installed_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_checkout_that_may_only_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = tmp_path / "shared"
+    for name in ("notebooks", "data", "fedlab_utils/data"):
+        (shared / name).mkdir(parents=True)
+    monkeypatch.setattr(places, "__file__", str(shared / "fedlab_utils" / "data" / "places.py"))
     monkeypatch.delenv("FEDLAB_CACHE")
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.setattr(os, "access", lambda *_: False)
     assert cache_folder() == tmp_path / ".cache" / "fedlab"
+    assert phantom_folder() == tmp_path / ".cache" / "fedlab" / "phantom"
+    (shared / "data" / "phantom").mkdir()  # whoever set it up made them for all
+    assert phantom_folder() == shared / "data" / "phantom"

@@ -51,7 +51,9 @@ def as_number(value: object, what: str = "Your function") -> float:
     return float(value)
 
 
-def as_array(value: object, shape: tuple[int, ...] | None = None) -> np.ndarray:
+def as_array(
+    value: object, shape: tuple[int, ...] | None = None, *, of: str = "numbers"
+) -> np.ndarray:
     """Return ``value`` as an array of numbers of the given shape, or tell what it is instead."""
     try:
         array = np.asarray(value.detach().cpu() if _is_tensor(value) else value)
@@ -59,7 +61,7 @@ def as_array(value: object, shape: tuple[int, ...] | None = None) -> np.ndarray:
     except Exception:  # an odd object may raise anything when numpy looks at it
         numeric = False
     if not numeric:
-        raise Wrong(f"Your function should return an array of numbers, not {describe(value)}.")
+        raise Wrong(f"Your function should return an array of {of}, not {describe(value)}.")
     if shape is not None and array.shape != shape:
         raise Wrong(
             f"Your function returns an array of shape {array.shape}, but shape {shape} is due."
@@ -69,7 +71,7 @@ def as_array(value: object, shape: tuple[int, ...] | None = None) -> np.ndarray:
 
 def as_mask(value: object, shape: tuple[int, ...]) -> np.ndarray:
     """Return ``value`` as a boolean array of the given shape, or tell what it is instead."""
-    array = as_array(value, shape)
+    array = as_array(value, shape, of="True and False")
     if array.dtype != bool:
         raise Wrong(f"Return a boolean array, of True and False; yours is of type {array.dtype}.")
     return array

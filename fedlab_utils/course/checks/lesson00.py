@@ -80,6 +80,12 @@ def dice(answer: Callable) -> str:
             "to it": shared / np.minimum(p, t),
             **{_too_much(e): (2 * shared + e) / (p + t + e) for e in (1, 0.1, 0.01, 0.001)},
             "You count the voxels on which both masks agree, background too": agree,
+            "You take masks of one size for equal; only of two *empty* masks does the size say "
+            "all": np.where(p == t, 1, 2 * shared / (p + t)),
+            "This is 1 - Dice, which grows with the error; the overlap itself is due": (
+                1 - 2 * shared / (p + t)
+            ),
+            "This is Dice in per cent; it goes from 0 to 1": 200 * shared / (p + t),
         },
         cases=[case for case, _, _ in pairs],
         atol=_SMOOTHING,
@@ -143,6 +149,15 @@ def pooled_mean(answer: Callable) -> str:
             "You divide by the number of hospitals; divide by the number of patients": each(
                 lambda m, n: (m * n).mean()
             ),
+            "You add up the means as they are; multiply each by its number of patients first": each(
+                lambda m, n: m.sum() / n.sum()
+            ),
+        }
+        | {
+            f"You round (digits behind the point: {digits}); return all of them": each(
+                lambda m, n, digits=digits: round((m * n).sum() / n.sum(), digits)
+            )
+            for digits in range(4)
         },
         cases=[f"means {m.tolist()} of {n.tolist()} patients" for m, n in federations],
     )
@@ -157,11 +172,13 @@ def _too_much(smoothing: float) -> str:
 
 
 def _mask_pairs() -> list[tuple[str, np.ndarray, np.ndarray]]:
-    """Seeded pairs of masks that overlap in part; of one the prediction is larger, of one not."""
+    """Seeded pairs of masks that overlap in part; the prediction is larger, smaller, as large."""
     random = np.random.default_rng(7)
     pairs = []
     for shape, share in (((6, 5), 0.2), ((4, 7, 3), 0.7)):
         truth = random.random(shape) < 0.5
         prediction = np.where(random.random(shape) < 0.6, truth, random.random(shape) < share)
         pairs.append((f"two masks of shape {shape}", prediction, truth))
+    truth = random.random((5, 9)) < 0.4
+    pairs.append(("two masks of one size", np.roll(truth, 2, axis=1), truth))
     return pairs

@@ -123,6 +123,11 @@ def _must_refuse(answer: Answer, value: float, scheme: tuple[int, ...], why: str
         answer(raw, scheme)
     except ValueError:
         return
+    except AssertionError:
+        raise Wrong(
+            "`assert` raises `AssertionError`, and nothing at all under `python -O`: it is for "
+            f"slips of the program. A file that holds {value:g} should raise `ValueError`: {why}."
+        ) from None
     raise Wrong(f"A file that holds {value:g} should raise `ValueError`: {why}.")
 
 

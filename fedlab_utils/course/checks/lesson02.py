@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fedlab_utils.course.checks import Wrong, as_array, judge, refuse_other_type
+from fedlab_utils.course.checks.boxes import judge_box
 from fedlab_utils.course.checks.draws import judge_chance, judge_factors, one_draw
 from fedlab_utils.course.guard import Answer
 from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
@@ -96,7 +97,7 @@ def _zscore_slips(
 
 
 def brain_box(answer: Answer) -> str:
-    """Boxes in the middle, at each wall, in two pieces, with and without margin, and one voxel."""
+    """Boxes in the middle, at each wall, with and without margin; two pieces, and a ball."""
     for first, stop in (((3, 4, 5), (9, 8, 7)), ((1, 0, 3), (10, 8, 9)), ((4, 5, 2), (5, 6, 3))):
         brain = np.zeros((11, 9, 10), bool)
         brain[first[0], first[1] : stop[1], first[2]] = True
@@ -106,65 +107,13 @@ def brain_box(answer: Answer) -> str:
     pieces = np.zeros((11, 9, 10), bool)
     pieces[2:5, 3:5, 2:6] = pieces[7, 6, 8] = True
     _with_each_margin(answer, pieces)
+    _with_each_margin(answer, _blob((11, 9, 10)) > 0)
     return "Keep the box: with it a prediction goes back to its place in the file's own grid."
 
 
 def _with_each_margin(answer: Answer, brain: np.ndarray) -> None:
     for margin in (0, 1, 2, 4):
-        _one_box(answer, brain, margin)
-
-
-def _box(brain: np.ndarray, margin: int) -> list[tuple[int, int]]:
-    """Start and stop along each axis, kept inside the array."""
-    where = np.argwhere(brain)
-    ends = zip(where.min(axis=0), where.max(axis=0), brain.shape, strict=True)
-    return [(max(int(a) - margin, 0), min(int(b) + 1 + margin, n)) for a, b, n in ends]
-
-
-def _one_box(answer: Answer, brain: np.ndarray, margin: int) -> None:
-    got = answer(brain, margin)
-    if not (isinstance(got, tuple) and len(got) == 3 and all(isinstance(s, slice) for s in got)):
-        raise Wrong("Return a tuple of three slices, so that `volume[box]` works.")
-    bounds = [(s.start, s.stop) for s in got]
-    if any(s.step not in (None, 1) for s in got) or any(
-        not isinstance(b, int | np.integer) for pair in bounds for b in pair
-    ):
-        raise Wrong("Give each slice an integer start and stop, and no step.")
-    bounds = [(int(a), int(b)) for a, b in bounds]
-    if bounds != (due := _box(brain, margin)):
-        likely = _box_slip(bounds, brain, margin) or f"With margin {margin} the box is {bounds}"
-        raise Wrong(f"{likely}; {due} is due.")
-
-
-def _box_slip(bounds: list[tuple[int, int]], brain: np.ndarray, margin: int) -> str:
-    """The likely mistake behind a box, or nothing."""
-    from scipy import ndimage
-
-    tight, wide = _box(brain, 0), _box(brain, margin)
-    pieces, _ = ndimage.label(brain)
-    largest = pieces == np.bincount(pieces.ravel())[1:].argmax() + 1
-    cube = np.zeros(brain.shape, bool)
-    cube[tuple(slice(min(a for a, _ in tight), max(b for _, b in tight)) for _ in tight)] = True
-    if any(a < 0 for a, _ in bounds):
-        return f"A start is negative ({bounds}): numpy then counts from the other end. Keep it at 0"
-    if bounds == _box(cube, margin):
-        return (
-            f"All three axes get one box ({bounds}), from the smallest and largest index of all. "
-            "Take minimum and maximum per axis: `where.min(axis=0)`"
-        )
-    if any(b > n for (_, b), n in zip(bounds, brain.shape, strict=True)):
-        return f"The box {bounds} leaves the array of shape {brain.shape}"
-    if bounds == _box(largest, margin):
-        return f"The box {bounds} holds the largest piece of the brain only; all of it counts"
-    if margin == 0 and bounds == [(a, b - 1) for a, b in tight]:
-        return f"The last voxels are missing from {bounds}: a slice stops before its end"
-    if bounds == tight:
-        return f"The margin of {margin} is missing from {bounds}"
-    if all(x in pair for x, pair in zip(bounds, zip(tight, wide, strict=True), strict=True)):
-        return f"The margin of {margin} is missing on some axes of {bounds}"
-    if [a for a, _ in bounds] == [a for a, _ in wide] or bounds[0][1] == wide[0][1]:
-        return f"Is the margin on both sides? With margin {margin} the box is {bounds}"
-    return ""
+        judge_box(answer(brain, margin), brain, margin)
 
 
 def coarser_labels(answer: Answer) -> str:

@@ -49,8 +49,9 @@ def judge_sizes(sizes: list[int], fraction: float, count: int, scans: int) -> No
         )
     if low < high:
         raise Wrong(
-            f"The test set has {low} to {high} patients instead of {count}: are you drawing with "
-            "putting back (`replace=True` is the default of `rng.choice`)?"
+            f"The test set has {low} to {high} patients instead of {count}: somebody is drawn "
+            "twice. Do you draw from the scans in place of `np.unique(patients)`, or with putting "
+            "back (`replace=True` is the default of `rng.choice`)?"
         )
     if low == count + 1 and count < fraction * 20:
         raise Wrong(f"{exact}, and you take {low}: round to the nearest, not always up.")

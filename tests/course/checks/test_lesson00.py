@@ -58,6 +58,12 @@ def test_right_answers_written_otherwise_pass(name, answer) -> None:
     assert_accepted(name, answer)
 
 
+def equal_sizes_are_equal(prediction, truth):
+    if prediction.sum() == truth.sum():
+        return 1.0
+    return 2 * (prediction & truth).sum() / (prediction.sum() + truth.sum())
+
+
 def pooled_without_single_patients(means, patients):
     several = patients > 1
     return (means * patients)[several].sum() / patients[several].sum()
@@ -95,6 +101,12 @@ def pooled_without_single_patients(means, patients):
         ("dice", lambda p, t: (p & t).sum() / min(p.sum(), t.sum()), "smaller mask"),
         ("dice", lambda p, t: (p & t).sum() / t.sum(), "the recall"),
         ("dice", lambda p, t: (p & t).sum() / p.sum(), "the precision"),
+        ("dice", equal_sizes_are_equal, "only of two *empty* masks"),
+        ("dice", lambda p, t: 1 - dice_by_confusion(p, t), "This is 1 - Dice"),
+        ("dice", lambda p, t: 100 * dice_by_confusion(p, t), "in per cent"),
+        ("pooled_mean", lambda m, n: m.sum() / n.sum(), "You add up the means as they are"),
+        ("pooled_mean", lambda m, n: round((m * n).sum() / n.sum()), "You round (digits behind"),
+        ("pooled_mean", lambda m, n: round(m @ n / n.sum(), 2), "behind the point: 2)"),
         ("pooled_mean", pooled_without_single_patients, "hospitals with one patient"),
         ("pooled_mean", lambda m, _: m.mean(), "You average the hospitals"),
         ("pooled_mean", lambda m, _: np.median(m), "You take the median"),

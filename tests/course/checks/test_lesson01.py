@@ -90,6 +90,13 @@ def labels_that_must_be_integers(raw, _allowed):
     return raw.astype(np.uint8)
 
 
+def labels_by_assertion(raw, allowed):
+    rounded = np.rint(raw)
+    assert (np.abs(raw - rounded) <= 0.05).all()
+    assert np.isin(rounded, allowed).all()
+    return rounded.astype(np.uint8)
+
+
 def ras_backwards(volume, affine):
     return np.flip(ras_by_nibabel(volume, affine), (0, 1, 2))
 
@@ -111,6 +118,16 @@ def split_by_share_of_scans(patients, test_fraction, rng):
 def split_with_putting_back(patients, test_fraction, rng):
     everyone = np.unique(patients)
     return np.isin(patients, rng.choice(everyone, size=round(test_fraction * len(everyone))))
+
+
+def split_of_scans(patients, test_fraction, rng):
+    count = round(test_fraction * len(np.unique(patients)))
+    return np.isin(patients, rng.choice(patients, size=count, replace=False))
+
+
+def split_names(patients, test_fraction, rng):
+    everyone = np.unique(patients)
+    return rng.choice(everyone, size=round(test_fraction * len(everyone)), replace=False)
 
 
 def split_rounded_down(patients, test_fraction, rng):
@@ -139,6 +156,9 @@ def split_rounded_down(patients, test_fraction, rng):
         ("split_by_patient", split_by_throws, "a throw of its own"),
         ("split_by_patient", split_by_share_of_scans, "of the 26 *scans*"),
         ("split_by_patient", split_with_putting_back, "putting back"),
+        ("split_by_patient", split_of_scans, "Do you draw from the scans"),
+        ("split_by_patient", split_names, "an array of True and False, not `['p"),
+        ("clean_labels", labels_by_assertion, "`assert` raises `AssertionError`"),
         ("split_by_patient", split_rounded_down, "not always down"),
     ],
 )

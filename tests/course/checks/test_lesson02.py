@@ -104,6 +104,11 @@ def box_of_largest_piece(brain, margin):
     return box_by_scipy(pieces == np.bincount(pieces.ravel())[1:].argmax() + 1, margin)
 
 
+def box_of_first_and_last(brain, margin):
+    ends = zip(np.where(brain), brain.shape, strict=True)
+    return tuple(slice(max(a[0] - margin, 0), min(a[-1] + 1 + margin, n)) for a, n in ends)
+
+
 def one_box_for_all(brain, margin):
     where = np.argwhere(brain)
     return tuple(
@@ -184,6 +189,7 @@ def target_moved(image, target, rng):
             "You limit the result to between",
         ),
         ("brain_box", box_of_largest_piece, "the largest piece of the brain only"),
+        ("brain_box", box_of_first_and_last, "from the first to the last voxel of the list"),
         ("brain_box", one_box_for_all, "All three axes get one box"),
         ("brain_box", box_with_margin_below_only, "Is the margin on both sides?"),
         ("coarser_labels", coarser(lambda block: block.mean(-1) > 0.5), "`>=`"),
