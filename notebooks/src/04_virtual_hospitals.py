@@ -432,7 +432,7 @@ for name in at:
     )
 
 # %% [markdown]
-# Be careful with these numbers. One seed, about eight test patients per hospital, a short training on a coarse grid: the intervals say how much other patients would change the result, and nothing about another seed. (With eight patients they are also too narrow: about 88 of 100 such intervals hold the true mean, not 95.) `all` took as many steps as each of the others, so each of its patients was seen a third as often; with a long
+# Be careful with these numbers. One seed, about eight test patients per hospital, a short training on a coarse grid: the intervals say how much other patients would change the result, and nothing about another seed, nor about another machine, which adds up in another order and came out up to 0.05 apart when we tried. (With eight patients they are also too narrow: about 88 of 100 such intervals hold the true mean, not 95.) `all` took as many steps as each of the others, so each of its patients was seen a third as often; with a long
 # training it would gain more. An interval below 0 says that `all` did worse on these patients, as it may after a third of the looks at each: it says nothing against pooling with a training long enough. With the phantoms the networks of H2 and H3 do about as well as `all`, or better, at home and elsewhere: they spend every step on tumours that enhance, `all` only two thirds of them, and all three are far from finished. An interval that holds 0 shows no gain, and no harm either. Whether a hospital gains *at home* depends on what it lacks; whether its network can be *used elsewhere* is what the second half of the table says.
 #
 # So why collaborate?
