@@ -547,7 +547,7 @@ for condition in dict.fromkeys(t["condition"] for t in with_unet):
         print(f" {METHOD_NAMES[method]:21}{cells}")
     kept = share_of_gain(found["fedavg"], found["pooled"])
     told = "{:.1f} % [{:.1f}, {:.1f}]".format(*(100 * x for x in (kept.mean, kept.low, kept.high)))
-    print(f" Over all patients FedAvg has {told} of pooled training's Dice.\n")
+    print(f" FedAvg's Dice over all patients: {told} of pooled training's\n")
 method_comparison(with_unet, provenance_line(unet_rows))
 
 # %% [markdown]
