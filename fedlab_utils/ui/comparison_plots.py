@@ -58,7 +58,7 @@ def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Pictur
 
     refuse_none(shown := reported(trials))
     methods = methods_of(shown)
-    fig, axes = plt.subplots(1, 3, figsize=(11, 4.6), layout="constrained")
+    fig, axes = plt.subplots(1, 3, figsize=(11, 5), layout="constrained")
     told, every = [], conditions_of(shown)
     for number, method in enumerate(methods):
         best = {
@@ -94,7 +94,7 @@ def method_comparison(trials: Sequence[Trial], note: str = "recorded") -> Pictur
 
 
 def gap_to_pooled(trials: Sequence[Trial], note: str = "recorded") -> Picture:
-    """Plot FedAvg less pooled patients: each seed a point, and their mean with its interval.
+    """Plot FedAvg minus pooled training: each seed a point, and their mean with its interval.
 
     Parameters
     ----------
@@ -130,15 +130,15 @@ def gap_to_pooled(trials: Sequence[Trial], note: str = "recorded") -> Picture:
             label=None if at else "mean of the seeds, 95 %",
         )
         shares = [f"{100 * value / of:z.1f}" for value in (gap.mean, gap.low, gap.high)]
-        part = f"which is {shares[0]} % [{shares[1]}, {shares[2]}]"
-        told.append(f"{condition}, {len(each)} seeds: {gap} of {of:.3f}, {part}")
+        part = f"which is {shares[0]} % [{shares[1]}, {shares[2]}] of the pooled {of:.3f}"
+        told.append(f"{condition}, {len(each)} seeds: {gap}, {part}")
     ax.axhline(0, color="black", lw=0.8)
     ax.set_xticks(range(len(pairs)), pairs)
-    ax.set(xlim=(-0.6, len(pairs) - 0.4), xlabel="hospitals differ by")
-    ax.set_ylabel("FedAvg less pooled patients,\ntest Dice, paired")
+    ax.set(xlim=(-0.6, len(pairs) - 0.4), xlabel="how hospitals differ")
+    ax.set_ylabel("FedAvg minus pooled training,\ntest Dice, paired")
     fig.legend(loc="outside lower center", ncols=2)
     fig.suptitle(note, fontsize=9)
-    return figure(fig, f"FedAvg less pooled patients, paired. {'; '.join(told)}. {note}.")
+    return figure(fig, f"FedAvg minus pooled training, paired. {'; '.join(told)}. {note}.")
 
 
 def _paired(trials: Sequence[Trial]) -> dict[str, list[list[Trial]]]:
@@ -155,8 +155,11 @@ def _paired(trials: Sequence[Trial]) -> dict[str, list[list[Trial]]]:
 def _name_axes(axes: Sequence[Axes], conditions: Sequence[str]) -> None:
     titles = (*MEASURES.values(), "worst hospital, less FedAvg\nwith the same optimiser")
     for ax, title in zip(axes, titles, strict=True):
-        ax.set(xlabel="hospitals differ by", title=title, xlim=(-0.5, len(conditions) - 0.5))
-        ax.set_xticks(range(len(conditions)), conditions)
+        ax.set(xlabel="how hospitals differ", title=title, xlim=(-0.5, len(conditions) - 0.5))
+        slant = {"rotation": 35, "ha": "right"} if len(conditions) > 3 else {}
+        ax.set_xticks(range(len(conditions)), conditions, **slant)
+        for between in np.arange(1, len(conditions)) - 0.5:
+            ax.axvline(between, color="0.85", lw=0.8, zorder=0)
     axes[0].set_ylabel("test Dice")
     axes[1].set_ylabel("test Dice")
     axes[2].set_ylabel("difference of test Dice, paired")

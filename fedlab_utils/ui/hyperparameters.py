@@ -133,25 +133,34 @@ class HyperparameterExplorer(TwinBox):
             marker="_",
             s=200,
             color="black",
-            label="validation",
+            label="validation, mean over patients",
         )
         ax.axvspan(kept - 0.4, kept + 0.4, color="#EEEEEE", zorder=0, label="chosen on validation")
         ax.set_xticks(at, [_named(row) for row in rows])
         ax.set(
             xlabel="learning rate, and mu or the server's rate where there is one",
             ylabel="Dice",
-            ylim=(0, 1),
+            ylim=self._limits(),
         )
         ax.set_xlim(-0.6, len(rows) - 0.4)
         ax.legend(loc="upper left", bbox_to_anchor=(1, 1))
         ax.set_title(self._note, fontsize=9)
         return figure(fig, self.describe())
 
+    def _limits(self) -> tuple[float, float]:
+        """Tenths of Dice around all hospitals' scores: one axis, unless an interval needs more."""
+        scores = [np.mean(v) for trial in self._trials for v in trial["scores"].values()]
+        tests = [row["test"] for row in self.shown["rows"]]
+        low = min(*scores, *(trial["validation"] for trial in self._trials))
+        high = max(*scores, *(trial["validation"] for trial in self._trials))
+        low, high = min(low, *(t.low for t in tests)), max(high, *(t.high for t in tests))
+        return max(0.0, np.floor(10 * low) / 10), min(1.0, np.ceil(10 * high) / 10)
+
     def describe(self) -> str:
         """Say in words what the picture shows; also its alt text."""
         shown = self.shown
         told = "; ".join(
-            f"{_named(row, ', ')}: validation {row['validation']:.2f}, test {row['test']:.2f}, "
+            f"{_named(row, ', ')}: validation {row['validation']:.3f}, test {row['test']:.3f}, "
             f"{row['seeds']} seed{'s' * (row['seeds'] != 1)}"
             for row in shown["rows"]
         )
@@ -159,7 +168,8 @@ class HyperparameterExplorer(TwinBox):
         kept = _named(shown["rows"][shown["chosen"]], ", ")
         return (
             f"{name}, {shown['condition']}, {MEASURES[shown['measure']]}, with 95 % "
-            f"intervals. {told}. Chosen on validation: {kept}. {self._note}."
+            f"intervals; validation is a mean over patients. {told}. "
+            f"Chosen on validation: {kept}. {self._note}."
         )
 
     def twin(self) -> Picture:

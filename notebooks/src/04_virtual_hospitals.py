@@ -194,7 +194,7 @@ def my_skewed_order(values, place, skew):
 # - **Size imbalance**: the standard deviation of the hospitals' patient numbers, divided by their mean. 0 when all are equally large.
 # - **Distance of volumes**: sort the volumes into bins, and compare two hospitals' histograms by the **Jensen-Shannon distance** (Endres and Schindelin, 2003). With the shares $p$ and $q$ of the bins and $m = (p + q) / 2$,
 #
-# $$d = \sqrt{\tfrac12 \sum_i p_i \log_2 \frac{p_i}{m_i} + \tfrac12 \sum_i q_i \log_2 \frac{q_i}{m_i}}$$
+#   $$d = \sqrt{\tfrac12 \sum_i p_i \log_2 \frac{p_i}{m_i} + \tfrac12 \sum_i q_i \log_2 \frac{q_i}{m_i}}$$
 #
 #   It is 0 for equal shares and 1 for histograms that share no bin. (The plain relative entropy of $p$ and $q$ would be infinite as soon as a bin is empty in $q$ and not in $p$.)
 # - **Look of the scans**: the mean absolute difference between a hospital's *quantiles* of the intensities in the brain and those of all hospitals together (a quantile is the value that a given share of the voxels lie below; the median, that of one half, is taken off each scan first). It is counted in *interquartile ranges*, the span of the middle half of the voxels, so that a scanner's unit does not count. This figure comes without a limit of chance, and a sequence that a hospital does not take is left out of it.
@@ -277,7 +277,7 @@ show_source(jensen_shannon_by_chance)
 # ## Turn the skew
 #
 # Everything together. Choose *how* patients are dealt, then pull the **skew**. Above are each hospital's patients (to train on, to validate, to test) and their tumour volumes, below the figures and one slice per hospital.
-# Each hospital keeps its colour through the course. The table gives each hospital's distance from all hospitals together, and in brackets **what it stays below by chance**, in 19 of 20 random deals to hospitals of that size: with 15 patients a histogram is mostly noise, and a distance that is not above
+# A hospital of that number keeps its colour through the course (there are eight; the ninth hospital has the first's again). The table gives each hospital's distance from all hospitals together, and in brackets **what it stays below by chance**, in 19 of 20 random deals to hospitals of that size: with 15 patients a histogram is mostly noise, and a distance that is not above
 # the bracket has shown nothing. (With many hospitals, one or the other is above it by chance.)
 #
 # *Try:* by tumour volume, from 0 to 1. At which skew does the distance rise above chance? Then "each its own scanner": one patient, scanned at each hospital. The phantom's anatomy is rendered again with the hospital's field strength, TR, TE, slice thickness and noise;
@@ -408,12 +408,12 @@ def by_patient(dice, patients):
     return np.array([np.mean(visits) for visits in rows.values()])
 
 
-print("mean Dice of the three regions  local    all   all - local (95 % interval)")
+print("mean Dice of the three regions     local    all   all - local (95 % interval)")
 for name, patients in at.items():
     mine, pooled = (by_patient(scores[which][name], patients.test) for which in (name, "all"))
     gain = bootstrap_difference(pooled, mine)
     print(
-        f"at {name}, {len(mine):2} test patients          {mine.mean():7.2f} {pooled.mean():6.2f}"
+        f"at {name}, {len(mine):2} test patients             {mine.mean():7.2f} {pooled.mean():6.2f}"
         f"   {gain.mean:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
     )
 elsewhere = {
@@ -427,13 +427,13 @@ pooled = {
 for name in at:
     gain = bootstrap_difference(pooled[name], elsewhere[name])
     print(
-        f"network of {name} at the others     {elsewhere[name].mean():7.2f} {pooled[name].mean():6.2f}"
+        f"network of {name} at the others         {elsewhere[name].mean():7.2f} {pooled[name].mean():6.2f}"
         f"   {gain.mean:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})"
     )
 
 # %% [markdown]
-# Be careful with these numbers. One seed, about eight test patients per hospital, a short training on a coarse grid: the intervals say how much other patients would change the result, and nothing about another seed. (With eight patients they are also too narrow: about 88 of 100 such intervals hold the true mean, not 95.) `all` took as many steps as each of the others, so each of its patients was seen a third as often; with a long
-# training it would gain more. An interval below 0 says that `all` did worse on these patients, as it may after a third of the looks at each: it says nothing against pooling with a training long enough. With the phantoms H2's network does better than `all` nearly everywhere: it spends every step on tumours that enhance, `all` only two thirds of them, and both are far from finished. An interval that holds 0 shows no gain, and no harm either. Whether a hospital gains *at home* depends on what it lacks; whether its network can be *used elsewhere* is what the second half of the table says.
+# Be careful with these numbers. One seed, about eight test patients per hospital, a short training on a coarse grid: the intervals say how much other patients would change the result, and nothing about another seed, nor about another machine, where sums are taken in another order (between two runs that we compared, one difference moved by 0.05). (With eight patients they are also too narrow: about 88 of 100 such intervals hold the true mean, not 95.) `all` took as many steps as each of the others, so each of its patients was seen a third as often; with a long
+# training it would gain more. An interval below 0 says that `all` did worse on these patients, as it may after a third of the looks at each: it says nothing against pooling with a training long enough. With the phantoms the networks of H2 and H3 do about as well as `all`, or better, at home and elsewhere: they spend every step on tumours that enhance, `all` only two thirds of them, and all three are far from finished. An interval that holds 0 shows no gain, and no harm either. Whether a hospital gains *at home* depends on what it lacks; whether its network can be *used elsewhere* is what the second half of the table says.
 #
 # So why collaborate?
 #

@@ -511,12 +511,12 @@ ways = {
 # %%
 from fedlab_utils.segmentation import bootstrap_difference
 
-print(f"mean test Dice   {'   '.join(map(called, task.hospitals))}   all patients   worst hospital")
+print(f"mean test Dice  {'  '.join(map(called, task.hospitals))}  everyone  worst")
 for way, found in ways.items():
     means = {name: values.mean() for name, values in found.items()}
     everyone, worst = np.concatenate(list(found.values())).mean(), min(means, key=means.get)
-    cells = "   ".join(f"{means[name]:{len(called(name))}.2f}" for name in task.hospitals)
-    print(f"{way:14}   {cells}   {everyone:12.2f}   {means[worst]:.2f} ({called(worst)})")
+    cells = "  ".join(f"{means[name]:{len(called(name))}.2f}" for name in task.hospitals)
+    print(f"{way:14}  {cells}  {everyone:8.2f}  {called(worst)}")
 print()
 for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
     pairs = [np.concatenate(list(ways[way].values())) for way in (ours, theirs)]
@@ -547,7 +547,7 @@ print(gap.alt)
 gap
 
 # %% [markdown]
-# Each point is a seed: single trainings scatter by a hundredth and more, which is why one run proves little. Where hospitals are alike, FedAvg's loss, if there is one, is too small for twenty seeds to show: the interval holds 0, and reaches about 1 % of the pooled Dice to either side. Between institutions with scanners of their own the loss is there, about 2 % of the pooled Dice. Lesson 06 asks why hospitals that differ are harder to average.
+# Each point is a seed: the difference of two trainings scatters by a hundredth and more, which is why one run proves little. Where hospitals are alike, FedAvg's loss, if there is one, is too small for twenty seeds to show: the interval holds 0, and reaches about 1 % of the pooled Dice to either side. Between institutions with scanners of their own the loss is there, about 2 % of the pooled Dice. Lesson 06 asks why hospitals that differ are harder to average.
 
 # %% tags=["author-only"]
 from fedlab_utils.federated.comparison import difference
@@ -704,17 +704,17 @@ else:
 #
 # ## Other frameworks
 #
-# Flower is not the only one. What their own pages say, read on 25 November 2026, partly in archived copies that may lag behind:
+# Flower is not the only one. What their own pages say, read in November 2026, partly in archived copies that may lag behind:
 #
 # | framework | in its own terms | what stands out | source |
 # |---|---|---|---|
-# | **Flower** (Apache 2.0) | SuperLink and SuperNodes run ServerApp and ClientApp | one app for simulation and deployment; strategies as Python classes | flower.ai/docs, *Flower Architecture* |
-# | **NVIDIA FLARE** (Apache 2.0) | a controller on the server gives tasks, which clients pull; a client API for training scripts | simulator and secure provisioning; FedAvg, FedProx, FedOpt, SCAFFOLD, Ditto built in; differential privacy, homomorphic encryption, private set intersection | pypi.org/project/nvflare, nvflare.readthedocs.io; Roth et al., 2022 |
-# | **OpenFL** | *collaborators* train, an *aggregator* averages; a *director* keeps long-lived components for a series of experiments | in the aggregator-based workflow all participants can verify code and plan before anything runs; grew out of tumour segmentation (FeTS, Intel and the University of Pennsylvania; Pati et al., 2022); hosted by the Linux Foundation | github.com/securefederatedai/openfl, pypi.org/project/openfl |
-# | **PySyft** (Apache 2.0) | data scientists submit computations, data owners approve and run them on private data | governs *access* to data, with mock data to develop on; rounds of training are not its centre. From 0.10 on it works through shared cloud storage; older tutorials describe another product | pypi.org/project/syft, github.com/OpenMined/PySyft |
-# | **Substra** | Python interface and web application to run training over distributed data sets | made for production, used by hospitals and biotech companies (MELLODDY); also simulates on one machine; began at Owkin, hosted by the Linux Foundation | github.com/Substra, pypi.org/project/substrafl |
+# | **Flower** (Apache 2.0) | SuperLink and SuperNodes run ServerApp and ClientApp | one app for simulation and deployment; strategies as Python classes, built in among them FedAvg, FedProx, FedAdam, Krum and medians; differential privacy, secure aggregation | [docs](https://flower.ai/docs/framework/) |
+# | **NVIDIA FLARE** (Apache 2.0) | a controller on the server gives tasks, which clients pull; a client API for training scripts | simulator and secure provisioning; FedAvg, FedProx, FedOpt, SCAFFOLD, Ditto built in; differential privacy, homomorphic encryption, private set intersection | [PyPI](https://pypi.org/project/nvflare/), [docs](https://nvflare.readthedocs.io); Roth et al., 2022 |
+# | **OpenFL** | *collaborators* train, an *aggregator* averages; a *director* keeps long-lived components for a series of experiments | in the aggregator-based workflow all participants can verify code and plan before anything runs; grew out of tumour segmentation (FeTS, Intel and the University of Pennsylvania; Pati et al., 2022); hosted by the Linux Foundation | [GitHub](https://github.com/securefederatedai/openfl), [PyPI](https://pypi.org/project/openfl/) |
+# | **PySyft** (Apache 2.0) | data scientists submit computations, data owners approve and run them on private data | governs *access* to data, with mock data to develop on; rounds of training are not its centre. From 0.10 on it works through shared cloud storage; older tutorials describe another product | [PyPI](https://pypi.org/project/syft/), [GitHub](https://github.com/OpenMined/PySyft) |
+# | **Substra** | Python interface and web application to run training over distributed data sets | made for production, used by hospitals and biotech companies (MELLODDY); also simulates on one machine; began at Owkin, hosted by the Linux Foundation | [GitHub](https://github.com/Substra), [PyPI](https://pypi.org/project/substrafl/) |
 #
-# The table lists what we could read, not what we measured, and is no ranking. All of them can average weights. What a hospital's IT department asks is something else: who may start a run, who sees the code before it runs, which connections go in or out, and who signs for it.
+# The table lists what we could read, not what we measured, and is no ranking; what stands in one row alone others may have, too. What a hospital's IT department asks is something else: who may start a run, who sees the code before it runs, which connections go in or out, and who signs for it.
 
 # %% [markdown]
 # ## What you have learnt

@@ -161,6 +161,8 @@ def test_what_lesson_06_says_of_strong_skew_is_recorded() -> None:
     assert not any(
         difference(found, chosen(trials, "fedavg", half), "worst").low > 0 for found in others
     )
+    alike = [chosen(trials, method, "IID") for method in ("local", "fedavg")]
+    assert difference(*alike, "worst").mean == pytest.approx(-0.08, abs=0.005)
     for condition in ("volume", "scanner"):
         fedavg = chosen(trials, "fedavg", condition)
         assert len(fedavg) == 5

@@ -10,10 +10,12 @@ import pytest
 from fedlab_utils.errors import CourseError
 from fedlab_utils.ui import (
     HyperparameterExplorer,
+    comparison_plots,
     gap_to_pooled,
     method_comparison,
     provenance_line,
 )
+from fedlab_utils.ui.twin import Picture, figure
 from tests.federated.trials import trials
 
 NOTE = "recorded until 2026-01-02, 3 trainings, a CPU, commit abc"
@@ -49,6 +51,29 @@ def test_the_figure_tells_the_settings_chosen_on_validation() -> None:
     assert NOTE in alt
 
 
+def test_names_of_many_conditions_do_not_cover_each_other(monkeypatch) -> None:
+    seen = []
+
+    def kept(fig, alt: str) -> Picture:
+        fig.canvas.draw()
+        for ax in fig.axes:
+            labels = [label for label in ax.get_xticklabels() if label.get_text()]
+            seen.append([label.get_window_extent().corners() for label in labels])
+            slope = np.tan(np.radians(labels[0].get_rotation()))
+            ends = np.array([[box[:, 0].max(), box[:, 1].max()] for box in seen[-1]])
+            height = labels[0].get_fontsize() * fig.dpi / 72
+            # Parallel lines of writing: what is between them, at right angles to them.
+            apart = np.diff(ends[:, 0]) * np.sin(np.arctan(slope))
+            assert (apart > height).all()
+        return figure(fig, alt)
+
+    monkeypatch.setattr(comparison_plots, "figure", kept)
+    names = ("IID", "institution", "scanner", "volume", "volume, skew 0.5")
+    one = [t for t in trials() if t["condition"] == "volume"]
+    method_comparison([t | {"condition": name} for name in names for t in one], NOTE)
+    assert [len(of) for of in seen] == [5, 5, 5]
+
+
 def test_a_method_without_fedavg_s_seeds_has_no_difference() -> None:
     of = [
         t
@@ -76,8 +101,8 @@ def gap_trials() -> list[dict]:
 
 def test_the_gap_is_that_of_the_seeds_which_both_have_beside_what_it_is_a_part_of() -> None:
     alt = gap_to_pooled(gap_trials(), NOTE).alt
-    told = re.search(r"IID, 2 seeds: (\S+) \[(\S+), (\S+)\] of (\S+), which is (\S+) %", alt)
-    mean, low, high, of, percent = map(float, told.groups())
+    pattern = r"IID, 2 seeds: (\S+) \[(\S+), (\S+)\], which is (\S+) % \[.*\] of the pooled (\S+)\."
+    mean, low, high, percent, of = map(float, re.search(pattern, alt).groups())
     assert (mean, of, percent) == (-0.03, 0.6, -5.0)
     assert (low, high) == (-0.04, -0.02)  # patients are alike; only seeds are drawn again
     assert NOTE in alt

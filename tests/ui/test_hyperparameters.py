@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fedlab_utils.ui import HyperparameterExplorer
+from fedlab_utils.ui import HyperparameterExplorer, hyperparameters
+from fedlab_utils.ui.twin import Picture, figure
 from tests.federated.trials import trials
 from tests.ui.drive import drive
 from tests.ui.test_comparison_plots import NOTE, worst_by_hand
@@ -48,6 +49,27 @@ def test_a_method_offers_the_conditions_that_it_was_tried_in() -> None:
     assert tuple(explorer.condition.options) == ("volume",)
     assert (explorer.shown["method"], explorer.shown["condition"]) == ("fedbn", "volume")
     assert "FedBN, volume" in explorer._text.value
+
+
+def test_no_interval_leaves_the_axis_and_validation_says_what_it_is(monkeypatch) -> None:
+    axes = []
+
+    def kept(fig, alt: str) -> Picture:
+        axes.append(fig.axes[0])
+        return figure(fig, alt)
+
+    monkeypatch.setattr(hyperparameters, "figure", kept)
+    explorer = HyperparameterExplorer(trials(), NOTE)
+    for measure in ("mean", "worst"):
+        explorer.measure.value = measure
+        low, high = axes[-1].get_ylim()
+        assert 0 <= low < high <= 1
+        for row in explorer.shown["rows"]:
+            assert low <= row["test"].low <= row["test"].high <= high
+            assert low <= row["validation"] <= high
+        words = [text.get_text() for text in axes[-1].get_legend().get_texts()]
+        assert "validation, mean over patients" in words
+    assert "validation is a mean over patients" in explorer.describe()
 
 
 def test_every_control_moves_without_an_error() -> None:

@@ -53,9 +53,8 @@ def _other_means(task, server: dict, batches: tuple[int, int, int], settings) ->
         "the one that comes without settings": partial(
             torch.optim.AdamW, lr=default.learning_rate, weight_decay=default.weight_decay
         ),
-        "AdamW": partial(torch.optim.AdamW, lr=rate, weight_decay=settings.weight_decay),
         "AdamW, its weight decay included": partial(torch.optim.AdamW, lr=rate),
-        "Adam": partial(torch.optim.Adam, lr=rate),
+        "Adam, or AdamW without weight decay": partial(torch.optim.Adam, lr=rate),
         "SGD with momentum": partial(torch.optim.SGD, lr=rate, momentum=0.9),
     }
     for name, make in optimisers.items():
@@ -93,6 +92,8 @@ def wrong_ends(task, server: dict, left: dict, batches: tuple[int, int, int], se
         "You take one step; the settings say how many (`settings.local_steps`)": end(
             server, hospital, server_round, 1
         ),
+        "You take six steps, as `STEPS` of the notebook has it; the settings say how many "
+        "(`settings.local_steps`)": end(server, hospital, server_round, 6),
         "You take ten steps; the settings say how many (`settings.local_steps`)": end(
             server, hospital, server_round, 10
         ),

@@ -181,6 +181,10 @@ def _one_order(answer: Answer, values: np.ndarray, place: np.ndarray, skew: floa
         "the `argsort`": mixed(order / number),
         "The place is k / N, from 0 to just below 1, as the random places are; yours ends at "
         "N - 1": mixed(rank.astype(float)),
+        "The place is k / N; you divide by N - 1": mixed(rank / (number - 1)),
+        "You rank the random places too; take them as they are": np.argsort(
+            (1 - skew) * place.argsort().argsort() / number + skew * rank / number
+        ),
         "You return each patient's place in the order. The order itself is due: whose turn is "
         "first, second, ...": want.argsort(),
         "You return the mixed places; the order that they give is due (`argsort`)": (1 - skew)
@@ -213,7 +217,7 @@ def _relative(a: np.ndarray, b: np.ndarray) -> float:
 
 def _one_distance(answer: Answer, first: np.ndarray, second: np.ndarray, case: str) -> None:
     p, q = first / first.sum(), second / second.sum()
-    middle = (p + q) / 2
+    middle, both = (p + q) / 2, (p > 0) & (q > 0)
     together = (first + second) / (first + second).sum()
     divergence = (_relative(p, middle) + _relative(q, middle)) / 2
     right = np.sqrt(divergence)
@@ -237,6 +241,10 @@ def _one_distance(answer: Answer, first: np.ndarray, second: np.ndarray, case: s
         ),
         "The middle is the mean of the shares, not the shares of all patients together: here both "
         "hospitals count alike": np.sqrt((_relative(p, together) + _relative(q, together)) / 2),
+        "You leave out a bin that is empty at one hospital only: the other's share counts there. "
+        "Leave bins out of each of the two sums by itself": np.sqrt(
+            max(0.0, _relative(p[both], middle[both]) + _relative(q[both], middle[both])) / 2
+        ),
         "You take the sum of both halves; their mean is due": np.sqrt(2) * right,
         "Only one of the two is compared with the middle; take the mean of both": np.sqrt(
             max(0.0, _relative(p, middle))

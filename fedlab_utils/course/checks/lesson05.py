@@ -25,7 +25,7 @@ def weighted_average(answer: Answer) -> str:
     """Two to four models with a matrix, a lone number and a count, named in different orders."""
     for number, patients in enumerate(([3, 9], [10, 2, 5], [1, 4, 20, 7])):
         states = _models(len(patients), number)
-        got = answer(states, patients)
+        got = _averaged(answer, states, patients)
         if not isinstance(got, dict):
             raise Wrong(
                 f"Return a dict, name to tensor, like each of `states`; not {describe(got)}."
@@ -37,6 +37,20 @@ def weighted_average(answer: Answer) -> str:
         for name in states[0]:
             _one_average(got[name], [state[name] for state in states], states, name, patients)
     return "Flower's FedAvg does the same with `num-examples`, whatever a client says that is."
+
+
+def _averaged(answer: Answer, states: list[dict], patients: list[int]) -> object:
+    """What the student's function returns; torch's refusals of an integer in the lesson's words."""
+    try:
+        return answer(states, patients)
+    except RuntimeError as error:
+        if "Long" not in str(error) or not in_own_code(error, answer.given):
+            raise
+        raise Wrong(
+            "`batches` counts something: an integer (torch calls it Long), which has no mean and "
+            "takes no fractions. Average it as a float, then round and give it its type back. "
+            f"{explain(error, answer.given, 0)}"
+        ) from None
 
 
 def _models(count: int, seed: int) -> list[dict[str, torch.Tensor]]:

@@ -168,6 +168,7 @@ def corrected_gradient(answer: Answer) -> str:
                 "`own` is not taken off": g + c,
                 "`own` is added; it should be taken off": g + c + mine,
                 "`server` is not added": g - mine,
+                "`server` is taken off as well; it should be added": g - c - mine,
                 "The gradient itself is missing: it is turned, not replaced": c - mine,
                 "The correction is taken off twice or scaled": g + 2 * (c - mine),
                 "The gradient comes back as it was": g,

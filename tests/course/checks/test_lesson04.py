@@ -137,7 +137,15 @@ def test_slips_of_the_order_get_their_name() -> None:
     def undivided(values, place, skew):
         return np.argsort((1 - skew) * place + skew * rank(values))
 
+    def to_one(values, place, skew):
+        return np.argsort((1 - skew) * place + skew * rank(values) / (len(values) - 1))
+
+    def both_ranked(values, place, skew):
+        return np.argsort((1 - skew) * rank(place) + skew * rank(values))
+
     for answer, words in (
+        (to_one, "you divide by N - 1"),
+        (both_ranked, "rank the random places too"),
         (downwards, "smallest is due"),
         (scaled, "one huge tumour"),
         (places, "argsort"),
@@ -168,11 +176,17 @@ def test_slips_of_the_distance_get_their_name() -> None:
         middle = (first + second) / (first + second).sum()
         return np.sqrt((relative(p, middle) + relative(q, middle)) / 2)
 
+    def in_common(first, second):
+        there = (first > 0) & (second > 0)
+        p, q = (of[there] for of in shares(first, second))
+        return np.sqrt((relative(p, (p + q) / 2) + relative(q, (p + q) / 2)) / 2)
+
     def leibler(first, second):
         with np.errstate(divide="ignore"):
             return relative(*shares(first, second))
 
     for answer, words in (
+        (in_common, "empty at one hospital only"),
         (summed, "their mean is due"),
         (one_side, "Only one of the two"),
         (pooled, "both hospitals count alike"),

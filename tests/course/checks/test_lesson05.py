@@ -107,6 +107,25 @@ def test_types_of_an_average_are_named() -> None:
     assert "is missing" in message_to("weighted_average", lacking)
 
 
+def test_an_integer_that_torch_does_not_average_is_told() -> None:
+    def of_stacked(states, patients):  # noqa: ARG001
+        return {n: torch.stack([s[n] for s in states]).mean(0) for n in states[0]}
+
+    def in_place(states, patients):
+        total = {n: torch.zeros_like(value) for n, value in states[0].items()}
+        for state, count in zip(states, patients, strict=True):
+            for name in total:
+                total[name] += state[name] * count / sum(patients)
+        return total
+
+    for slip in (of_stacked, in_place):
+        told = message_to("weighted_average", slip)
+        assert "`batches` counts something" in told
+        assert f"In `{slip.__name__}`" in told or "In `<dictcomp>`" in told
+    other = lambda *_: torch.ones(2) @ torch.ones(3)  # noqa: E731
+    assert "counts something" not in message_to("weighted_average", other)
+
+
 def test_slips_of_an_average_get_their_name() -> None:
     def inverse(states, patients):
         total = sum(1 / p for p in patients)
@@ -156,6 +175,7 @@ def test_clients_that_train_on_the_wrong_thing_are_told() -> None:
         (with_start(lambda _, t: t.initial()), "the first weights of all"),
         (with_start(came, lambda _, r, k: (0, r, k)), "another hospital's patients"),
         (with_start(came, lambda h, r, _: (h, r, 1)), "You take one step"),
+        (with_start(came, lambda h, r, _: (h, r, 6)), "You take six steps"),
         (with_start(came, lambda h, r, _: (h, r, 10)), "You take ten steps"),
     ):
         assert told in message_to("client_train", client)
@@ -195,7 +215,7 @@ def test_other_rounds_losses_and_optimisers_get_their_name() -> None:
     for make, told in (
         (lambda n, _: make_optimiser(n), "comes without settings"),
         (lambda n, s: optim.AdamW(n.parameters(), s.learning_rate), "weight decay included"),
-        (lambda n, s: optim.Adam(n.parameters(), s.learning_rate), "optimiser ("),
+        (lambda n, s: optim.Adam(n.parameters(), s.learning_rate), "optimiser (Adam, or AdamW"),
         (lambda n, s: optim.SGD(n.parameters(), s.learning_rate, momentum=0.9), "momentum"),
     ):
         assert told in told_by_the_lesson(optimiser_of=make)

@@ -118,6 +118,7 @@ def test_slips_of_the_gradient_get_their_name() -> None:
         return lambda g, c, own: {n: of(g[n], c[n], own[n]) for n in g}
 
     assert "`server` is not added" in says(with_(lambda g, c, own: g - own))  # noqa: ARG005
+    assert "`server` is taken off" in says(with_(lambda g, c, own: g - (c + own)))
     assert "`own` is added" in says(with_(lambda g, c, own: g + c + own))
     assert "turned, not replaced" in says(with_(lambda g, c, own: c - own))  # noqa: ARG005
     assert "as it was" in says(with_(lambda g, c, own: g + 0))  # noqa: ARG005
