@@ -7,7 +7,14 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from fedlab_utils.cli import app
-from fedlab_utils.federated import AttackPlan, HospitalPrivacy, PrivacyPlan, RobustPlan, run
+from fedlab_utils.federated import (
+    AttackPlan,
+    FederationSettings,
+    HospitalPrivacy,
+    PrivacyPlan,
+    RobustPlan,
+    run,
+)
 
 
 def handed_over(monkeypatch: pytest.MonkeyPatch, *more: str) -> tuple[Result, list[object]]:
@@ -26,6 +33,17 @@ def test_a_learning_rate_of_zero_is_not_replaced(monkeypatch) -> None:
     ran, seen = handed_over(monkeypatch, "--learning-rate", "0")
     assert (ran.exit_code, seen) == (2, [])
     assert "learning_rate: it is 0" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "due"),
+    [("fedavgm", 1.0), ("fedadam", 0.1), ("fedadam --server-rate=0.03", 0.03)],
+)
+def test_the_servers_step_is_that_of_the_strategy_unless_told(monkeypatch, words, due) -> None:
+    """Flower's Adam takes 0.1; a step of 1 in every weight would be no training."""
+    _, seen = handed_over(monkeypatch, "--strategy", *words.split())
+    [settings] = [one for one in seen if isinstance(one, FederationSettings)]
+    assert settings.server_rate == due
 
 
 @pytest.mark.parametrize(

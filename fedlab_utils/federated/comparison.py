@@ -167,8 +167,9 @@ def estimate(
     anew in each draw, which makes an interval of ``"worst"`` lie a little low: the least of several
     noisy means is lower than the least of the true ones. Seeds that have patients of their own
     already differ by them, so that drawing both counts the patients' share of chance twice: where
-    that is all there is, intervals are too wide. Five seeds that scatter by themselves give
-    intervals that are too narrow.
+    that is all there is, intervals are too wide; a seed that is drawn twice brings the same
+    patients twice, which widens them further. Five seeds that scatter by themselves give intervals
+    that are too narrow.
 
     Parameters
     ----------

@@ -105,7 +105,14 @@ def _variates(
     """Return SCAFFOLD's correction if the server sent its control variate."""
     if VARIATE not in content:
         return None
-    own = _own_variate(state, int(content["config"][ACCEPTED]))
+    accepted = int(content["config"][ACCEPTED])
+    own = _own_variate(state, accepted)
+    if accepted and own is None:  # to begin at zero again would bias every later round
+        raise FederationError(
+            "SCAFFOLD",
+            f"this hospital's control variate of round {accepted} is gone, the server's holds it",
+            "Bring the hospital's own folder back, or start the run again",
+        )
     own = to_tensors(own) if own else zero_variates(network)
     return ControlVariates(_on(network, to_tensors(content[VARIATE])), _on(network, own))
 

@@ -103,6 +103,8 @@ class Roster:
 
     def share(self, node: int, uniform: bool = False) -> float:
         """Return a member's share of the patients of all who ever enrolled, or of the hospitals."""
-        if uniform:
-            return 1 / len(self.known)
-        return self.members[node].patients / sum(m.patients for m in self.known.values())
+        return (1 if uniform else self.members[node].patients) / self.whole(uniform)
+
+    def whole(self, uniform: bool = False) -> int:
+        """Return how many patients all who ever enrolled have, or how many hospitals they are."""
+        return sum(1 if uniform else member.patients for member in self.known.values())

@@ -23,6 +23,9 @@ VARIATE = "variate"
 CHANGE = "variate-change"
 """Record of what a hospital's control variate changed by, in its answer."""
 
+WHOLE = "whole"
+"""Key of what the strategy remembers: of how many patients, or hospitals, shares were made."""
+
 ACCEPTED = "accepted-round"
 """Key of a training message's config: the last round in which this hospital's answer counted."""
 
@@ -36,8 +39,10 @@ class Scaffold(Screened):
         c <- c + sum_S p_i (c_i' - c_i)
 
     where ``x`` are the trained parameters; buffers are averaged. So ``c`` stays
-    ``sum_i p_i c_i`` over all members, as long as none joins later. With ``uniform`` every ``p_i``
-    is ``1 / N``, and both lines are those of the paper.
+    ``sum_i p_i c_i`` over all members. A hospital that joins later has ``c_i = 0`` and makes the
+    others' shares smaller, and ``c`` with them; one that leaves for good leaves its last ``c_i`` in
+    ``c``, and the others go on walking on its behalf. With ``uniform`` every ``p_i`` is ``1 / N``,
+    and both lines are those of the paper.
 
     A hospital cannot know whether its answer counted. So each message tells it the last round in
     which one did, and only then does the hospital take ``c_i'`` for its own.
@@ -66,6 +71,7 @@ class Scaffold(Screened):
         self.server_rate, self.uniform = server_rate, uniform
         self.variate: dict[str, np.ndarray] = {}
         self.accepted: dict[int, int] = {}
+        self.whole = 0
 
     def begin(self, trained: Iterable[str], arrays: ArrayRecord) -> None:
         """Set the control variate to zero.
@@ -79,12 +85,16 @@ class Scaffold(Screened):
         """
         super().begin(trained, arrays)
         self.variate = {name: np.zeros_like(arrays[name].numpy()) for name in trained}
-        self.accepted = {}
+        self.accepted, self.whole = {}, 0
 
     def configure_train(
         self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid
     ) -> Iterable[Message]:
         """Tell each hospital the last round in which its answer counted, 0 if none did."""
+        whole = self.roster.whole(self.uniform)
+        if whole != self.whole:
+            self.variate = {n: value * (self.whole / whole) for n, value in self.variate.items()}
+            self.whole = whole
         messages = list(super().configure_train(server_round, arrays, config, grid))
         for message in messages:
             partition = self.roster.members[message.metadata.dst_node_id].partition
@@ -134,10 +144,11 @@ class Scaffold(Screened):
         return average
 
     def state(self) -> dict[str, np.ndarray]:
-        """Return the control variate, and whose answers counted when last, by partition."""
+        """Return the control variate, its whole, and by partition whose answers counted when."""
         # Partitions, not nodes: a resumed run gives hospitals other nodes.
         rounds = np.array(sorted(self.accepted.items()), np.int64).reshape(-1, 2)
-        return {ACCEPTED: rounds} | {f"{VARIATE}/{n}": v for n, v in self.variate.items()}
+        about = {ACCEPTED: rounds, WHOLE: np.array(self.whole, np.int64)}
+        return about | {f"{VARIATE}/{n}": v for n, v in self.variate.items()}
 
     def load_state(self, state: Mapping[str, np.ndarray]) -> None:
         """Take up what :meth:`state` gave.
@@ -148,13 +159,16 @@ class Scaffold(Screened):
             If it is not that of this model.
         """
         due = {f"{VARIATE}/{name}": value.shape for name, value in self.variate.items()}
-        found = {name: value.shape for name, value in state.items() if name != ACCEPTED}
-        if found != due or ACCEPTED not in state:
+        about = {ACCEPTED, WHOLE}
+        found = {name: value.shape for name, value in state.items() if name not in about}
+        missing = sorted(about - set(state))
+        if found != due or missing:
             wrong = sorted(n for n in due.keys() | found.keys() if due.get(n) != found.get(n))
             raise FederationError(
                 "Scaffold",
-                f"what it remembers does not fit the model: {(wrong or [ACCEPTED])[0]}",
+                f"what it remembers does not fit the model: {(wrong or missing)[0]}",
                 "Start the run again in a new folder",
             )
         self.variate = {name: state[f"{VARIATE}/{name}"] for name in self.variate}
         self.accepted = {int(partition): int(last) for partition, last in state[ACCEPTED]}
+        self.whole = int(state[WHOLE])

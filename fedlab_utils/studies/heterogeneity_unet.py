@@ -3,8 +3,8 @@
 The comparison of all methods trains a small stand-in. Here the same trainings of a few methods, in
 the conditions that conclusions were drawn from, with the lessons' network and slices: 2 mm
 and five seeds, of the same numbers as the comparison's and with phantoms made anew. Settings are
-not tried again: all methods have AdamW at the package's learning rate. The network's products are
-in bfloat16, as in the course's own trainings on a processor that has it.
+not tried again: all methods have AdamW at the package's usual learning rate. The network's products
+are in bfloat16, as in the course's own trainings on a processor that has it.
 """
 
 from __future__ import annotations

@@ -202,6 +202,33 @@ def test_hospitals_may_leave_and_come_back() -> None:
     assert [list(r.validation) for r in found.history] == [list(r.trained) for r in found.history]
 
 
+@pytest.mark.parametrize("uniform", [True, False])
+@pytest.mark.parametrize("absent", [{1: {3}}, {1: {0, 3}, 2: {3}, 4: {1}}], ids=["one", "several"])
+def test_scaffold_reaches_the_optimum_of_hospitals_that_join_later(
+    absent: dict[int, set[int]], uniform: bool
+) -> None:
+    """Who joins makes the others' shares smaller; the server's variate stays their mean."""
+    more = {"strategy": "scaffold", "rounds": 120, "local_steps": 8, "evaluate_every": 120}
+    flaky = Flaky(absent, uniform=uniform, **more)
+    found = flaky.run()
+    shares = np.full(4, 0.25) if uniform else flaky.task.shares
+    assert (found.last["at"] - optimum(flaky.task.bowls, shares)).abs().max() < 1e-6
+
+
+def test_a_hospital_that_lost_its_control_variate_is_left_out() -> None:
+    """Begun at zero again, it would keep the others from the optimum for good."""
+
+    class Forgetful(Flaky):
+        def _leave(self, upcoming: int) -> None:
+            super()._leave(upcoming)
+            if upcoming == 3:
+                self.grid.contexts[self.nodes[BAD]].state.clear()
+
+    found = Forgetful({}, strategy="scaffold", rounds=4).run()
+    assert [list(report.left_out) for report in found.history] == [[], [], ["H2"], ["H2"]]
+    assert "control variate of round 2 is gone" in found.history[2].left_out["H2"]
+
+
 def test_if_all_leave_the_rounds_pass_and_the_model_stays() -> None:
     everyone = {0, 1, 2, 3}
     found = Flaky({1: everyone, 2: everyone}).run()

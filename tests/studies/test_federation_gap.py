@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fedlab_utils.errors import StudyError
+from fedlab_utils.federated.comparison import matching, share_of_gain, trials_of
 from fedlab_utils.studies import federation_gap, heterogeneity
 from fedlab_utils.studies.federation_gap import SEEDS, STUDY
 from fedlab_utils.studies.runner import Workplace, read_rows
@@ -69,3 +70,14 @@ def test_each_recorded_seed_is_whole_and_its_settings_are_those_that_validated_b
         assert row["result"]["setting"] == due
         mates = [r for r in rows if r["settings"]["seed"] == row["settings"]["seed"]]
         assert len(mates) == 4
+
+
+def test_fedavg_keeps_99_percent_of_pooled_dice_where_alike_and_97_between_institutions() -> None:
+    results = Path(heterogeneity.__file__).parents[2] / "data/results"
+    trials = trials_of(read_rows("federation_gap", results))
+    for condition, least in (("IID", 0.99), ("institution", 0.97)):
+        ours, pooled = (
+            matching(trials, method=m, condition=condition) for m in ("fedavg", "pooled")
+        )
+        kept = share_of_gain(ours, pooled)
+        assert least < kept.low < kept.mean

@@ -12,7 +12,14 @@ import pytest
 
 import fedlab_utils.federated.hospital as hospital
 from fedlab_utils.errors import StudyError
-from fedlab_utils.federated.comparison import chosen, difference, trials_of, tried, validated
+from fedlab_utils.federated.comparison import (
+    best_setting,
+    chosen,
+    difference,
+    trials_of,
+    tried,
+    validated,
+)
 from fedlab_utils.studies import heterogeneity
 from fedlab_utils.studies.heterogeneity import (
     METHODS,
@@ -175,7 +182,26 @@ def test_what_lesson_06_says_of_strong_skew_is_recorded() -> None:
             assert gains.pop(worse).high < 0
         for method, gain in gains.items():
             assert gain.low < 0 < gain.high, method
+
+
+def test_what_lesson_06_says_of_settings_and_of_the_ends_of_curves_is_recorded() -> None:
+    rows = read_rows("heterogeneity", Path(heterogeneity.__file__).parents[2] / "data/results")
+    trials = trials_of(rows)
+    for condition in {trial["condition"] for trial in trials}:
         for plain in ("fedavg_sgd", "scaffold"):
             tuned = validated(tried(trials), plain, condition)
-            assert max(tuned.values()) - min(tuned.values()) < 0.01
+            assert max(tuned.values()) - min(tuned.values()) < 0.012
             assert {rate for rate, *_ in tuned} == {3.0, 10.0, 30.0}
+        _, weakest, _ = best_setting(tried(trials), "fedprox", condition)
+        assert weakest == 0.01
+    late = {}
+    for row in rows:
+        told = row["settings"]
+        if told["seed"] in heterogeneity.SEEDS:
+            where = (told["kind"], told["skew"], told["method"])
+            late.setdefault(where, []).append(row["result"]["late_gain"])
+    means = {where: np.mean(gains) for where, gains in late.items()}
+    rising = [gain for gain in means.values() if gain >= 0.005]
+    assert (len(rising), len(means)) == (7, 40)
+    assert (round(min(rising), 3), round(max(rising), 3)) == (0.005, 0.010)
+    assert round(means["institution", 0.0, "fedadam"], 3) == -0.025

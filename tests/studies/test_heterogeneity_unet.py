@@ -11,8 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from fedlab_utils.federated import UNetTask
-from fedlab_utils.federated.comparison import chosen, difference, fairest, share_of_gain, trials_of
+from fedlab_utils.federated import FederationSettings, UNetTask
+from fedlab_utils.federated.comparison import (
+    chosen,
+    difference,
+    fairest,
+    figure_of,
+    share_of_gain,
+    trials_of,
+    tried,
+    validated,
+)
 from fedlab_utils.segmentation.statistics import Estimate
 from fedlab_utils.studies import heterogeneity, heterogeneity_unet
 from fedlab_utils.studies.heterogeneity_unet import METHODS, SCALE, STUDY
@@ -87,6 +96,14 @@ def test_what_lesson_06_says_of_the_u_net_is_recorded() -> None:
     for condition, told in (("institution", [98.9, 96.6, 101.3]), ("volume", [97.1, 95.0, 99.0])):
         kept = share_of_gain(*(chosen(trials, m, condition) for m in ("fedavg", "pooled")))
         assert [round(100 * x, 1) for x in (kept.mean, kept.low, kept.high)] == told
+        assert 100 * (1 - kept.low) > 3
+    seeds = {m: _by_seed(trials, m, "volume") for m in ("pooled", "fedbn", "tuned")}
+    assert min(seeds["pooled"]) > 0 < min(seeds["fedbn"])
+    assert min(seeds["tuned"]) >= 0
+    assert [round(gain, 3) for gain in sorted(seeds["pooled"])[::3]] == [0.010, 0.026]
+    assert round(max(seeds["pooled"]), 3) == 0.068
+    apart = sorted(_by_seed(trials, "local", "institution"))
+    assert [round(loss, 2) for loss in (apart[0], apart[1], apart[-1])] == [-0.24, -0.06, -0.02]
     sorted_alone = less("local", "fedavg", "volume")
     assert sorted_alone.low < 0 < sorted_alone.high
     alone = less("local", "fedavg", "institution")
@@ -103,3 +120,52 @@ def test_what_lesson_06_says_of_the_u_net_is_recorded() -> None:
     means = {where: np.mean(found) for where, found in late.items()}
     assert round(means.pop(("volume", "pooled")), 3) == -0.005
     assert (round(min(means.values()), 3), round(max(means.values()), 3)) == (0.006, 0.014)
+
+
+def test_that_the_stand_in_was_wrong_is_not_certain_as_lesson_06_says() -> None:
+    """The two networks' gains from pooling, less each other; seeds and patients drawn for both."""
+    results = Path(heterogeneity.__file__).parents[2] / "data/results"
+    gains, draws = [], []
+    for seed, study in enumerate(("heterogeneity_unet", "heterogeneity")):
+        trials = trials_of(read_rows(study, results))
+        pairs = zip(*(chosen(trials, m, "volume") for m in ("pooled", "fedavg")), strict=True)
+        rng = np.random.default_rng(seed)
+        # Row n: what seed n gains, five times over, with patients of its own each time.
+        drawn = np.array([_gains(ours, theirs, rng) for ours, theirs in pairs])
+        picked = rng.integers(5, size=drawn.shape[1:])
+        draws.append(np.take_along_axis(drawn, picked[None], 0)[0].mean(0))
+        gains.append(np.mean(_by_seed(trials, "pooled", "volume")))
+    low, high = np.percentile(draws[0] - draws[1], (2.5, 97.5))
+    assert round(gains[0] - gains[1], 3) == 0.027
+    assert -0.005 < low < 0.005
+    assert round(high, 2) == 0.05
+
+
+def _gains(ours: dict, theirs: dict, rng: np.random.Generator) -> np.ndarray:
+    """What the worst hospital gains where its patients are drawn again, ``(5, 2000)``."""
+    worst = [np.inf, np.inf]
+    for hospital, scores in ours["scores"].items():
+        at = rng.integers(len(scores), size=(5, 2000, len(scores)))
+        means = [np.array(t["scores"][hospital])[at].mean(-1) for t in (ours, theirs)]
+        worst = [np.minimum(*pair) for pair in zip(worst, means, strict=True)]
+    return worst[0] - worst[1]
+
+
+def test_the_stand_in_at_the_lowest_of_its_rates_lost_as_much_as_lesson_06_says() -> None:
+    results = Path(heterogeneity.__file__).parents[2] / "data/results"
+    trials = tried(trials_of(read_rows("heterogeneity", results)))
+    pooled, fedavg = (validated(trials, method, "volume") for method in ("pooled", "fedavg"))
+    lead = {rate: pooled[rate, 0.0, 0.0] - fedavg[rate, 0.0, 0.0] for rate in (0.003, 0.01)}
+    assert {rate: round(by, 3) for rate, by in lead.items()} == {0.003: 0.025, 0.01: 0.001}
+
+
+def test_the_rate_is_the_package_s_and_not_lesson_05_s() -> None:
+    assert heterogeneity_unet.LEARNING_RATE == FederationSettings.learning_rate == 0.002
+    lesson = Path(heterogeneity.__file__).parents[2] / "notebooks/src/05_fedavg_with_flower.py"
+    assert "local_steps=STEPS, learning_rate=1e-2" in lesson.read_text("utf-8")
+
+
+def _by_seed(trials: list[dict], method: str, condition: str) -> list[float]:
+    """What the worst hospital gains on FedAvg's, seed by seed."""
+    pair = (chosen(trials, name, condition) for name in (method, "fedavg"))
+    return [figure_of(a, "worst") - figure_of(b, "worst") for a, b in zip(*pair, strict=True)]
