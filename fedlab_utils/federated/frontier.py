@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.comparison import Trial, estimate, share_of_gain
+from fedlab_utils.federated.comparison import estimate, share_of_gain
+from fedlab_utils.federated.trials import TRIED, Trial
 from fedlab_utils.segmentation.statistics import RESAMPLES, Estimate
 
 EVERYTHING = "none"
-TRIED = 90
-"""From this seed on plans are tried, and nothing is reported."""
 
 
 def plan_trials(rows: Sequence[Mapping], method: str, plan: str) -> list[Trial]:

@@ -8,13 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.comparison import (
-    condition_of,
-    difference,
-    figure_of,
-    share_of_gain,
-)
-from fedlab_utils.federated.frontier import TRIED
+from fedlab_utils.federated.comparison import difference, figure_of, share_of_gain
+from fedlab_utils.federated.trials import TRIED, condition_of
 
 if TYPE_CHECKING:
     import pandas as pd

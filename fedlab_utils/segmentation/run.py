@@ -195,6 +195,7 @@ def _settings(tier: Tier, sequences: tuple[str, ...], seed: int, epochs: int | N
         per_patient=4 if tier.spatial_dims == 2 else 1,
         batch=16 if tier.spatial_dims == 2 else 2,
         precision=fast_precision(),
+        views=(2, 1) if tier.spatial_dims == 2 else (2,),
         seed=seed,
     )
     return settings if epochs is None else replace(settings, epochs=epochs)

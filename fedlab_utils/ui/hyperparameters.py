@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import ipywidgets as widgets
 import numpy as np
 
-from fedlab_utils.federated.comparison import (
+from fedlab_utils.federated.comparison import estimate
+from fedlab_utils.federated.trials import (
     SETTINGS,
     Trial,
     best_setting,
-    estimate,
     matching,
     settings_of,
     tried,

@@ -485,7 +485,7 @@ hospital_scores(lab, f"one seed, six rounds, {units}", "Dice of the whole tumour
 # What this study does not say: it trains a small stand-in for the U-Net, 38,640 weights on slices of 4 mm. A few of its trainings, repeated with the U-Net, follow at the end of the section. The stand-in has instance normalisation, so its FedBN keeps only scale and shift at home; this says nothing about FedBN with batch normalisation, whose point is the local statistics.
 
 # %%
-from fedlab_utils.federated.comparison import reported, trials_of
+from fedlab_utils.federated.trials import reported, trials_of
 from fedlab_utils.studies.runner import read_rows
 from fedlab_utils.ui import HyperparameterExplorer, method_comparison, provenance_line
 
@@ -511,7 +511,8 @@ method_comparison(trials, note) if ready else print(missing)
 # Which method would you take, if the hospital that fares worst is what you care about? Choose on validation patients, and look at test patients once. Below, for each way of dealing, the federated method whose worst hospital validates best, and what its worst hospital gains on FedAvg's on **test** patients. (FedAvg is the one with AdamW here, since that is what one would otherwise take; if SCAFFOLD is chosen, the difference is also that of the optimiser. FedAvg itself can hardly be chosen: tuned at home, a hospital goes back where its validation patients do not gain, so that on those very patients it never looks worse.)
 
 # %%
-from fedlab_utils.federated.comparison import chosen, difference, fairest, share_of_gain
+from fedlab_utils.federated.comparison import difference, share_of_gain
+from fedlab_utils.federated.trials import chosen, fairest
 from fedlab_utils.ui import METHOD_NAMES
 
 for condition in dict.fromkeys(t["condition"] for t in reported(trials)):

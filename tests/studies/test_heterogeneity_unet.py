@@ -12,25 +12,18 @@ import pytest
 import torch
 
 from fedlab_utils.federated import FederationSettings, UNetTask
-from fedlab_utils.federated.comparison import (
-    chosen,
-    difference,
-    fairest,
-    figure_of,
-    share_of_gain,
-    trials_of,
-    tried,
-    validated,
-)
+from fedlab_utils.federated.comparison import difference, figure_of, share_of_gain
+from fedlab_utils.federated.trials import chosen, fairest, trials_of, tried, validated
 from fedlab_utils.segmentation.statistics import Estimate
 from fedlab_utils.studies import heterogeneity, heterogeneity_unet
-from fedlab_utils.studies.heterogeneity_unet import METHODS, SCALE, STUDY
+from fedlab_utils.studies.heterogeneity_unet import METHODS, RATES, SCALE, STUDY
 from fedlab_utils.studies.runner import Workplace, read_rows
 
 
 def test_every_method_has_every_seed_in_conditions_of_the_comparison() -> None:
-    counted = Counter((c["kind"], c["skew"], c["method"]) for c in STUDY.cells)
+    counted = Counter((c["kind"], c["skew"], c["method"], c["learning_rate"]) for c in STUDY.cells)
     assert set(counted.values()) == {5}
+    assert {key[3] for key in counted} == set(RATES)
     assert {key[:2] for key in counted} <= set(heterogeneity.CONDITIONS)
     assert set(METHODS) <= set(heterogeneity.METHODS)
 
@@ -41,8 +34,9 @@ def test_a_cell_trains_the_course_s_u_net(tmp_path: Path, monkeypatch: pytest.Mo
     scale = replace(SCALE, **few, look=1, tune=1)
     monkeypatch.setattr(heterogeneity_unet, "SCALE", scale)
     place = Workplace(tmp_path, say=lambda _: None)
-    cell = {"kind": "volume", "skew": 1.0, "method": "fedavg", "seed": 0}
+    cell = {"kind": "volume", "skew": 1.0, "method": "fedavg", "seed": 0, "learning_rate": 4e-3}
     found = STUDY.measure(cell, place)
+    assert found["setting"] == {"learning_rate": 4e-3}
     json.dumps(found, allow_nan=False)
     assert len(found["curve"]) == 5
     [trial, tuned] = trials_of([{"settings": cell, "result": found}])
@@ -58,15 +52,18 @@ def test_a_cell_trains_the_course_s_u_net(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_what_is_recorded_belongs_to_the_study() -> None:
     results = Path(heterogeneity.__file__).parents[2] / "data/results"
+    seeds = Counter()
     for row in read_rows("heterogeneity_unet", results):
         assert row["settings"] in STUDY.cells
         assert row["provenance"]["commit"]
+        seeds[row["settings"]["kind"], row["settings"]["learning_rate"]] += 1
+    # Of a rate and a condition all or nothing: a choice among rates is over the same seeds.
+    assert set(seeds.values()) == {len(METHODS) * 5}
 
 
 def test_what_lesson_06_says_of_the_u_net_is_recorded() -> None:
     results = Path(heterogeneity.__file__).parents[2] / "data/results"
     rows = read_rows("heterogeneity_unet", results)
-    assert len(rows) == len(STUDY.cells)
     trials = trials_of(rows)
 
     def less(ours: str, theirs: str, condition: str, figure: str = "worst") -> Estimate:
@@ -160,7 +157,7 @@ def test_the_stand_in_at_the_lowest_of_its_rates_lost_as_much_as_lesson_06_says(
 
 
 def test_the_rate_is_the_package_s_and_not_lesson_05_s() -> None:
-    assert heterogeneity_unet.LEARNING_RATE == FederationSettings.learning_rate == 0.002
+    assert RATES[0] == FederationSettings.learning_rate == 0.002
     lesson = Path(heterogeneity.__file__).parents[2] / "notebooks/src/05_fedavg_with_flower.py"
     assert "local_steps=STEPS, learning_rate=1e-2" in lesson.read_text("utf-8")
 
