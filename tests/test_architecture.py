@@ -153,6 +153,7 @@ UNMIRRORED = {
     "federated/app.py": "federated/test_run.py",
     "federated/client.py": "federated/test_engine_inprocess.py",
     "federated/federation.py": "federated/test_engine_inprocess.py",
+    "federated/home_layers.py": "federated/test_run.py",
     "federated/hospital.py": "federated/test_strategies.py",
     "federated/hospital_state.py": "federated/test_resume.py",
     "federated/roster.py": "federated/test_faults.py",

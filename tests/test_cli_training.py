@@ -76,7 +76,7 @@ def test_train_leaves_a_run_folder_that_says_what_it_is(trained, cohort: Path) -
     assert {path.name for path in folder.iterdir()} == {MODEL, CURVE, CONFIG, ENVIRONMENT}
     model = load_model(folder)
     assert model.unet.sequences == SEQUENCES
-    assert (model.preprocessing.spacing, model.size) == (2.0, (80, 96))
+    assert (model.preprocessing.spacing, model.size, model.views) == (2.0, (80, 96), (2, 1))
     config = json.loads((folder / CONFIG).read_text("utf-8"))
     assert (config["tier"], config["settings"]["seed"], config["minutes"]) == ("laptop", 3, 0.05)
     assert (config["data"], config["left_out"]) == (str(cohort), [])

@@ -1,7 +1,7 @@
 """Methods compared over seeds and hospitals: the mean and the worst hospital, with intervals.
 
-What is compared are trials, see :mod:`fedlab_utils.federated.trials`: of one method, one per seed,
-with ``seed`` and ``scores``.
+What is compared are trials of one method each, one per seed, with ``seed`` and ``scores``: see
+:mod:`fedlab_utils.federated.recorded_trials`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.trials import Trial
+from fedlab_utils.federated.recorded_trials import Trial
 from fedlab_utils.segmentation.statistics import RESAMPLES, Estimate
 
 FIGURES = ("mean", "worst")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flwr.app import ConfigRecord, Context, MetricRecord, RecordDict
+from flwr.app import ConfigRecord, MetricRecord, RecordDict
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.corrections import (
@@ -14,6 +14,7 @@ from fedlab_utils.federated.corrections import (
     trained,
     zero_variates,
 )
+from fedlab_utils.federated.home_layers import PERSONAL, own_layers, shared_layers
 from fedlab_utils.federated.hospital_state import HospitalState
 from fedlab_utils.federated.layers import personal_names
 from fedlab_utils.federated.private_training import PrivacyPlan, private_gradient
@@ -25,19 +26,9 @@ from fedlab_utils.federated.task import Task
 from fedlab_utils.segmentation.training import local_update, make_optimiser
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import torch
     from flwr.app import ArrayRecord
     from torch import nn
-
-PERSONAL, EVALUATED, BEST, ROUNDS = (
-    "personal",
-    "personal-evaluated",
-    "personal-best",
-    "personal-rounds",
-)
-"""Layers that stay at home: now, at the last look at validation, at the best one; and when."""
 
 PARTS = ("validation", "test")
 """Patients whose scores a hospital tells."""
@@ -93,7 +84,7 @@ def train_hospital(
         answer[CHANGE] = to_record({n: new[n] - variates.own[n] for n in new})
         state.records[PENDING] = to_record(new)
         state.records[PENDING_ROUND] = ConfigRecord({"round": server_round})
-    answer[ARRAYS] = _shared(network, settings, state)
+    answer[ARRAYS] = shared_layers(network, settings, state)
     answer["metrics"] = MetricRecord({"num-examples": patients, **told})
     state.keep(server_round)
     return answer
@@ -117,15 +108,6 @@ def _variates(
     return ControlVariates(_on(network, to_tensors(content[VARIATE])), _on(network, own))
 
 
-def _shared(network: nn.Module, settings: FederationSettings, state: HospitalState) -> ArrayRecord:
-    """Remember the layers that stay at home; return the others."""
-    home = personal_names(network, settings)
-    weights = network.state_dict()
-    if home:
-        state.records[PERSONAL] = to_record({n: weights[n] for n in home})
-    return to_record({n: v for n, v in weights.items() if n not in home})
-
-
 def evaluate_hospital(
     task: Task,
     settings: FederationSettings,
@@ -146,7 +128,7 @@ def evaluate_hospital(
     if plan is not None and plan.on:
         plan.check(settings)
     state.rewind(server_round)
-    personal = _personal_layers(state, server_round, part, int(config["best-round"]))
+    personal = own_layers(state, server_round, part, int(config["best-round"]))
     network = _load(task, settings, content[ARRAYS], personal)
     metrics = task.evaluate(network, hospital, part)
     if metrics and part == "test" and settings.tune_steps:
@@ -171,49 +153,6 @@ def _own_variate(state: HospitalState, accepted: int) -> ArrayRecord | None:
         if made["round"] == accepted:
             state.records[VARIATE] = pending
     return state.arrays(VARIATE)
-
-
-def _personal_layers(
-    state: HospitalState, server_round: int, part: str, best_round: int
-) -> ArrayRecord | None:
-    """Return the layers of the round in question, and remember those of the best one so far."""
-    now = state.arrays(PERSONAL)
-    if now is None:
-        return None
-    rounds = dict(state.records.get(ROUNDS) or {"evaluated": 0, "best": 0})
-    if best_round and best_round == rounds["evaluated"]:
-        state.records[BEST], rounds["best"] = state.records[EVALUATED], best_round
-    if part == "test":
-        return state.records[BEST] if best_round == rounds["best"] and best_round else now
-    state.records[EVALUATED], rounds["evaluated"] = now, server_round
-    state.records[ROUNDS] = ConfigRecord(rounds)
-    return now
-
-
-def layers_at_home(folder: Path, best_round: int) -> dict[str, torch.Tensor]:
-    """Return the layers with which a hospital judged the best round's model on test patients.
-
-    Parameters
-    ----------
-    folder
-        The hospital's own, after the last round.
-    best_round
-        As the server tells it.
-
-    Returns
-    -------
-    dict
-        Name -> tensor; empty for a hospital that never trained, or has no such layers.
-
-    Raises
-    ------
-    FederationError
-        If what it remembers cannot be read.
-    """
-    state = HospitalState(Context(0, 0, {}, RecordDict(), {}), folder)
-    state.latest()
-    found = _personal_layers(state, 0, "test", best_round)
-    return to_tensors(found) if found else {}
 
 
 def _load(

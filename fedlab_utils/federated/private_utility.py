@@ -13,7 +13,7 @@ import numpy as np
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.comparison import estimate, share_of_gain
-from fedlab_utils.federated.trials import Trial
+from fedlab_utils.federated.recorded_trials import Trial
 from fedlab_utils.segmentation.statistics import RESAMPLES, Estimate
 
 UNTOUCHED = "untouched"

@@ -9,7 +9,7 @@ import numpy as np
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.comparison import difference, figure_of, share_of_gain
-from fedlab_utils.federated.trials import TRIED, condition_of
+from fedlab_utils.federated.recorded_trials import TRIED, condition_of
 
 if TYPE_CHECKING:
     import pandas as pd

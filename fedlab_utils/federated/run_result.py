@@ -12,7 +12,7 @@ from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.checkpoint import Checkpoint
 from fedlab_utils.federated.client import hospital_folder
 from fedlab_utils.federated.history import summarise
-from fedlab_utils.federated.hospital import layers_at_home
+from fedlab_utils.federated.home_layers import layers_at_home
 from fedlab_utils.federated.layers import personal_names
 from fedlab_utils.federated.plans import Plans
 from fedlab_utils.federated.private_training import GUARANTEE

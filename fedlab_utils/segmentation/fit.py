@@ -108,10 +108,10 @@ def fit_unet(
     tier
         Default: the current one. Decides the size of slices or patches.
     minutes
-        Fit into this time: the first two epochs are timed, and ``epochs`` is set to what fits, at
-        least three, so that the learning rate still ends at 0. The curve's length says what it came
-        to. The timed epochs follow the schedule of ``settings.epochs``, so that a run of as many
-        epochs without ``minutes`` is similar, not equal.
+        Fit into this time: the epochs up to the first look at validation are timed, and after each
+        ``epochs`` is set to what fits, at least three, so that the learning rate still ends at 0.
+        The curve's length says what it came to. The timed epochs follow other schedules, so that a
+        run of as many epochs without ``minutes`` is similar, not equal.
     device
         ``"cuda"`` or ``"cpu"``; default: a GPU if there is one.
     workers
@@ -142,7 +142,8 @@ def fit_unet(
     while len(run.curve) < run.epochs:
         row = run.one_epoch(workers)
         row["seconds"] = round(time.monotonic() - started, 2)
-        if minutes is not None and len(run.curve) <= _TIMED:
+        timed = len(run.curve) <= run.settings.validate_every and len(run.curve) < run.epochs
+        if minutes is not None and timed:
             run.epochs = _epochs_in(60 * minutes, [row["seconds"] for row in run.curve])
         if checkpoint is not None:
             run.save(checkpoint)
@@ -153,17 +154,18 @@ def fit_unet(
     return Fit(run.best_model(), run.curve, run.best_epoch, run.device)
 
 
-_TIMED = 2
-"""Epochs that are timed before their number is decided."""
+_FEWEST = 3
+"""Epochs in however little time: of the first one alone it is not known how long others take."""
 
 
 def _epochs_in(available: float, finished: list[float]) -> int:
     """Epochs that fit into so many seconds, from when the first ones were finished.
 
-    The first epoch is slow, since libraries are loaded in it; the last one counts for all to come.
+    The first epoch is slow, since libraries are loaded in it; the later ones count for all to come.
     There is always one to come, however little time is left: the last epoch is the one that is
     validated, and none of those finished knew that it was the last.
     """
-    last = finished[-1] - (finished[-2] if len(finished) > 1 else 0.0)
-    to_come = int(max(0.0, available - finished[-1]) / max(last, 1e-3))
-    return len(finished) + max(1, to_come)
+    later = len(finished) - 1
+    each = (finished[-1] - finished[0]) / later if later else finished[0]
+    to_come = int(max(0.0, available - finished[-1]) / max(each, 1e-3))
+    return max(_FEWEST, len(finished) + max(1, to_come))

@@ -4,8 +4,8 @@ The comparison of all methods trains a small stand-in. Here the same trainings o
 the conditions that conclusions were drawn from, with the lessons' network and slices: 2 mm
 and five seeds, of the same numbers as the comparison's and with phantoms made anew. All methods
 have AdamW at several learning rates, on every seed: a method's rate is the one that validates best
-(:func:`fedlab_utils.federated.trials.chosen`), and its test patients have no say. The network's
-products are in bfloat16, as in the course's own trainings on a processor that has it.
+(:func:`fedlab_utils.federated.recorded_trials.chosen`), and test patients have no say. The
+network's products are in bfloat16, as in the course's own trainings on a processor that has it.
 """
 
 from __future__ import annotations

@@ -17,7 +17,6 @@ _EXPORTS = {
     "LinkedViewer": "niivue",
     "CohortExplorer": "cohort_plots",
     "intensity_histograms": "figures",
-    "volumes_by_institution": "figures",
     "AugmentationExplorer": "augment",
     "PreprocessingExplorer": "preprocess_view",
     "TrainingCurve": "training_curve",

@@ -12,7 +12,7 @@ import numpy as np
 
 from fedlab_utils.errors import CourseError
 from fedlab_utils.federated.comparison import difference, estimate, figure_of
-from fedlab_utils.federated.trials import Trial, chosen, matching, reported
+from fedlab_utils.federated.recorded_trials import Trial, chosen, matching, reported
 from fedlab_utils.ui.colours import METHOD_NAMES, METHOD_STYLES, hospital_styles
 from fedlab_utils.ui.intervals import bars
 from fedlab_utils.ui.study_plots import recorded_line

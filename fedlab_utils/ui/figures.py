@@ -1,4 +1,4 @@
-"""Still figures of a cohort: tumour volumes by institution, intensities before and after."""
+"""Still figure of a cohort: its intensities before and after normalisation."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedlab_utils.data.conventions import REGIONS, SEQUENCES
-from fedlab_utils.data.naming import natural_key
-from fedlab_utils.ui.colours import REGION_STYLES, Style, hospital_styles
+from fedlab_utils.data.conventions import SEQUENCES
+from fedlab_utils.ui.colours import Style, hospital_styles
 from fedlab_utils.ui.twin import Picture, figure
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
 
     from fedlab_utils.data.preprocessing import Preprocessed
@@ -21,47 +19,6 @@ if TYPE_CHECKING:
 
 _WIDTH, _SMALL = 9.0, 9.5
 """Inches that a notebook shows unscaled, and the smallest writing in points, there 9 pt or more."""
-
-
-def volumes_by_institution(table: pd.DataFrame) -> Picture:
-    """Plot the volumes of ET, TC and WT of each institution's patients.
-
-    Parameters
-    ----------
-    table
-        Columns ``institution`` and ``volume_et_ml``, ``volume_tc_ml``, ``volume_wt_ml``.
-    """
-    from matplotlib import pyplot as plt
-
-    institutions = sorted(table["institution"].dropna().astype(str).unique(), key=natural_key)
-    fig, ax = plt.subplots(figsize=(_WIDTH, 4), layout="constrained")
-    names, medians = [], []
-    for place, institution in enumerate(institutions):
-        rows = table[table["institution"].astype(str) == institution]
-        names.append(f"{institution}\n{len(rows)} cases")
-        medians.append(f"{institution} {rows['volume_wt_ml'].median():.0f} ml of {len(rows)} cases")
-        for offset, region in enumerate(REGIONS):
-            values = rows[f"volume_{region.lower()}_ml"].dropna().to_numpy()
-            style, at = REGION_STYLES[region], place + 0.25 * (offset - 1)
-            spread = np.linspace(-0.07, 0.07, len(values)) if len(values) > 1 else [0.0]
-            ax.scatter(
-                at + np.asarray(spread),
-                values,
-                s=18,
-                c=style.on_paper,
-                marker=style.marker,
-                label=region if place == 0 else None,
-            )
-            if len(values):
-                ax.hlines(np.median(values), at - 0.11, at + 0.11, colors="black", lw=2)
-    ax.set_xticks(range(len(names)), names, fontsize=_SMALL)
-    ax.tick_params(labelsize=_SMALL)
-    ax.set(xlabel="institution", ylabel="volume (ml)", yscale="symlog", ylim=(-0.2, None))
-    ax.yaxis.set_major_formatter("{x:g}")
-    handles, labels = ax.get_legend_handles_labels()
-    fig.legend(handles, labels, title="bar: median", fontsize=_SMALL, loc="outside right upper")
-    alt = "Tumour volumes of each institution's patients, one mark per patient and region. "
-    return figure(fig, f"{alt}Median whole tumour volume: {', '.join(medians)}.")
 
 
 def intensity_histograms(cases: Sequence[Scan], normalised: Sequence[Preprocessed]) -> Picture:

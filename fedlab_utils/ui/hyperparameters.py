@@ -8,7 +8,7 @@ import ipywidgets as widgets
 import numpy as np
 
 from fedlab_utils.federated.comparison import estimate
-from fedlab_utils.federated.trials import (
+from fedlab_utils.federated.recorded_trials import (
     SETTINGS,
     Trial,
     best_setting,

@@ -535,7 +535,7 @@ for ours, theirs in (("FedAvg", "each alone"), ("pooled", "FedAvg")):
 # What one seed cannot tell, a recorded study can: twenty seeds with other patients each, a small stand-in for the U-Net (38,640 weights, slices of 4 mm) that is trained to the end, settings chosen on two other seeds. Hospitals are dealt at random (IID), or are the phantom's own institutions, with a scanner each. There pooled training takes as many steps one after the other as each hospital, on four times as many slices, and hospitals' optimisers keep their moments from round to round.
 
 # %%
-from fedlab_utils.federated.trials import trials_of
+from fedlab_utils.federated.recorded_trials import trials_of
 from fedlab_utils.studies.runner import read_rows
 from fedlab_utils.ui import gap_to_pooled, provenance_line
 

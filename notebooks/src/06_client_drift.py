@@ -485,7 +485,7 @@ hospital_scores(lab, f"one seed, six rounds, {units}", "Dice of the whole tumour
 # What this study does not say: it trains a small stand-in for the U-Net, 38,640 weights on slices of 4 mm. A few of its trainings, repeated with the U-Net, follow at the end of the section. The stand-in has instance normalisation, so its FedBN keeps only scale and shift at home; this says nothing about FedBN with batch normalisation, whose point is the local statistics.
 
 # %%
-from fedlab_utils.federated.trials import reported, trials_of
+from fedlab_utils.federated.recorded_trials import reported, trials_of
 from fedlab_utils.studies.runner import read_rows
 from fedlab_utils.ui import HyperparameterExplorer, method_comparison, provenance_line
 
@@ -512,7 +512,7 @@ method_comparison(trials, note) if ready else print(missing)
 
 # %%
 from fedlab_utils.federated.comparison import difference, share_of_gain
-from fedlab_utils.federated.trials import chosen, fairest
+from fedlab_utils.federated.recorded_trials import chosen, fairest
 from fedlab_utils.ui import METHOD_NAMES
 
 for condition in dict.fromkeys(t["condition"] for t in reported(trials)):

@@ -7,7 +7,7 @@ import pytest
 
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.comparison import difference, estimate, figure_of, share_of_gain
-from fedlab_utils.federated.trials import (
+from fedlab_utils.federated.recorded_trials import (
     chosen,
 )
 from tests.federated.trials import SEEDS, trial, trials

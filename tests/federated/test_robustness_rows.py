@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fedlab_utils.errors import FederationError
+from fedlab_utils.federated.recorded_trials import TRIED
 from fedlab_utils.federated.robustness_rows import (
     CHOSEN,
     backdoor_table,
@@ -12,7 +13,6 @@ from fedlab_utils.federated.robustness_rows import (
     kept_shares,
     tuning_scores,
 )
-from fedlab_utils.federated.trials import TRIED
 from fedlab_utils.studies import robustness
 from tests.ui.hostile_rows import row, rows
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,6 +67,20 @@ def test_minutes_decide_how_many_epochs(monkeypatch: pytest.MonkeyPatch) -> None
     fit = fit_unet(patients(2), [], QUICK, TIER, minutes=1, device="cpu")
     assert len(fit.curve) == 6
     assert fit.curve[-1]["learning_rate"] < 0.2 * QUICK.optimiser.learning_rate
+
+
+def test_a_look_at_validation_takes_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An epoch takes 10 s, one with a look 30 s: each three 50 s, and 240 s hold 16, not 24."""
+    import fedlab_utils.segmentation.fit as module
+
+    ends = np.cumsum([30.0 if n % 3 == 0 else 10.0 for n in range(1, 100)])
+    clock = iter([0.0, *ends])
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
+    settings = replace(QUICK, epochs=50, validate_every=3)
+    fit = fit_unet(patients(2), patients(1, 50), settings, TIER, minutes=4, device="cpu")
+    assert fit.curve[-1]["seconds"] <= 240
+    assert len(fit.curve) >= 12
+    assert fit.curve[-1]["learning_rate"] < 0.1 * QUICK.optimiser.learning_rate
 
 
 @pytest.mark.parametrize("second", [5.0, 60.0])

@@ -8,7 +8,7 @@ import pytest
 
 from fedlab_utils.errors import StudyError
 from fedlab_utils.federated.comparison import share_of_gain
-from fedlab_utils.federated.trials import matching, trials_of
+from fedlab_utils.federated.recorded_trials import matching, trials_of
 from fedlab_utils.studies import federation_gap, heterogeneity
 from fedlab_utils.studies.federation_gap import SEEDS, STUDY
 from fedlab_utils.studies.runner import Workplace, read_rows

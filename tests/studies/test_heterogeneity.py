@@ -13,7 +13,7 @@ import pytest
 import fedlab_utils.federated.hospital as hospital
 from fedlab_utils.errors import StudyError
 from fedlab_utils.federated.comparison import difference
-from fedlab_utils.federated.trials import best_setting, chosen, trials_of, tried, validated
+from fedlab_utils.federated.recorded_trials import best_setting, chosen, trials_of, tried, validated
 from fedlab_utils.studies import heterogeneity
 from fedlab_utils.studies.heterogeneity import (
     METHODS,

@@ -13,7 +13,7 @@ import torch
 
 from fedlab_utils.federated import FederationSettings, UNetTask
 from fedlab_utils.federated.comparison import difference, figure_of, share_of_gain
-from fedlab_utils.federated.trials import chosen, fairest, trials_of, tried, validated
+from fedlab_utils.federated.recorded_trials import chosen, fairest, trials_of, tried, validated
 from fedlab_utils.segmentation.statistics import Estimate
 from fedlab_utils.studies import heterogeneity, heterogeneity_unet
 from fedlab_utils.studies.heterogeneity_unet import METHODS, RATES, SCALE, STUDY

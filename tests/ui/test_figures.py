@@ -7,13 +7,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pandas as pd
 import pytest
 from matplotlib.text import Text
 from PIL import Image
 
 from fedlab_utils.data import load_cohort, preprocess
-from fedlab_utils.ui import figures, intensity_histograms, volumes_by_institution
+from fedlab_utils.ui import figures, intensity_histograms
 from fedlab_utils.ui.twin import Picture
 
 NOTEBOOK_PIXELS = 900
@@ -54,37 +53,3 @@ def test_six_histograms_are_readable_in_a_notebook(
     intensity_histograms([case] * 6, [preprocess(case)] * 6)
     assert sum(case.files.case_id in text.get_text() for text in drawn.texts) == 6
     assert min(text.get_size() for text in drawn.texts) * drawn.scale >= 9
-
-
-def _table(institutions: int) -> pd.DataFrame:
-    names = [f"Phantom{n:02d}" for n in range(1, institutions + 1) for _ in range(2)]
-    wt = np.arange(20.0, 20 + len(names))
-    return pd.DataFrame(
-        {
-            "institution": names,
-            "volume_et_ml": wt / 8,
-            "volume_tc_ml": wt / 2,
-            "volume_wt_ml": wt,
-        }
-    )
-
-
-def test_volumes_of_eight_institutions_are_readable_in_a_notebook(drawn: SimpleNamespace) -> None:
-    volumes_by_institution(_table(8))
-    assert min(text.get_size() for text in drawn.texts) * drawn.scale >= 9
-
-
-def test_volumes_by_institution_names_each_institution() -> None:
-    table = pd.DataFrame(
-        {
-            "institution": ["A1", "A1", "B2", "B2"],
-            "patient_id": list("abcd"),
-            "volume_et_ml": [1.0, 3.0, 5.0, 7.0],
-            "volume_tc_ml": [10.0, 30.0, 50.0, 70.0],
-            "volume_wt_ml": [20.0, 40.0, 60.0, 80.0],
-        },
-        index=list("wxyz"),
-    )
-    alt = volumes_by_institution(table).alt
-    assert "A1" in alt
-    assert "B2" in alt

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fedlab_utils.errors import FederationError
-from fedlab_utils.federated.trials import (
+from fedlab_utils.federated.recorded_trials import (
     TRIED,
     best_setting,
     chosen,
