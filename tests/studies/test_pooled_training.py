@@ -73,22 +73,44 @@ def test_cells_train_on_nested_patients_and_test_on_others(
 
 
 def test_lesson_03_says_what_is_recorded() -> None:
-    """Its words on 2, 16 and 64 patients: whoever records more seeds reads them again."""
-    recorded: dict[int, dict[int, dict]] = {}
-    for row in read_rows("pooled_training"):
+    """Its words on sequences and on 2, 16 and 64 patients: whoever records anew reads on."""
+    recorded: dict[tuple, dict[int, dict]] = {}
+    rows = read_rows("pooled_training")
+    assert len(rows) == len(study.STUDY.cells)
+    for row in rows:
         told = row["settings"]
-        if tuple(told["sequences"]) == SEQUENCES:
-            recorded.setdefault(told["patients"], {})[told["seed"]] = row["result"]["dice"]
-    seeds = sorted(set.intersection(*(set(by_seed) for by_seed in recorded.values())))
-    assert len(seeds) >= 3
+        key = told["patients"], tuple(told["sequences"])
+        recorded.setdefault(key, {})[told["seed"]] = row["result"]
 
-    def dice(patients: int, region: str) -> list[list[float]]:
+    def dice(patients: int, region: str, *sequences: str) -> list[list[float]]:
         number = REGIONS.index(region)
-        rows = (recorded[patients][seed] for seed in seeds)
-        return [[row[case][number] for case in sorted(row)] for row in rows]
+        of = (recorded[patients, sequences or SEQUENCES][seed]["dice"] for seed in study.SEEDS)
+        return [[row[case][number] for case in sorted(row)] for row in of]
 
-    for region in REGIONS:
-        gained = bootstrap_difference(dice(16, region), dice(2, region))
-        assert (gained.low > 0) == (region in ("TC", "WT"))
-        more = bootstrap_difference(dice(64, region), dice(16, region))
-        assert more.low < 0 < more.high
+    def less(ours: list, theirs: list) -> tuple[float, float, float]:
+        found = bootstrap_difference(ours, theirs)
+        return tuple(round(x, 2) for x in (found.mean, found.low, found.high))
+
+    for region, least in (("TC", 0.10), ("WT", 0.11)):
+        assert less(dice(16, region), dice(2, region)) == (0.18, least, 0.26)
+        mean, low, high = less(dice(64, region), dice(16, region))
+        assert mean == -0.02
+        assert low < 0 < high
+    low, high = less(dice(16, "ET"), dice(2, "ET"))[1:]
+    assert low < 0 < high
+    assert less(dice(64, "ET"), dice(16, "ET")) == (-0.06, -0.11, -0.01)
+    assert less(dice(64, "WT", "T2"), dice(64, "WT", "FLAIR")) == (0.11, 0.06, 0.17)
+    pair = dice(64, "WT", "T1ce", "T2"), dice(64, "WT")
+    assert less(*pair) == (-0.05, -0.11, -0.0)
+    for region in ("ET", "TC"):
+        _, low, high = less(dice(64, region, "T1ce", "T2"), dice(64, region))
+        assert low < 0 < high
+    few = [np.array(of) for of in dice(2, "ET")]
+    (blind,) = [of for of in few if set(of) == {0.0, 1.0}]
+    assert (blind == 1).sum() == 4
+    for patients in (4, 16, 64):
+        assert all((np.array(of)[blind == 1] == 0).all() for of in dice(patients, "ET"))
+    last = {16: 27, 64: 7}
+    for patients, epochs in last.items():
+        of = recorded[patients, SEQUENCES].values()
+        assert {result["best_epoch"] for result in of} == {epochs}
