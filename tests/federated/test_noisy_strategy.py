@@ -296,7 +296,7 @@ def test_a_run_that_protects_is_not_resumed(tmp_path: Path) -> None:
 def test_other_ways_to_protect_are_refused_beside_it() -> None:
     plan = HospitalPrivacy(epsilon=8.0)
     for more, name in (
-        ({"plan": PrivacyPlan(epsilon=8.0)}, "patients' privacy"),
+        ({"privacy": PrivacyPlan(epsilon=8.0)}, "patients' privacy"),
         ({"masking": MaskingPlan(True)}, "masks"),
     ):
         with pytest.raises(PrivacyError, match=name):
