@@ -108,10 +108,10 @@ def fit_unet(
     tier
         Default: the current one. Decides the size of slices or patches.
     minutes
-        Fit into this time: the epochs up to the first look at validation are timed, and after each
-        ``epochs`` is set to what fits, at least three, so that the learning rate still ends at 0.
-        The curve's length says what it came to. The timed epochs follow other schedules, so that a
-        run of as many epochs without ``minutes`` is similar, not equal.
+        Fit into this time: after each epoch up to the first look at validation, and at each later
+        look, ``epochs`` is set to what fits, at least three, so that the learning rate still ends
+        at 0 where a machine slows down or speeds up. The curve's length says what it came to. The
+        schedule moves with it: a run of as many epochs without ``minutes`` is similar, not equal.
     device
         ``"cuda"`` or ``"cpu"``; default: a GPU if there is one.
     workers
@@ -142,8 +142,9 @@ def fit_unet(
     while len(run.curve) < run.epochs:
         row = run.one_epoch(workers)
         row["seconds"] = round(time.monotonic() - started, 2)
-        timed = len(run.curve) <= run.settings.validate_every and len(run.curve) < run.epochs
-        if minutes is not None and timed:
+        looked = len(run.curve) % run.settings.validate_every == 0
+        timed = looked or len(run.curve) < run.settings.validate_every
+        if minutes is not None and timed and len(run.curve) < run.epochs:
             run.epochs = _epochs_in(60 * minutes, [row["seconds"] for row in run.curve])
         if checkpoint is not None:
             run.save(checkpoint)

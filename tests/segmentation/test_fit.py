@@ -83,6 +83,22 @@ def test_a_look_at_validation_takes_time_too(monkeypatch: pytest.MonkeyPatch) ->
     assert fit.curve[-1]["learning_rate"] < 0.1 * QUICK.optimiser.learning_rate
 
 
+@pytest.mark.parametrize(("early", "late"), [(10.0, 20.0), (20.0, 10.0)])
+def test_a_machine_that_slows_down_or_speeds_up_still_ends_in_time(
+    monkeypatch: pytest.MonkeyPatch, early: float, late: float
+) -> None:
+    """Ten epochs at one pace, the others at another: 600 s are used, and not exceeded by a look."""
+    import fedlab_utils.segmentation.fit as module
+
+    ends = np.cumsum([early] * 10 + [late] * 200)
+    clock = iter([0.0, *ends])
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
+    settings = replace(QUICK, epochs=500, validate_every=5)
+    fit = fit_unet(patients(2), patients(1, 50), settings, TIER, minutes=10, device="cpu")
+    assert 570 <= fit.curve[-1]["seconds"] <= 620
+    assert fit.curve[-1]["learning_rate"] < 0.1 * QUICK.optimiser.learning_rate
+
+
 @pytest.mark.parametrize("second", [5.0, 60.0])
 def test_too_little_time_still_ends_with_an_epoch_that_is_looked_at(
     monkeypatch: pytest.MonkeyPatch, second: float
