@@ -1,4 +1,4 @@
-"""The score of the centralised network, kept for the lessons that try to match it without pooling.
+"""The score of the centralised network, kept to compare with what is trained without pooling.
 
 The file is ``.fedlab/baseline.json`` beside the student's progress.
 """

@@ -56,7 +56,7 @@ def drop_little_enhancement(
 
     Where a tumour does not enhance at all, as most of low grade, a single voxel of it turns ET's
     Dice from 1 to 0. The rule is that of the winner of BraTS 2020 (Isensee et al. 2020,
-    arXiv:2011.00848); ours keeps the tumour core as it is.
+    arXiv:2011.00848). It serves the score: a true trace of enhancement is lost by it.
 
     Parameters
     ----------

@@ -59,9 +59,9 @@ def hd95(
 
     From each surface voxel of one mask the distance to the nearest surface voxel of the other is
     taken; of each direction the 95th percentile, and of the two the larger. This is MONAI's
-    definition; taking one percentile of both directions pooled, as medpy does, gives smaller
-    numbers. A surface voxel is one that has a face neighbour outside its mask. Two empty masks
-    count 0; one empty mask counts :data:`MISSED_MM`.
+    definition; medpy takes one percentile of both directions pooled, mostly a smaller number
+    (interpolation can make it a little larger). A surface voxel is one that has a face neighbour
+    outside its mask. Two empty masks count 0; one empty mask counts :data:`MISSED_MM`.
 
     Parameters
     ----------

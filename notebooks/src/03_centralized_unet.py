@@ -9,7 +9,7 @@
 #
 # Before we divide patients over hospitals, we train once as if they were in one place. A network trained on all of them together is the
 # **baseline**: whatever federation, privacy or a bad connection cost later is measured against it. A method that comes close to a poor
-# baseline has shown nothing, so the baseline deserves care.
+# baseline has shown nothing.
 #
 # When you are done you can
 #
@@ -55,7 +55,7 @@ if len(own.patients) < 20:
 # Training, validation and test patients are three different groups, and each has one job. The network learns from the first. The second decides
 # which epoch's weights to keep. The third is looked at once, at the end. A score on patients that took part in a choice tends to be too good.
 #
-# This lesson takes at most 60 scans, so that all computing takes one to two minutes, depending on the processor. From a larger folder, patients are drawn at random with all
+# This lesson takes at most 60 scans, so that all computing takes one to two minutes. From a larger folder, patients are drawn at random with all
 # their scans, from each hospital its share where the hospitals are known: the first 60 of a folder may all come from one.
 
 # %% tags=["check-output"]
@@ -102,12 +102,12 @@ for name, out in seen.items():
 
 # %% [markdown]
 # `conv_0` to `down_4` is the way down, `upcat_4` to `upcat_1` the way up, and `final_conv` makes three numbers of each pixel. Four fifths of the weights are
-# in the three coarsest blocks (`down_3`, `down_4`, `upcat_4`), which see far around each pixel. The blocks at the top have few weights but many pixels, so
-# most of the computing is done there.
+# in the three coarsest blocks (`down_3`, `down_4`, `upcat_4`), which see far around each pixel. The four blocks of the two finest scales have a twentieth of the
+# weights, but so many pixels that they do half of the multiplications.
 #
 # Each 3 x 3 convolution is followed by **instance normalisation** (Ulyanov et al., 2016): each channel of each image is brought to mean 0 and deviation 1,
-# then scaled and shifted by two learned numbers. Many networks normalise over the whole batch instead and keep running averages. We do not, for a reason that will
-# matter in lesson 04: those averages are data of a hospital, and averaging them over hospitals can harm the network badly where their images differ.
+# then scaled and shifted by two learned numbers. Many networks normalise over the batch instead and keep running averages. We do not, for a reason that
+# matters in lesson 06: those averages are data of a hospital, and averaging them over hospitals can harm the network badly where their images differ.
 #
 # ### Three outputs, not four classes
 #
@@ -189,8 +189,8 @@ def my_regions_to_labels(probability):
 # 0 / 0: where the truth is empty, $D$ nears 1 once the *sum* of all probabilities is far below 1. Unlike the Dice of masks it has a slope: a little more probability in the right place makes it a little better.
 #
 # Over what should the sum run? Over all slices **of one patient** that are in the batch (here four, half of them drawn among those with tumour), and not
-# beyond. With a Dice of each slice by itself, one wrong pixel in a slice without tumour would already cost 1/2, half as much as missing a whole tumour. A Dice over the whole batch would mix patients: what patient A's
-# gradient is would depend on who else is in the batch. In lesson 08 we promise each patient privacy, and that promise needs a gradient of their own.
+# beyond. With a Dice of each slice by itself, one wrong pixel in a slice without tumour would already cost 1/2, half as much as missing a whole tumour (as it still does for a region that the patient lacks). A Dice over the whole batch, nnU-Net's choice for slices, would mix patients: what patient A's
+# gradient is would depend on who else is in the batch. In lesson 09 we promise each patient privacy, and that promise needs a gradient of their own.
 
 
 # %% exercise="soft_dice"
@@ -257,7 +257,7 @@ show_source(dice_ce_loss)
 # %% [markdown]
 # ## One step
 #
-# A *batch* is the few slices of one step, an *epoch* one pass over the patients. Training is one small thing done some hundred times. Take a batch; let the network answer; measure how wrong it is; find out for each weight
+# A *batch* is the few slices of one step, an *epoch* one pass over the patients. Training is one small thing done some hundred times: take a batch; let the network answer; measure how wrong it is; find out for each weight
 # in which direction the error falls (`backward`); move all weights a little that way (`optimiser.step`; AdamW, the optimiser here, chooses the stride for each weight). The gradients of a
 # step are *added* to what is stored, so the store must be emptied first.
 
@@ -348,7 +348,7 @@ show_source(local_update)
 # %% [markdown]
 # ## Train
 #
-# Half a minute to a minute on two cores, depending on the processor, with a network of half the width (8 channels at the top), so that 216 steps fit; augmentation is off, since it pays only in longer training. The learning rate rises for a moment and then falls to 0 along half a cosine, so that the weights come to rest. The epoch
+# Half a minute to a minute on two cores, with a network of half the width (8 channels at the top), so that 216 steps fit; augmentation is left to longer training. The learning rate rises for a moment and then falls to 0 along half a cosine, so that the weights come to rest. The epoch
 # with the best mean Dice on the validation patients is kept; the dashed line marks it. Which region comes first?
 
 # %%
@@ -379,16 +379,16 @@ with TrainingCurve() as curve:
 # ## How good is it?
 #
 # Now the test patients, at the resolution of their files. **Dice** says how much of the volume is right. **HD95** says how far the outline is off, in
-# millimetres: of the distances from each surface voxel to the other surface, the 95th percentile (the larger of the two directions, as MONAI defines it), not the maximum, so that a
+# millimetres: of the distances from each surface voxel to the other surface, the 95th percentile (the larger of the two directions, as in MONAI; medpy pools them and mostly comes to less), not the maximum, so that a
 # lone speck does not show. A stray piece that makes up more than 5 % of a region's surface ruins it, though the Dice hardly falls. Where a region is missed or invented altogether, HD95 counts
 # the diagonal of a BraTS volume, 373 mm; where it is rightly absent, Dice counts 1 and HD95 0. Such entries decide the mean: a single patient in 15 adds 25 mm. So the table also gives the
-# **median** HD95, which says what is usual, and in how many cases a region was **missed**, that is, found in one of the two masks alone. Read the three together.
+# **median** HD95, which says what is usual, and in how many cases a region was **missed**, that is, found in one of the two masks alone.
 #
-# Two kinds of Dice appear in this lesson. The **table** is `evaluate`'s: on the file's own grid, after connected pieces smaller than a tenth of the largest were left out, and enhancing tumour that came to less than half a millilitre in all
-# was counted as core without enhancement (after Isensee et al., 2020). The **curve** above, and the recorded
-# studies below, take the quick one: on the network's grid of 2 mm, with nothing left out. Compare each with its own kind.
+# Two kinds of Dice appear. The **table** is `evaluate`'s: on the file's own grid, after connected pieces smaller than a tenth of the largest were left out, and enhancing tumour that came to less than half a millilitre in all
+# was counted as core without enhancement (after Isensee et al., 2020). Both rules help the mean, and lose a small true satellite or a trace of enhancement. The **curve** above, and the recorded
+# studies below, take the quick one: on the network's grid of 2 mm, with nothing left out.
 #
-# Nothing that this lesson computes averages in the network's answer to the mirror image (`flip=False`), neither the tables nor the viewers beside them, so that both tell the same Dice. `fedlab predict` and
+# Nothing that this lesson computes, table or viewer, averages in the network's answer to the mirror image (`flip=False`). `fedlab predict` and
 # `fedlab evaluate` do, unless told `--no-flip`, and so did the recorded gallery at the end: twice the time, a little steadier.
 
 # %%
@@ -408,8 +408,8 @@ for hospital in scores.institutions():
 
 # %% [markdown]
 # The numbers in brackets are 95 % bootstrap intervals: how much the mean would move had other patients of the same kind come. They leave out the luck of training: another seed
-# gives another network. With so few patients they are wide, and still a little too narrow. Compare two methods on the same patients, in pairs, with several seeds, and ask whether the interval of the *difference*
-# leaves out 0. Where the mean HD95 lies far above the median, look at the missed cases before you blame the outlines. And with a few patients in each hospital, the second table ranks nobody.
+# gives another network. With so few patients they are wide, and still a little too narrow. Compare two methods on the same patients, in pairs, with several seeds: does the interval of the *difference*
+# leave out 0? Where the mean HD95 lies far above the median, look at the missed cases first. And with few patients in each hospital, the second table ranks nobody.
 #
 # A mean hides people. Here are the patients with the best and the worst mean Dice. *Before you read on, leaf through the worst one: what did the network take for tumour, or miss?*
 
@@ -426,9 +426,9 @@ PredictionViewer(
 )
 
 # %% [markdown]
-# Look for two things in the worst case. Either the tumour is small, so that a few voxels decide, or the patient has no enhancing
-# tumour at all: then a few voxels of predicted ET turn a Dice of 1 into 0, and only traces below half a millilitre are forgiven. (If neither holds, look for an artefact, a tumour of low contrast or an unusual scanner.) That is a property of the measure as much as of the network, and the
-# reason to read cases and not only means (Maier-Hein et al., 2024).
+# In the worst case, either the tumour is small, so that a few voxels decide, or the patient has no enhancing
+# tumour at all: then a few voxels of predicted ET turn a Dice of 1 into 0, and only traces below half a millilitre are forgiven. (If neither holds, look for an artefact, a faint tumour or an unusual scanner.) That is a property of the measure as much as of the network, and the
+# reason to read cases and not only means (Reinke et al., 2024, collect such pitfalls).
 
 # %% [markdown] quiz="empty-region"
 # A patient has no enhancing tumour. Somebody's segmentation file marks three voxels of it. What are Dice and HD95 of ET?
@@ -438,13 +438,13 @@ PredictionViewer(
 # - [x] Dice 0, HD95 at its worst
 #   > Right. Shared: 0 voxels. There is no true surface to measure to, so the rule for missed regions applies. This is why our own predictions drop such traces before they are written.
 # - [ ] Undefined, so the patient is left out
-#   > One could, and some do. But then a network could invent tumours in healthy tissue without being punished.
+#   > Dice is defined, 2 x 0 / 3; only HD95 is not. Some do leave such patients out, but then a network may invent tumours unpunished.
 
 # %% [markdown]
 # ## Which sequence carries which region?
 #
 # A hospital may lack a sequence. What does each sequence tell alone, and in pairs? The next figure takes many trainings, so it is **recorded**: each point is the mean over
-# 24 test phantoms and five seeds, trained by `python -m fedlab_utils study pooled_training`. Its Dice is the curve's kind: on the network's grid, nothing left out.
+# 24 test phantoms and five seeds, trained by `python -m fedlab_utils study pooled_training`. Its Dice is the curve's kind.
 
 # %%
 from fedlab_utils.studies.runner import read_rows
@@ -454,27 +454,27 @@ recorded = read_rows("pooled_training")
 which_sequence(recorded)
 
 # %% [markdown]
-# Enhancement is defined on T1 before and after contrast agent: without T1ce a network can only guess ET from place and shape. FLAIR shows free fluid such as CSF dark and
-# oedema bright, and radiologists outline WT on it. *Does it lead for WT here?* In these phantoms T2 alone beats FLAIR alone, by 0.11 [0.06, 0.17] of WT's Dice, in pairs over seeds and patients. T1ce with T2 tells nearly as much as all four: it loses 0.05 [0.00, 0.11] of WT, and nothing that shows of ET and TC. What one network for all should do when a hospital has no T1ce is a question of lesson 05.
+# Enhancement is defined on T1 before and after contrast agent: without T1ce a network can only guess ET from what goes with it. FLAIR shows free fluid such as CSF dark and
+# oedema bright, and the experts of BraTS drew WT on it and on T2 (Menze et al., 2015). *Does it lead for WT here?* In these phantoms T2 alone beats FLAIR alone, by 0.11 [0.06, 0.17] of WT's Dice, in pairs over seeds and patients. The pair with the best mean, T1ce with T2, loses 0.05 [0.004, 0.11] of WT against all four, and nothing that shows of ET and TC; it is flattered a little, being picked from six on these same patients. Real scans may rank otherwise: there T1ce with FLAIR did as well as all four for ET and TC (Huang et al., 2025). What one network for all makes of a hospital without T1ce is a question of lesson 06.
 #
-# And what do more patients bring? All trainings below took as many steps as yours, on augmented images, with patients drawn from all hospitals.
+# And what do more patients bring? All trainings below took about 216 steps, on augmented images, with patients drawn from all hospitals.
 
 # %%
 more_patients(recorded)
 
 # %% [markdown]
-# Intervals that overlap do not yet say that two points are alike: every number of patients was tested on the same phantoms, so compare in pairs. In pairs, sixteen patients beat two by 0.18 [0.10, 0.26] of Dice for TC and by 0.18 [0.11, 0.26] for WT; for ET the interval is too wide to tell. With two or four it matters most *who* they are: the intervals on the left are the widest. One seed drew two patients without enhancement. Its network never marks any, and so scores 1 on the four test patients who have none, and 0 on the other twenty; every network that learnt from four or more marks a voxel somewhere, and scores 0 on those four.
+# Intervals that overlap do not yet say that two points are alike: all were tested on the same phantoms, so compare in pairs. Sixteen patients beat two by 0.18 [0.10, 0.26] of Dice for TC and by 0.18 [0.11, 0.26] for WT; for ET the interval is too wide to tell. With two or four it seems to matter most *who* they are: the intervals on the left are the widest (though a seed decides the first weights, too). One network of two patients, one of whom has no enhancement, never marks any, and so scores 1 on the four test patients who have none, and 0 on the other twenty; every network of this figure that learnt from four or more marks some in each of those four, and scores 0 there.
 #
-# From sixteen patients to sixty-four nothing is gained: TC and WT each lose 0.02, with intervals that hold 0, and ET even loses 0.06 [0.01, 0.11]. Our guess is that the training is too short for so many: with the same number of steps each of sixty-four patients is seen seven times and each of sixteen twenty-seven times, every one of these networks was best at its last look, and a thin rim is learnt last. A study of numbers at fixed steps tells what a *fixed amount of computing* makes of them; it does not say that patients are worth nothing. We also expect that real tumours, which differ more than phantoms from one recipe, need more patients.
+# From sixteen patients to sixty-four nothing is gained: TC and WT each lose 0.02, with intervals that hold 0, and ET even loses 0.06 [0.01, 0.11]. Our guess is that the training is too short for so many: each of sixty-four patients is seen seven times and each of sixteen twenty-seven times, and every one of these networks was best at its last look. So we see what a *fixed amount of computing* makes of patients, not what they are worth; and real tumours, which differ more than phantoms from one recipe, should need more.
 #
-# So a hospital with two patients has something to gain from the numbers of others, and one with sixteen, at this number of steps, nothing that we can see. What every single hospital lacks besides numbers is other hospitals: its patients all
+# So a hospital with two patients has something to gain from the numbers of others, and one with sixteen, at this number of steps, nothing that we can see. What every hospital lacks besides numbers is other hospitals: its patients all
 # come from its own scanner. Lesson 04 measures what that costs.
 #
 # ## From phantoms to a real patient
 #
 # The course ships a network, `data/models/phantom_2d.safetensors`, that was trained on phantoms alone. Its training set did not try to look
-# like one scanner: contrast, resolution, noise and shading were varied far beyond one hospital, around physically plausible values, so that a real scan is, with luck, just one more draw. In some draws the skull stripping failed, and remains of scalp, orbit or muscle lie around the brain, as they do around real ones.
-# This is called *domain randomisation* (Tobin et al., 2017; SynthSeg, Billot et al., 2023, goes further and draws contrasts freely). It was trained on axial and on coronal slices and averages its answers in both, so that each place is seen from two sides. Its training took two stages of about an hour each on one core. Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on up to three of your own. Without it the cell shows phantoms, and its numbers say nothing about real scans; no score on real patients is recorded here.
+# like one scanner: contrast, resolution, noise and shading were varied far beyond one hospital, around physically plausible values, so that a real scan is, with luck, just one more draw. In some draws the skull stripping failed, and remains of scalp, orbit or muscle lie around the brain, as around real ones.
+# This is called *domain randomisation* (Tobin et al., 2017; SynthSeg, Billot et al., 2023, goes further and draws contrasts freely). It was trained on axial and on coronal slices and averages its answers in both. Training took two stages of about an hour each on two cores. With `FEDLAB_DATA` set to a folder of real BraTS cases, the cell below shows it on up to three of them. Otherwise it shows phantoms, whose numbers say nothing about real scans; no score on real patients is recorded here.
 
 # %%
 from fedlab_utils.course.gallery import origin, shipped_model
@@ -489,10 +489,10 @@ PredictionViewer(segmented(phantom_trained, [shown.load(shown.cases[0].case_id)]
 
 # %% [markdown]
 # On a real case look at three things. Is the whole tumour there? Does the core sit where T1ce shows a rim? And what was taken for tumour that is
-# none: the bright edge of the ventricles, a vessel? No clinic should use this network. But it is a fair starting point: a
-# network that has learnt from public phantoms may need less from real patients; the privacy lessons measure how much.
+# none: the bright edge of the ventricles, a vessel? No clinic should use this network. But it may be a start: who
+# has learnt from public phantoms may need less from real patients. Lesson 09 tries that, with a smaller network and phantoms in the patients' place.
 #
-# The gallery below needs no data of yours: a few phantom patients with what the shipped networks make of them.
+# The gallery below needs no data of yours: three phantom patients with what the shipped network makes of them.
 
 # %%
 from fedlab_utils.course.gallery import open_gallery
@@ -502,8 +502,8 @@ PredictionViewer(open_gallery())
 # %% [markdown]
 # ## Keep the baseline
 #
-# The score of your own training is written to a small file, with the test cases it belongs to. The federated lessons compare with it, on the same patients.
-# It is the baseline of a short training, not the best that is possible: a federated method must be given the same network, data and number of steps.
+# The score of your own training is written to a small file, with its settings and test cases; `load_baseline` reads it again. It is the baseline of a short training, not the best
+# possible: a federated method compared with it needs the same network, patients and number of steps.
 
 # %%
 from fedlab_utils.course.baseline import save_baseline
@@ -533,10 +533,12 @@ progress_board()
 # ### References
 #
 # - B. Billot et al., SynthSeg: segmentation of brain MRI scans of any contrast and resolution without retraining. Medical Image Analysis 86:102789, 2023. doi:10.1016/j.media.2023.102789
+# - J. Huang et al., Brain tumor segmentation using deep learning: high performance with minimized MRI data. Frontiers in Radiology 5, 2025. doi:10.3389/fradi.2025.1616293
 # - F. Isensee et al., nnU-Net for brain tumor segmentation. BrainLes 2020. arXiv:2011.00848
 # - F. Isensee et al., nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation. Nature Methods 18, 2021. doi:10.1038/s41592-020-01008-z
-# - L. Maier-Hein et al., Metrics reloaded: recommendations for image analysis validation. Nature Methods 21, 2024. doi:10.1038/s41592-023-02151-z
+# - B. H. Menze et al., The multimodal brain tumor image segmentation benchmark (BRATS). IEEE TMI 34(10), 2015. doi:10.1109/TMI.2014.2377694
 # - F. Milletari, N. Navab, S.-A. Ahmadi, V-Net: fully convolutional neural networks for volumetric medical image segmentation. 3DV 2016. arXiv:1606.04797
+# - A. Reinke et al., Understanding metric-related pitfalls in image analysis validation. Nature Methods 21, 2024. doi:10.1038/s41592-023-02150-0
 # - O. Ronneberger, P. Fischer, T. Brox, U-Net: convolutional networks for biomedical image segmentation. MICCAI 2015. arXiv:1505.04597
 # - J. Tobin et al., Domain randomization for transferring deep neural networks from simulation to the real world. IROS 2017. arXiv:1703.06907
 # - D. Ulyanov, A. Vedaldi, V. Lempitsky, Instance normalization: the missing ingredient for fast stylization. 2016. arXiv:1607.08022

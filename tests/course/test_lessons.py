@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import pytest
@@ -10,7 +11,7 @@ from fedlab_utils.course.exercise import Exercise
 from fedlab_utils.course.judging import Verdict, judge_answer
 from fedlab_utils.course.mutants import declared, surviving
 from fedlab_utils.course.registry import find_check
-from fedlab_utils.course.source import Lesson, lessons
+from fedlab_utils.course.source import Lesson, lessons, source_paths
 
 LESSONS = lessons()
 EXERCISES = [exercise for lesson in LESSONS for exercise in lesson.exercises.values()]
@@ -110,3 +111,19 @@ def test_other_right_answers_pass(name: str) -> None:
     for source in RIGHT_TOO[name]:
         verdict = tried(exercise, source)
         assert verdict.status == "passed", verdict.message
+
+
+POINTERS = {
+    r"for a reason that\s+#\s+matters in lesson (\d\d)": "Batch normalization",
+    r"In lesson (\d\d) we promise each patient privacy": "DP-SGD",
+    r"without T1ce is a question of lesson (\d\d)": "each lacks a sequence",
+    r"Lesson (\d\d) tries that, with a smaller network": "private_fine_tuning",
+}
+"""Words by which lesson 03 points to another one, and what that one then holds."""
+
+
+@pytest.mark.parametrize("words", POINTERS)
+def test_lesson_03_points_to_the_lessons_that_treat_the_matter(words: str) -> None:
+    sources = {path.stem[:2]: path.read_text("utf-8") for path in source_paths()}
+    (number,) = re.findall(words, sources["03"])
+    assert POINTERS[words] in sources[number]

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from monai.metrics import DiceMetric, compute_hausdorff_distance
 
 from fedlab_utils.errors import GeometryError
-from fedlab_utils.segmentation.metrics import MEASURED, MISSED_MM, dice, hd95, masks, measure
+from fedlab_utils.segmentation.metrics import (
+    MEASURED,
+    MISSED_MM,
+    _surface,
+    dice,
+    hd95,
+    masks,
+    measure,
+)
 
 
 def blob(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -56,6 +64,28 @@ def test_hd95_and_dice_equal_monais(seed: int) -> None:
     )
     assert hd95(a, b, spacing) == pytest.approx(float(theirs), abs=1e-3)
     assert dice(a, b) == pytest.approx(float(DiceMetric()(*pair)), abs=1e-6)
+
+
+def test_one_percentile_of_both_directions_is_mostly_smaller() -> None:
+    """The other definition of HD95, medpy's, beside ours."""
+    spacing = (1.0, 1.0, 1.0)
+
+    def pooled(a: np.ndarray, b: np.ndarray) -> float:
+        x, y = _surface(a, spacing), _surface(b, spacing)
+        apart = np.linalg.norm(x[:, None] - y[None], axis=2)
+        return float(np.percentile(np.concatenate([apart.min(1), apart.min(0)]), 95))
+
+    smaller = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        a, b = blob(rng, (20, 22, 18)), blob(rng, (20, 22, 18))
+        theirs, ours = pooled(a, b), hd95(a, b, spacing)
+        assert theirs <= 1.01 * ours
+        smaller += theirs < ours
+    assert smaller > 10
+    a, b = np.zeros((2, 8, 3, 3), bool)
+    a[[4, 1], 1, 1] = b[[4, 7], 1, 1] = True  # one voxel shared, one of each 3 mm apart
+    assert pooled(a, b) > hd95(a, b, spacing)
 
 
 def test_a_shift_is_measured_in_millimetres() -> None:

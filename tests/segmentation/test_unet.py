@@ -65,6 +65,31 @@ def test_the_seed_decides_the_weights_and_the_global_generator_is_left_alone() -
     assert not all(differ)
 
 
+def test_lesson_03_tells_where_the_weights_and_the_multiplications_are() -> None:
+    """Four fifths of the weights are coarse; a twentieth, at fine scales, does half the work."""
+    network, products = make_unet(), {}
+
+    def count(block: str, layer: nn.Conv2d, answer: torch.Tensor) -> None:
+        each = layer.in_channels * layer.kernel_size[0] * layer.kernel_size[1]
+        products[block] = products.get(block, 0) + each * answer.numel()
+
+    for name, block in network.named_children():
+        for layer in block.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.register_forward_hook(lambda m, _, out, name=name: count(name, m, out))
+    with torch.no_grad():
+        network(torch.zeros(1, 4, 80, 96))
+    weights = {n: sum(p.numel() for p in b.parameters()) for n, b in network.named_children()}
+
+    def share(of: dict[str, int], *blocks: str) -> float:
+        return sum(of[block] for block in blocks) / sum(of.values())
+
+    assert share(weights, "down_3", "down_4", "upcat_4") == pytest.approx(0.8, abs=0.01)
+    fine = ("conv_0", "down_1", "upcat_2", "upcat_1")
+    assert share(weights, *fine) == pytest.approx(0.05, abs=0.002)
+    assert share(products, *fine) == pytest.approx(0.5, abs=0.03)
+
+
 def test_opacus_accepts_it_and_gives_each_samples_gradient() -> None:
     opacus = pytest.importorskip("opacus")
     from opacus.validators import ModuleValidator

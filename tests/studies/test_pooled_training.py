@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedlab_utils.data.conventions import REGIONS, SEQUENCES
+from fedlab_utils.data.conventions import ENHANCING, REGIONS, SEQUENCES
+from fedlab_utils.data.phantom import make_anatomy
 from fedlab_utils.data.preprocessing import PreprocessSettings
 from fedlab_utils.data.tiers import TIERS, Tier
 from fedlab_utils.segmentation import bootstrap_difference
@@ -102,12 +103,20 @@ def test_lesson_03_says_what_is_recorded() -> None:
     assert less(dice(64, "WT", "T2"), dice(64, "WT", "FLAIR")) == (0.11, 0.06, 0.17)
     pair = dice(64, "WT", "T1ce", "T2"), dice(64, "WT")
     assert less(*pair) == (-0.05, -0.11, -0.0)
+    assert round(bootstrap_difference(*pair).high, 3) == -0.004
+    pairs = [key[1] for key in recorded if key[0] == 64 and len(key[1]) == 2]
+    assert len(pairs) == 6
+    best = max(pairs, key=lambda names: np.mean([dice(64, r, *names) for r in REGIONS]))
+    assert best == ("T1ce", "T2")
     for region in ("ET", "TC"):
         _, low, high = less(dice(64, region, "T1ce", "T2"), dice(64, region))
         assert low < 0 < high
     few = [np.array(of) for of in dice(2, "ET")]
-    (blind,) = [of for of in few if set(of) == {0.0, 1.0}]
+    ((seed, blind),) = [(n, of) for n, of in enumerate(few) if set(of) == {0.0, 1.0}]
     assert (blind == 1).sum() == 4
+    drawn = np.random.default_rng((study.COHORT_SEED, seed)).permutation(2 * study.PATIENTS[-1])
+    tumours = [make_anatomy(int(n), study.COHORT_SEED).labels for n in drawn[:2]]
+    assert [bool((labels == ENHANCING).any()) for labels in tumours].count(False) == 1
     for patients in (4, 16, 64):
         assert all((np.array(of)[blind == 1] == 0).all() for of in dice(patients, "ET"))
     last = {16: 27, 64: 7}
