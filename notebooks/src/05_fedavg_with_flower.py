@@ -161,6 +161,33 @@ def my_weighted_average(states, patients):
     }
 
 
+# %% wrong="weighted_average" diagnosis="`//` cuts the decimals off"
+def my_weighted_average(states, patients):
+    total = sum(patients)
+    return {
+        name: sum(s[name] * (count // total) for s, count in zip(states, patients))
+        for name in states[0]
+    }
+
+
+# %% wrong="weighted_average" diagnosis="share is upside down"
+def my_weighted_average(states, patients):
+    total = sum(patients)
+    return {
+        name: sum(s[name] * (total / count) for s, count in zip(states, patients))
+        for name in states[0]
+    }
+
+
+# %% wrong="weighted_average" diagnosis="Your weights are 1, 3, which come to 4"
+def my_weighted_average(states, patients):
+    smallest = min(patients)
+    return {
+        name: sum(s[name] * (count / smallest) for s, count in zip(states, patients))
+        for name in states[0]
+    }
+
+
 # %% wrong="weighted_average" diagnosis="go by name"
 def my_weighted_average(states, patients):
     total = sum(patients)
