@@ -18,10 +18,10 @@ from typing import Annotated
 import typer
 
 from fedlab_utils import cli_federation, cli_hospitals, cli_training
-from fedlab_utils.cli_output import Json, Layout, Scheme, print_json, progress_bar, reported
+from fedlab_utils.cli_output import App, Json, Layout, Scheme, print_json, progress_bar, reported
 from fedlab_utils.errors import how_many
 
-app = typer.Typer(
+app = App(
     help="Federated, privacy-preserving brain-tumour segmentation: the workbook's tools.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -44,7 +44,9 @@ def simulate(
     optimiser: Annotated[str | None, typer.Option(help="adamw, or sgd as SCAFFOLD needs.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of the hospitals.")] = None,
     mu: Annotated[float, typer.Option(min=0, help="FedProx's pull.")] = 0.01,
-    server_rate: Annotated[float | None, typer.Option(help="The server's step.")] = None,
+    server_rate: Annotated[
+        float | None, typer.Option(help="The server's step, if not the usual.")
+    ] = None,
     fraction: Annotated[float, typer.Option(help="Share of hospitals in a round.")] = 1.0,
     personal: Annotated[str, typer.Option(help="Layers that stay at home, such as norm.")] = "",
     tune_steps: Annotated[int, typer.Option(min=0, help="Steps alone after the end.")] = 0,
@@ -128,7 +130,6 @@ def simulate(
     with reported(as_json, again), progress_bar("simulate", unit="round") as progress:
         name = optimiser or ("sgd" if strategy == "scaffold" else "adamw")
         rate = {"sgd": 0.05}.get(name, 2e-3) if learning_rate is None else learning_rate
-        step = {"fedadam": 0.1}.get(strategy, 1.0) if server_rate is None else server_rate
         settings = FederationSettings(
             strategy=strategy,
             rounds=rounds,
@@ -136,7 +137,7 @@ def simulate(
             optimiser=name,
             learning_rate=rate,
             mu=mu,
-            server_rate=step,
+            server_rate=server_rate,
             fraction=fraction,
             personal=personal,
             tune_steps=tune_steps,

@@ -8,9 +8,10 @@ error.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 import typer
@@ -24,6 +25,23 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Layout = Annotated[str | None, typer.Option(help="Only where it cannot be told.")]
 Scheme = Annotated[str | None, typer.Option(help="Label scheme, where it is asked for.")]
 """Types of the arguments ``layout`` and ``scheme`` of a command that opens a data set."""
+
+
+class App(typer.Typer):
+    """A command line that says in one line when what it prints cannot be written, and exits 2."""
+
+    def __call__(self, *args: object, **more: object) -> object:
+        """Run the command that the arguments, or those of the process, name."""
+        try:
+            return super().__call__(*args, **more)
+        except OSError as error:
+            if error.errno is None or error.filename is not None:
+                raise
+            with suppress(OSError):  # standard error may be full as well
+                typer.echo(f"The output cannot be written: {error.strerror}.", err=True)
+            # What is left in the buffer would fail again when Python ends, and be told again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(2)
 
 
 @contextmanager

@@ -47,6 +47,22 @@ def test_phantom_then_validate(tmp_path: Path) -> None:
         assert all(row["layout"] == layout and row["problems"] == [] for row in rows)
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is always full")
+@pytest.mark.parametrize(
+    "words", ["validate DIR", "validate DIR --json", "hospitals --hospitals=2 --json --data DIR"]
+)
+def test_output_that_cannot_be_written_is_one_line(phantom_dir: Path, words: str) -> None:
+    """Neither a traceback, nor a second complaint when Python ends."""
+    given = [str(phantom_dir) if word == "DIR" else word for word in words.split()]
+    command = [sys.executable, "-m", "fedlab_utils", *given]
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run(
+            command, cwd=REPOSITORY, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ran.returncode == 2
+    assert ran.stderr == "The output cannot be written: No space left on device.\n"
+
+
 def test_validate_exits_1_and_names_the_faulty_case_only(phantom_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cohort"
     shutil.copytree(phantom_dir, folder)

@@ -43,7 +43,7 @@ def test_the_servers_step_is_that_of_the_strategy_unless_told(monkeypatch, words
     """Flower's Adam takes 0.1; a step of 1 in every weight would be no training."""
     _, seen = handed_over(monkeypatch, "--strategy", *words.split())
     [settings] = [one for one in seen if isinstance(one, FederationSettings)]
-    assert settings.server_rate == due
+    assert settings.server_step == due
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlab_utils.data.case_files import CaseFiles
-from fedlab_utils.data.clinical_rows import add_row, index_by_case, key_of, take_out_ages
+from fedlab_utils.data.clinical_doubts import Rows, tables_apart, take_out_odd
+from fedlab_utils.data.clinical_rows import add_row, index_by_case, key_of
 from fedlab_utils.data.clinical_values import MAX_AGE, grade, number, resection, survival
 from fedlab_utils.data.csv_table import read_table
 from fedlab_utils.data.folders import open_root, walk
@@ -63,7 +64,8 @@ def read_clinical(
     warnings
         Where to put a :class:`ClinicalTableError` for each table with rows that name no case in
         any data set's way, and for each spreadsheet that lies in the folder without a csv file of
-        the same name: neither is read, though it may hold what is missing.
+        the same name: neither is read, though it may hold what is missing. Also for each table
+        that contradicts one before it about the same case: the earlier in ``TABLES`` counts.
 
     Returns
     -------
@@ -78,12 +80,14 @@ def read_clinical(
     ------
     ClinicalTableError
         If a table cannot be read or has no column of case ids; if it has ages that nobody reaches,
-        or rows of one case that contradict each other, both of which stay empty.
+        survival in other than whole days, or rows of one case that contradict each other, all of
+        which stay empty.
     """
     cases = list(cases)
     problems_found: list[DataError] = []
     strange: list[DataError] = []
     collected: dict[str, dict[str, str]] = {case.case_id: {} for case in cases}
+    tables: list[tuple[str, Rows]] = []
     files = walk(open_root(root)).files
     for path in _find_tables(files):
         try:
@@ -97,7 +101,8 @@ def read_clinical(
             or by_key.get(key_of(case.patient_id), {})
             for case in cases
         }
-        problems_found += take_out_ages(path, found)
+        problems_found += take_out_odd(path, found)
+        tables.append((path.name, found))
         for case_id, row in found.items():
             add_row(collected[case_id], row)
     if problems is None and problems_found:
@@ -105,7 +110,7 @@ def read_clinical(
     if problems is not None:
         problems += problems_found
     if warnings is not None:
-        warnings += _spreadsheets(files) + strange
+        warnings += _spreadsheets(files) + strange + tables_apart(tables)
     return _tidy(collected, cases)
 
 

@@ -10,7 +10,6 @@ import re
 from pathlib import Path
 
 from fedlab_utils.data.case_files import CaseFiles
-from fedlab_utils.data.clinical_values import MAX_AGE, implausible_age
 from fedlab_utils.data.csv_table import column_name
 from fedlab_utils.data.naming import LAYOUTS
 from fedlab_utils.errors import ClinicalTableError, DataError
@@ -167,23 +166,6 @@ def _refuse_lost_rows(
                     f"its row of {first.strip()} lies inside a cell of the column {name}",
                     "Close the quote in the row before it",
                 )
-
-
-def take_out_ages(path: Path, rows: dict[str, dict[str, str]]) -> list[ClinicalTableError]:
-    """Take ages that nobody reaches out of the rows, by case, and return what is wrong."""
-    odd = {case_id: row["age"] for case_id, row in rows.items() if implausible_age(row.get("age"))}
-    if not odd:
-        return []
-    for case_id in odd:
-        rows[case_id] = {name: value for name, value in rows[case_id].items() if name != "age"}
-    case_id, age = next(iter(odd.items()))
-    return [
-        ClinicalTableError(
-            path.name,
-            f"{len(odd)} ages are above {MAX_AGE} years, the first {age} of {case_id}",
-            "Correct them, or leave them empty where they are not known",
-        )
-    ]
 
 
 def _common_names(row: dict[str, str], path: Path) -> dict[str, str]:

@@ -12,6 +12,8 @@ MAX_AGE = 120
 _THOUSANDS = re.compile(r"(?<![\d.,])-?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?![\d,])")
 _DECIMAL = re.compile(r"-?\d+(?:[.,]\d+)?")
 
+_POINT_OF_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:\.\d{3})+(?!\d)")
+
 _OTHER_UNIT = re.compile(r"\d\s*(?:weeks?|wks?|months?|mos?|years?|yrs?)\b", re.I)
 
 _DEAD = {"deceased", "dead", "died", "death"}
@@ -40,6 +42,14 @@ def number(text: str | None, most: float = math.inf) -> float | None:
 def implausible_age(text: str | None) -> bool:
     """Tell whether a text holds an age that nobody reaches."""
     return number(text) is not None and number(text, MAX_AGE) is None
+
+
+def unclear_days(text: str | None) -> bool:
+    """Tell whether days are not whole ones: 1.278 may be 1278 of them, 14.3 may be months."""
+    days = number(text)
+    if days is None or _OTHER_UNIT.search(text):
+        return False
+    return days % 1 > 0 or _POINT_OF_THOUSANDS.search(text) is not None
 
 
 def survival(text: str | None, status: str | None) -> tuple[float | None, bool | None]:

@@ -28,14 +28,19 @@ def read_table(path: Path) -> tuple[list[str], list[dict[str, str]]]:
     Raises
     ------
     ClinicalTableError
-        If it is empty, too large, no table, or has a quote that is never closed.
+        If it is empty, too large, no table, in an unknown encoding, or has a quote that is never
+        closed.
     """
     try:
         if path.exists() and not path.is_file():  # a pipe would never end
             raise ClinicalTableError(path.name, "it is no file", _SAVE_AGAIN)
         if path.stat().st_size > MAX_BYTES:
             raise ClinicalTableError(path.name, "it has more than 50 MB", "Name a clinical table")
-        separator, text = _separator(_decode(path.read_bytes()).lstrip("\r\n"))
+        content = _decode(path.read_bytes())
+        if "\0" in content:
+            cause = "it has zero bytes, as UTF-16 without a byte order mark or a damaged file has"
+            raise ClinicalTableError(path.name, cause, "Save it again as csv in UTF-8")
+        separator, text = _separator(content.lstrip("\r\n"))
         ended = io.StringIO(f"{text}\n{_END}\n", newline="")
         *lines, last = [line for line in csv.reader(ended, delimiter=separator) if any(line)]
     except (OSError, csv.Error) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import fields
+from dataclasses import Field, fields
 
 import numpy as np
 
@@ -65,11 +65,18 @@ def plain_seed(value: object, error: type[FedLabError] = FedLabError) -> int:
 def make_plain(settings: object, error: type[FedLabError] = FedLabError) -> None:
     """Make each field of a frozen dataclass what :func:`plain` says, by the type of its default.
 
-    For its ``__post_init__``; raises as :func:`plain`.
+    For its ``__post_init__``; raises as :func:`plain`. A default of None may stay.
     """
     for field in fields(settings):
-        value = plain(field.name, getattr(settings, field.name), type(field.default), error)
-        object.__setattr__(settings, field.name, value)
+        value = getattr(settings, field.name)
+        if value is not None or field.default is not None:
+            value = plain(field.name, value, kind_of(field), error)
+            object.__setattr__(settings, field.name, value)
+
+
+def kind_of(field: Field) -> type:
+    """Return the type of a setting: its default's; a default of None stands in for a number."""
+    return float if field.default is None else type(field.default)
 
 
 def _shown(value: object) -> str:

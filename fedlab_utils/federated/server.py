@@ -29,13 +29,13 @@ def make_strategy(settings: FederationSettings) -> Screened:
         "fedavg": lambda: FedAvg(**sample),
         "fedbn": lambda: FedAvg(**sample),
         "fedprox": lambda: FedProx(**sample, proximal_mu=settings.mu),
-        "fedadam": lambda: FedAdam(**sample, eta=settings.server_rate),
+        "fedadam": lambda: FedAdam(**sample, eta=settings.server_step),
         "fedavgm": lambda: FedAvgM(
             **sample,
-            server_learning_rate=settings.server_rate,
+            server_learning_rate=settings.server_step,
             server_momentum=settings.server_momentum,
         ),
-        "scaffold": lambda: Scaffold(settings.server_rate, settings.uniform, **sample),
+        "scaffold": lambda: Scaffold(settings.server_step, settings.uniform, **sample),
     }[settings.strategy]()
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 
-from fedlab_utils.data.plain_values import make_plain, plain, plain_seed
+from fedlab_utils.data.plain_values import kind_of, make_plain, plain, plain_seed
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated.combinations import check_combination
 from fedlab_utils.federated.methods import methods_of
@@ -14,6 +14,8 @@ from fedlab_utils.segmentation.training import OPTIMISERS, OptimiserSettings
 
 SCHEDULES = ("constant", "cosine")
 STRATEGIES = ("fedavg", "fedprox", "scaffold", "fedbn", "fedadam", "fedavgm")
+USUAL_STEPS = {"fedadam": 0.1}
+"""The server's step where it is not 1. Adam's is about that long in every weight; Flower's too."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,8 @@ class FederationSettings:
     uniform
         SCAFFOLD: whether hospitals count equally, or by patients.
     server_rate, server_momentum
-        The server's step (SCAFFOLD, FedAvgM, FedAdam, where it is called eta) and its momentum
-        (FedAvgM).
+        The server's step (SCAFFOLD, FedAvgM, FedAdam, where it is called eta), by default the
+        strategy's usual one, see :attr:`server_step`; and its momentum (FedAvgM).
     personal
         What never leaves a hospital, beside what the strategy keeps there: beginnings of
         parameters' names, separated by commas; ``"norm"`` for all normalisation layers.
@@ -83,7 +85,7 @@ class FederationSettings:
     mu: float = 0.01
     option: int = 2
     uniform: bool = False
-    server_rate: float = 1.0
+    server_rate: float | None = None
     server_momentum: float = 0.9
     personal: str = ""
     tune_steps: int = 0
@@ -107,7 +109,7 @@ class FederationSettings:
             "fraction": (0 < self.fraction <= 1, "Pass a share above 0, up to 1"),
             "mu": (self.mu >= 0, "Pass a number of 0 or more"),
             "learning_rate": (self.learning_rate > 0, "Pass a number above 0"),
-            "server_rate": (self.server_rate > 0, "Pass a number above 0"),
+            "server_rate": (self.server_step > 0, "Pass a number above 0"),
             "server_momentum": (0 <= self.server_momentum < 1, "Pass a number from 0 to below 1"),
             "timeout": (self.timeout >= 0, "Pass seconds, or 0 to wait"),
             "tune_rate": (0 < tuned < float("inf"), "Pass a number above 0, and no huge one"),
@@ -119,6 +121,12 @@ class FederationSettings:
                 raise FederationError(name, f"it is {getattr(self, name)!r}", remedy)
         check_combination(methods_of(self))
         self.local_optimiser()
+
+    @property
+    def server_step(self) -> float:
+        """The server's step: as it was set, or else the strategy's usual one."""
+        usual = USUAL_STEPS.get(self.strategy, 1.0)
+        return usual if self.server_rate is None else self.server_rate
 
     def check_hospitals(self, count: int) -> None:
         """Check that a round can count.
@@ -145,8 +153,11 @@ class FederationSettings:
         return replace(self.local_optimiser(), learning_rate=self.tune_rate * self.learning_rate)
 
     def to_config(self) -> dict[str, str | int | float | bool]:
-        """Return the settings as Flower's ``run_config``: flat, words joined by hyphens."""
-        return write_config(self)
+        """Return the settings as Flower's ``run_config``: flat, words joined by hyphens.
+
+        The server's step is written as a number, so that a run says which it had.
+        """
+        return write_config(replace(self, server_rate=self.server_step))
 
     @classmethod
     def from_config(cls, config: Mapping[str, object]) -> FederationSettings:
@@ -171,5 +182,5 @@ def read_config(cls: type, config: Mapping[str, object]) -> dict[str, object]:
     for field in fields(cls):
         name = field.name.replace("_", "-")
         if name in config:
-            found[field.name] = plain(name, config[name], type(field.default), FederationError)
+            found[field.name] = plain(name, config[name], kind_of(field), FederationError)
     return found

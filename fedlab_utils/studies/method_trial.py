@@ -105,7 +105,7 @@ class Scale:
             schedule="cosine",
             keep_optimiser=not plain,
             mu=settings.get("mu", 0.0),
-            server_rate=settings.get("server_rate", 1.0),
+            server_rate=settings.get("server_rate"),
             tune_steps=0 if alone else self.tune,
             tune_rate=self.tune_rate,
             evaluate_every=self.look,

@@ -207,10 +207,7 @@ class CohortExplorer(TwinBox):
 
 
 def _plotly_layout() -> dict:
-    """White paper under any theme, room for axis names, bars on top of each other.
-
-    The legend stands above the plot, so that a narrow cell is not used up by it.
-    """
+    """White paper under any theme, room for axis names, bars on top of each other."""
     return {
         "template": "plotly_white",
         "paper_bgcolor": "white",
@@ -220,5 +217,4 @@ def _plotly_layout() -> dict:
         "margin": {"l": 70, "r": 20, "t": 20, "b": 60},
         "barmode": "stack",
         "showlegend": True,
-        "legend": {"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom"},
     }

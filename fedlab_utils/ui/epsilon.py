@@ -168,7 +168,6 @@ def _layout() -> dict:
         "autosize": True,
         "template": "simple_white",
         "margin": {"l": 60, "r": 20, "t": 20, "b": 60},
-        "legend": {"orientation": "h", "y": 1.12},
         "xaxis": {"title": {"text": PER_STEP, "font": {"size": 11}}, "domain": [0, 0.46]},
         "yaxis": {"title": {"text": "density (per bound)"}, "rangemode": "tozero"},
         "xaxis2": {"title": {"text": "steps taken"}, "domain": [0.58, 1], "anchor": "y2"},

@@ -133,5 +133,4 @@ def _layout() -> dict:
             "rangemode": "tozero",
             "tickmode": "auto",  # else as many ticks as on the left, at odd numbers
         },
-        "legend": {"orientation": "h", "y": 1.15},
     }

@@ -180,8 +180,8 @@ def _layout() -> dict:
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
         "font": {"color": "black", "size": 13},
-        "height": 490,
-        "margin": {"l": 65, "r": 20, "t": 20, "b": 50},
+        "height": 520,
+        "margin": {"l": 65, "r": 20, "t": 62, "b": 50},  # mode bar, then a legend
         "barmode": "stack",
         "xaxis": {"anchor": "y", "zeroline": False},
         "yaxis": {"domain": [0.62, 1.0], "title": {"text": PATIENTS}},

@@ -39,6 +39,8 @@ class Sample:
 def sample_panel(samples: Mapping[str, Sample], styles: dict[str, Style]) -> Image.Image:
     """Draw the samples in rows of six, each in a frame of its hospital's colour.
 
+    A white line around the frame shows a black one on the black ground: H7's, H15's, ...
+
     Parameters
     ----------
     samples
@@ -55,7 +57,8 @@ def sample_panel(samples: Mapping[str, Sample], styles: dict[str, Style]) -> Ima
     for number, (name, sample) in enumerate(samples.items()):
         left, top = (number % _ROW) * wide + 4, (number // _ROW) * high + _HEAD
         frame = (left, top, left + _SIDE + 2 * _FRAME - 1, top + _SIDE + 2 * _FRAME - 1)
-        draw.rectangle(frame, fill=styles[name].rgb)
+        around = (frame[0] - 1, frame[1] - 1, frame[2] + 1, frame[3] + 1)
+        draw.rectangle(around, fill=styles[name].rgb, outline=_WHITE)
         pane, layers = _pane(sample)
         canvas.paste(pane, (left + _FRAME, top + _FRAME))
         if sample.image is None:

@@ -175,7 +175,6 @@ def _layout(ways: int) -> dict:
         "barmode": "stack",
         "template": "simple_white",
         "margin": {"l": 60, "r": 20, "t": 20, "b": 60},
-        "legend": {"orientation": "h", "y": 1.15, "traceorder": "normal"},
         "xaxis": {"title": {"text": AXIS}, "rangemode": "tozero"},
         "yaxis": {
             "title": {"text": "what travels"},

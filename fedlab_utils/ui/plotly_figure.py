@@ -10,6 +10,7 @@ figures.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -50,19 +51,50 @@ export default () => {
 """
 
 
-def plotly_figure(**parts: object) -> FigureWidget:
-    """Make a live figure.
+LEGEND_ROOM = 66
+"""Pixels below the axes for a legend of three lines; what is more is scrolled to."""
+
+_BAR = 30  # pixels that the mode bar takes at the top
+
+
+def plotly_figure(
+    data: Sequence[object] = (), layout: Mapping[str, object] | None = None
+) -> FigureWidget:
+    """Make a live figure, whose mode bar and legend keep off its axes at every width.
+
+    Plotly itself makes room for a legend when it draws it, but not always again when the width
+    changes: above the axes a legend of two lines would lie on them, and under the mode bar.
 
     Parameters
     ----------
-    **parts
-        Of :class:`plotly.graph_objects.FigureWidget`: ``data``, ``layout``.
+    data, layout
+        Of :class:`plotly.graph_objects.FigureWidget`. A layout without a legend of its own gets one
+        below the axes, for which the figure grows by :data:`LEGEND_ROOM`; it has to say the height
+        and the margins at the top and the bottom.
 
     Returns
     -------
     plotly.graph_objects.FigureWidget
     """
-    return _kind()(**parts)
+    layout = dict(layout or {})
+    if "height" in layout and "legend" not in layout:
+        margin = layout["margin"]
+        room = {"t": max(margin["t"], _BAR), "b": margin["b"] + LEGEND_ROOM}
+        layout |= {"legend": _LEGEND, "margin": margin | room}
+        layout["height"] += LEGEND_ROOM
+    return _kind()(data=data, layout=layout)
+
+
+_LEGEND = {
+    "orientation": "h",
+    "xref": "container",
+    "x": 0,
+    "yref": "container",
+    "y": 0,
+    "yanchor": "bottom",
+    "maxheight": LEGEND_ROOM,
+    "traceorder": "normal",
+}
 
 
 @lru_cache(maxsize=1)

@@ -143,5 +143,4 @@ def _layout() -> dict:
             "side": "right",
             "tickmode": "auto",  # else as many ticks as on the left, at odd numbers
         },
-        "legend": {"orientation": "h", "y": 1.12},
     }

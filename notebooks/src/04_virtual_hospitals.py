@@ -255,6 +255,22 @@ def my_jensen_shannon_distance(first, second):
     return np.sqrt(total / 2)
 
 
+# %% wrong="jensen_shannon_distance" diagnosis="You add 0.01 in the logarithm"
+def my_jensen_shannon_distance(first, second):
+    p, q = first / first.sum(), second / second.sum()
+    middle = (p + q) / 2 + 0.01
+    total = (p * np.log2((p + 0.01) / middle)).sum() + (q * np.log2((q + 0.01) / middle)).sum()
+    return np.sqrt(total / 2)
+
+
+# %% wrong="jensen_shannon_distance" diagnosis="You add 1 to every bin"
+def my_jensen_shannon_distance(first, second):
+    p, q = (first + 1) / (first + 1).sum(), (second + 1) / (second + 1).sum()
+    middle = (p + q) / 2
+    total = (p * np.log2(p / middle)).sum() + (q * np.log2(q / middle)).sum()
+    return np.sqrt(total / 2)
+
+
 # %% wrong="jensen_shannon_distance" diagnosis="Counts are not shares"
 def my_jensen_shannon_distance(first, second):
     middle = (first + second) / 2

@@ -161,6 +161,33 @@ def my_weighted_average(states, patients):
     }
 
 
+# %% wrong="weighted_average" diagnosis="`//` cuts the decimals off"
+def my_weighted_average(states, patients):
+    total = sum(patients)
+    return {
+        name: sum(s[name] * (count // total) for s, count in zip(states, patients))
+        for name in states[0]
+    }
+
+
+# %% wrong="weighted_average" diagnosis="share is upside down"
+def my_weighted_average(states, patients):
+    total = sum(patients)
+    return {
+        name: sum(s[name] * (total / count) for s, count in zip(states, patients))
+        for name in states[0]
+    }
+
+
+# %% wrong="weighted_average" diagnosis="Your weights are 1, 3, which come to 4"
+def my_weighted_average(states, patients):
+    smallest = min(patients)
+    return {
+        name: sum(s[name] * (count / smallest) for s, count in zip(states, patients))
+        for name in states[0]
+    }
+
+
 # %% wrong="weighted_average" diagnosis="go by name"
 def my_weighted_average(states, patients):
     total = sum(patients)
@@ -710,9 +737,9 @@ else:
 # |---|---|---|---|
 # | **Flower** (Apache 2.0) | SuperLink and SuperNodes run ServerApp and ClientApp | one app for simulation and deployment; strategies as Python classes, built in among them FedAvg, FedProx, FedAdam, Krum and medians; differential privacy, secure aggregation | [docs](https://flower.ai/docs/framework/) |
 # | **NVIDIA FLARE** (Apache 2.0) | a controller on the server gives tasks, which clients pull; a client API for training scripts | simulator and secure provisioning; FedAvg, FedProx, FedOpt, SCAFFOLD, Ditto built in; differential privacy, homomorphic encryption, private set intersection | [PyPI](https://pypi.org/project/nvflare/), [docs](https://nvflare.readthedocs.io); Roth et al., 2022 |
-# | **OpenFL** | *collaborators* train, an *aggregator* averages; a *director* keeps long-lived components for a series of experiments | in the aggregator-based workflow all participants can verify code and plan before anything runs; grew out of tumour segmentation (FeTS, Intel and the University of Pennsylvania; Pati et al., 2022); hosted by the Linux Foundation | [GitHub](https://github.com/securefederatedai/openfl), [PyPI](https://pypi.org/project/openfl/) |
+# | **OpenFL** (Apache 2.0) | *collaborators* train, an *aggregator* averages; a *director* keeps long-lived components for a series of experiments | in the aggregator-based workflow all participants can verify code and plan before anything runs; grew out of tumour segmentation (FeTS, Intel and the University of Pennsylvania; Pati et al., 2022); hosted by LF AI & Data, of the Linux Foundation | [GitHub](https://github.com/securefederatedai/openfl), [PyPI](https://pypi.org/project/openfl/) |
 # | **PySyft** (Apache 2.0) | data scientists submit computations, data owners approve and run them on private data | governs *access* to data, with mock data to develop on; rounds of training are not its centre. From 0.10 on it works through shared cloud storage; older tutorials describe another product | [PyPI](https://pypi.org/project/syft/), [GitHub](https://github.com/OpenMined/PySyft) |
-# | **Substra** | Python interface and web application to run training over distributed data sets | made for production, used by hospitals and biotech companies (MELLODDY); also simulates on one machine; began at Owkin, hosted by the Linux Foundation | [GitHub](https://github.com/Substra), [PyPI](https://pypi.org/project/substrafl/) |
+# | **Substra** (Apache 2.0) | Python interface and web application to run training over distributed data sets | made for production, used by hospitals and biotech companies (MELLODDY); also simulates on one machine; began at Owkin, hosted by LF AI & Data, too | [GitHub](https://github.com/Substra), [PyPI](https://pypi.org/project/substrafl/) |
 #
 # The table lists what we could read, not what we measured, and is no ranking; what stands in one row alone others may have, too. What a hospital's IT department asks is something else: who may start a run, who sees the code before it runs, which connections go in or out, and who signs for it.
 

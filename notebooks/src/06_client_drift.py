@@ -215,6 +215,17 @@ def my_proximal_term(model, start, mu):
     return mu * sum((p - start[name]).square().sum() for name, p in model.named_parameters())
 
 
+# %% wrong="proximal_term" diagnosis="mu / 2 is squared"
+def my_proximal_term(model, start, mu):
+    return sum((mu / 2 * (p - start[name])).square().sum() for name, p in model.named_parameters())
+
+
+# %% wrong="proximal_term" diagnosis="You halve twice"
+def my_proximal_term(model, start, mu):
+    squares = [(p - start[name]).square().sum() / 2 for name, p in model.named_parameters()]
+    return mu / 2 * sum(squares)
+
+
 # %% wrong="proximal_term" diagnosis="current weights to themselves"
 def my_proximal_term(model, start, mu):
     now = {name: p.detach().clone() for name, p in model.named_parameters()}
@@ -335,6 +346,13 @@ def my_new_variate(own, server, start, end, steps, learning_rate):
 # %% wrong="new_variate" diagnosis="learning rate is missing"
 def my_new_variate(own, server, start, end, steps, learning_rate):
     new = {name: own[name] - server[name] + (start[name] - end[name]) / steps for name in own}
+    return new, {name: new[name] - own[name] for name in own}
+
+
+# %% wrong="new_variate" diagnosis="divide by K and multiply by eta"
+def my_new_variate(own, server, start, end, steps, learning_rate):
+    walked = {name: (start[name] - end[name]) / steps * learning_rate for name in own}
+    new = {name: own[name] - server[name] + walked[name] for name in own}
     return new, {name: new[name] - own[name] for name in own}
 
 

@@ -231,6 +231,63 @@ def test_an_age_that_nobody_reaches_is_a_problem_and_stays_empty(tmp_path):
         read_clinical(tmp_path, known)
 
 
+def test_days_with_a_point_are_a_problem_and_stay_empty(tmp_path):
+    (tmp_path / "survival_data.csv").write_text(
+        "ID,Age,Survival\nBrats18_2013_2_1,50,1.278\nBrats18_2013_3_1,51,736.0\n"
+        "Brats18_2013_4_1,52,14.3\n"
+    )
+    known = cases("Brats18_2013_2_1", "Brats18_2013_3_1", "Brats18_2013_4_1")
+    problems = []
+    table = read_clinical(tmp_path, known, problems)
+    assert table.survival_days.isna().tolist() == [True, False, True]
+    assert table.survival_censored.isna().tolist() == [True, False, True]
+    assert table.age.tolist() == [50, 51, 52]
+    [problem] = problems
+    assert str(problem) == (
+        "survival_data.csv: 2 times of survival are not in whole days, the first 1.278 of "
+        "Brats18_2013_2_1. Write days without a separator, 1278 where 1.278 was meant so; until "
+        "then they are left empty."
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_utf_16_is_read_by_its_mark_and_else_refused(tmp_path, encoding):
+    content = "ID,Age\nBrats18_2013_2_1,50\n".encode(encoding)
+    (tmp_path / "survival_data.csv").write_bytes(content)
+    problems = []
+    table = read_clinical(tmp_path, cases("Brats18_2013_2_1"), problems)
+    if encoding == "utf-16":
+        assert (table.age.item(), problems) == (50, [])
+    else:
+        [problem] = problems
+        assert str(problem) == (
+            "survival_data.csv: it has zero bytes, as UTF-16 without a byte order mark or a "
+            "damaged file has. Save it again as csv in UTF-8."
+        )
+
+
+def test_two_tables_that_contradict_each_other_are_told(tmp_path):
+    (tmp_path / "survival_data.csv").write_text(
+        "ID,Age,Survival,Grade,Site\nBrats18_2013_2_1,50,300,IV,a\nBrats18_2013_3_1,51.4,NA,HGG,b\n"
+    )
+    (tmp_path / "clinical.csv").write_text(
+        "ID,Age,Survival,Grade,Site,Sex\nBrats18_2013_2_1,60,300.0,HGG,c,F\n"
+        "Brats18_2013_3_1,51,200,2,d,M\nBrats18_2013_9_1,99,9,I,d,M\n"
+    )
+    warnings = []
+    table = read_clinical(
+        tmp_path, cases("Brats18_2013_2_1", "Brats18_2013_3_1"), warnings=warnings
+    )
+    assert table.age.tolist() == [50, 51.4]
+    assert table.survival_days.tolist() == [300, 200]
+    [warning] = warnings
+    assert str(warning) == (
+        "clinical.csv: 2 of its values contradict survival_data.csv, the first age 60 of "
+        "Brats18_2013_2_1, there 50. Correct the table that is wrong; until then survival_data.csv "
+        "counts."
+    )
+
+
 def test_a_status_that_nobody_knows_is_not_alive(tmp_path):
     (tmp_path / "clinical.csv").write_text(
         "ID,Survival,Survival_Status\nBrats18_2013_2_1,300,1.0\nBrats18_2013_3_1,300,pending\n"

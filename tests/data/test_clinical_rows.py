@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from fedlab_utils.data.case_files import CaseFiles
-from fedlab_utils.data.clinical_rows import add_row, index_by_case, key_of, take_out_ages
+from fedlab_utils.data.clinical_rows import add_row, index_by_case, key_of
 from fedlab_utils.data.csv_table import column_name
 from fedlab_utils.errors import ClinicalTableError
 
@@ -175,13 +175,3 @@ def test_of_several_names_of_a_column_the_first_counts():
     for row in ({older: "300", newer: "322"}, {newer: "322", older: "300"}):
         rows, _ = index(["Brats18_2013_2_1"], {"id": "Brats18_2013_2_1", **row})
         assert rows["brats18_2013_2_1"] == {"survival_days": "322"}
-
-
-def test_ages_are_taken_out_of_the_row_alone():
-    row = {"age": "999", "sex": "F"}
-    rows = {"a": row, "b": row, "c": {"age": "50"}}
-    [problem] = take_out_ages(TABLE, rows)
-    assert problem.cause == "2 ages are above 120 years, the first 999 of a"
-    assert rows == {"a": {"sex": "F"}, "b": {"sex": "F"}, "c": {"age": "50"}}
-    assert row["age"] == "999"
-    assert take_out_ages(TABLE, rows) == []

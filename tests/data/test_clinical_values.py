@@ -11,6 +11,7 @@ from fedlab_utils.data.clinical_values import (
     number,
     resection,
     survival,
+    unclear_days,
 )
 
 
@@ -54,6 +55,28 @@ def test_a_limit_tells_thousands_from_a_decimal_comma():
 )
 def test_ages_that_nobody_reaches(text, implausible):
     assert implausible_age(text) == implausible
+
+
+@pytest.mark.parametrize(
+    ("text", "unclear"),
+    [
+        ("1.278", True),
+        ("1.000", True),
+        ("1.278.000", True),
+        ("ALIVE (1.278 days later)", True),
+        ("14.3", True),
+        ("14,3", True),
+        ("1,278", False),
+        ("1278", False),
+        ("736.0", False),
+        ("0.000", False),
+        ("14.3 months", False),  # read as unknown
+        ("-5", False),
+        (None, False),
+    ],
+)
+def test_days_that_are_not_whole(text, unclear):
+    assert unclear_days(text) == unclear
 
 
 @pytest.mark.parametrize(

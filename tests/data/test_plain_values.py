@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pytest
 
-from fedlab_utils.data.plain_values import make_plain, plain
+from fedlab_utils.data.plain_values import kind_of, make_plain, plain
 from fedlab_utils.errors import DataError, FedLabError
 
 HUGE = 10**5000
@@ -70,18 +70,28 @@ def test_a_value_is_shown_in_one_short_line() -> None:
 
 
 @dataclass(frozen=True)
-class Two:
+class Few:
     """Settings."""
 
     rate: float = 1.0
     name: str = "x"
+    step: float | None = None
 
     def __post_init__(self) -> None:
         make_plain(self, DataError)
 
 
 def test_every_field_of_settings_is_made_plain() -> None:
-    made = Two(np.int64(2), np.str_("y"))
-    assert (made, type(made.rate), type(made.name)) == (Two(2.0, "y"), float, str)
+    made = Few(np.int64(2), np.str_("y"))
+    assert (made, type(made.rate), type(made.name)) == (Few(2.0, "y"), float, str)
     with pytest.raises(DataError, match=r"name: it is 3[.] Pass text"):
-        Two(name=3)
+        Few(name=3)
+
+
+def test_a_number_may_be_left_open_where_none_is_the_default() -> None:
+    assert [kind_of(field) for field in fields(Few)] == [float, str, float]
+    assert Few().step is None
+    assert (Few(step=2).step, type(Few(step=2).step)) == (2.0, float)
+    for wrong in ({"step": "2"}, {"rate": None}):
+        with pytest.raises(DataError, match="Pass a finite number"):
+            Few(**wrong)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
+from fedlab_utils.data.plain_values import kind_of
 from fedlab_utils.errors import FederationError
 from fedlab_utils.federated import FederationSettings, federate
 from fedlab_utils.federated.unet_settings import UNetFederation
@@ -29,6 +30,8 @@ SGD = {"optimiser": "sgd", "learning_rate": 0.1, "weight_decay": 0.0}
         {"schedule": "steps"},
         {"tune_rate": 0.0},
         {"tune_rate": 1e200, "learning_rate": 1e200},
+        {"server_rate": 0.0},
+        {"server_rate": float("inf")},
         {"server_momentum": 1.0},
         {"strategy": "scaffold"},
         {"strategy": "scaffold", "optimiser": "sgd", "personal": "norm"},
@@ -70,9 +73,28 @@ def test_a_cosine_lowers_the_rate_from_round_to_round() -> None:
     assert FederationSettings(learning_rate=0.2).local_optimiser(9).learning_rate == 0.2
 
 
+@pytest.mark.parametrize(
+    ("strategy", "usual"), [("fedadam", 0.1), ("fedavgm", 1.0), ("fedavg", 1.0), ("fedbn", 1.0)]
+)
+def test_the_servers_step_is_the_strategys_usual_one_unless_set(strategy, usual) -> None:
+    made = FederationSettings(strategy=strategy)
+    assert made.server_step == made.to_config()["server-rate"] == usual
+    assert replace(FederationSettings(), strategy=strategy).server_step == usual
+    assert replace(made, server_rate=0.3).server_step == 0.3
+    assert FederationSettings.from_config({"strategy": strategy}).server_step == usual
+    if strategy in ("fedadam", "fedavgm"):
+        ends = [
+            federate(BowlTask(), replace(made, **SGD, rounds=2, server_rate=rate)).last["at"]
+            for rate in (None, usual, usual / 2)
+        ]
+        assert ends[0].equal(ends[1])
+        assert not ends[0].equal(ends[2])
+
+
 def test_settings_survive_the_way_through_a_run_config() -> None:
     settings = FederationSettings(**SGD, strategy="scaffold", fraction=0.25, seed=9)
-    assert FederationSettings.from_config(settings.to_config() | {"data": "x"}) == settings
+    found = FederationSettings.from_config(settings.to_config() | {"data": "x"})
+    assert found == replace(settings, server_rate=1.0)
     with pytest.raises(FederationError, match="local-steps"):
         FederationSettings.from_config({"local-steps": "8"})
 
@@ -85,7 +107,9 @@ each_field = pytest.mark.parametrize(
 
 @each_field
 def test_a_value_of_another_type_is_refused(cls: type, field: object) -> None:
-    for value in WRONG[type(field.default)]:
+    for value in WRONG[kind_of(field)]:
+        if value is None and field.default is None:
+            continue
         with pytest.raises(FederationError) as raised:
             cls(**{field.name: value})
         assert raised.value.case == field.name
@@ -97,12 +121,14 @@ def test_a_value_of_another_type_is_refused(cls: type, field: object) -> None:
 
 @each_field
 def test_numbers_of_numpy_become_those_of_python(cls: type, field: object) -> None:
-    kind = type(field.default)
+    kind, default = kind_of(field), 0.5 if field.default is None else field.default
     scalar = {int: np.int64, float: np.float64, bool: np.bool_, str: np.str_}[kind]
-    made = cls(**{field.name: scalar(field.default)})
-    assert made == cls()
+    made = cls(**{field.name: scalar(default)})
+    assert made == cls(**{field.name: default})
     assert type(getattr(made, field.name)) is kind
-    assert cls.from_config(made.to_config()) == made
+    config = made.to_config()
+    assert cls.from_config(config).to_config() == config
+    assert type(config[field.name.replace("_", "-")]) is kind
 
 
 def test_a_whole_number_does_where_a_number_is_due() -> None:

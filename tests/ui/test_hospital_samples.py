@@ -40,6 +40,20 @@ def test_each_hospital_has_a_frame_of_its_colour_and_its_slice_inside() -> None:
         assert top > bottom + 60
 
 
+def test_a_black_frame_shows_on_the_black_ground() -> None:
+    names = [f"H{n:02}" for n in range(1, 17)]
+    styles = hospital_styles(names)
+    assert [n for n in names if styles[n].rgb == (0, 0, 0)] == ["H07", "H15"]
+    panel = np.asarray(sample_panel({name: sample((40, 50)) for name in names}, styles))
+    for number in range(len(names)):
+        row, column = divmod(number, 6)
+        top, left = row * (SIDE + 2 * FRAME + HEAD) + HEAD - 1, column * PITCH + 3
+        far = SIDE + 2 * FRAME + 1
+        around = panel[top : top + far + 1, left : left + far + 1]
+        for edge in (around[0], around[-1], around[:, 0], around[:, -1]):
+            assert (edge == 255).all()
+
+
 def test_the_region_is_outlined_where_it_lies() -> None:
     panel = np.asarray(sample_panel({"H1": sample((50, 50))}, hospital_styles(["H1"])))
     inside = pane(panel, 0)[FRAME:-FRAME, FRAME:-FRAME].astype(int)

@@ -7,14 +7,14 @@ import re
 
 import plotly.graph_objects as go
 
-from fedlab_utils.ui.plotly_figure import plotly_figure
+from fedlab_utils.ui.plotly_figure import LEGEND_ROOM, plotly_figure
 
 
 def test_it_is_plotly_s_figure_with_a_module_of_its_own() -> None:
-    figure = plotly_figure(data=[go.Scatter(x=[1], y=[2])], layout={"height": 300})
+    figure = plotly_figure(data=[go.Scatter(x=[1], y=[2])], layout={"title": {"text": "x"}})
     assert isinstance(figure, go.FigureWidget)
     assert figure.data[0].y == (2,)
-    assert figure.layout.height == 300
+    assert figure.layout.title.text == "x"
     sent = figure.get_state()
     assert len(sent["_esm"]) < 4000
     assert sent["_library"] == str(go.FigureWidget._esm)
@@ -30,3 +30,19 @@ def test_the_module_notes_every_message_that_plotly_has() -> None:
 def test_what_plotly_s_own_bundle_must_offer_the_module() -> None:
     exported = re.findall(r"export\{([^}]*)\}", str(go.FigureWidget._esm))[-1]
     assert " as default" in exported
+
+
+def test_a_legend_has_room_of_its_own_below_and_the_mode_bar_above() -> None:
+    """In the page: tests/browser/test_legends.py."""
+    margin = {"l": 60, "r": 20, "t": 20, "b": 45}
+    given = {"height": 300, "margin": dict(margin)}
+    layout = plotly_figure(layout=given).layout
+    assert given == {"height": 300, "margin": margin}
+    assert layout.height == 300 + LEGEND_ROOM
+    assert layout.margin.b == 45 + LEGEND_ROOM
+    assert (layout.margin.l, layout.margin.t) == (60, 30)
+    assert (layout.legend.yref, layout.legend.y) == ("container", 0)
+    assert layout.legend.maxheight == LEGEND_ROOM
+
+    own = plotly_figure(layout=given | {"legend": {"x": 1}}).layout
+    assert (own.height, own.margin.b, own.legend.yref) == (300, 45, None)

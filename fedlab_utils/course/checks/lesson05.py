@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from fedlab_utils.course.checks import Wrong, as_array, as_number, describe, judge, places_in
+from fedlab_utils.course.checks import Wrong, as_number, describe, judge, places_in
+from fedlab_utils.course.checks.averages import judge_average, models
 from fedlab_utils.course.checks.client_steps import (
     in_a_row,
     refuse_envelope,
@@ -15,16 +14,13 @@ from fedlab_utils.course.checks.client_steps import (
 )
 from fedlab_utils.course.guard import Answer, explain, in_own_code
 
-if TYPE_CHECKING:
-    import torch
-
 _NEAR = {"rtol": 1e-5, "atol": 1e-6}
 
 
 def weighted_average(answer: Answer) -> str:
     """Two to four models with a matrix, a lone number and a count, named in different orders."""
     for number, patients in enumerate(([3, 9], [10, 2, 5], [1, 4, 20, 7])):
-        states = _models(len(patients), number)
+        states = models(len(patients), number)
         got = _averaged(answer, states, patients)
         if not isinstance(got, dict):
             raise Wrong(
@@ -35,7 +31,7 @@ def weighted_average(answer: Answer) -> str:
         if more := sorted(set(got) - set(states[0]), key=str):
             raise Wrong(f"{describe(more[0])} is no name of the models.")
         for name in states[0]:
-            _one_average(got[name], [state[name] for state in states], states, name, patients)
+            judge_average(got[name], [state[name] for state in states], states, name, patients)
     return "Flower's FedAvg does the same with `num-examples`, whatever a client says that is."
 
 
@@ -51,89 +47,6 @@ def _averaged(answer: Answer, states: list[dict], patients: list[int]) -> object
             "takes no fractions. Average it as a float, then round and give it its type back. "
             f"{explain(error, answer.given, 0)}"
         ) from None
-
-
-def _models(count: int, seed: int) -> list[dict[str, torch.Tensor]]:
-    import torch
-
-    rng = np.random.default_rng((51, seed))
-    states = []
-    for number in range(count):
-        state = {
-            "conv.weight": torch.tensor(rng.normal(0, 1, (2, 3)), dtype=torch.float32),
-            "other.weight": torch.tensor(rng.normal(0, 1, (2, 3)), dtype=torch.float32),
-            "scale": torch.tensor(rng.normal(0, 1), dtype=torch.float32),
-            "batches": torch.tensor(11 + 5 * number + seed),
-        }
-        order = list(state)
-        if number % 2:
-            order = [order[1], order[0], *order[:1:-1]]
-        states.append({name: state[name] for name in order})
-    return states
-
-
-def _one_average(
-    got: object, values: list, states: list[dict], name: str, patients: list[int]
-) -> None:
-    import torch
-
-    if not isinstance(got, torch.Tensor):
-        raise Wrong(f"`{name}` should be a tensor again; yours is {describe(got)}.")
-    stack = np.array([value.numpy() for value in values], float)
-    shape = (-1, *[1] * (stack.ndim - 1))
-    weights = np.reshape(np.array(patients, float), shape)
-    exact = (stack * weights).sum(0) / weights.sum()
-    value = as_array(got, stack.shape[1:])
-    if not values[0].is_floating_point():
-        _one_count(got, value, exact, stack, name)
-        return
-    mistakes = {
-        "That is the plain mean of the models: each hospital counts by its patients": stack.mean(0),
-        "The weights are not divided by their sum: they must come to 1": (stack * weights).sum(0),
-        "You divide by the number of hospitals; divide by the number of all patients": (
-            stack * weights
-        ).mean(0),
-        "Small hospitals count more than large ones: you divide by the patients": (
-            stack / weights
-        ).sum(0)
-        / (1 / weights).sum(),
-        "You return one hospital's model, the first": stack[0],
-        "You return one hospital's model, the last": stack[-1],
-    }
-    by_place = _by_place(states, name, weights)
-    if by_place is not None:
-        mistakes["You go by the place in the dict; go by name: another hospital may list its "
-                 "weights in another order"] = by_place  # fmt: skip
-    told = f"{name!r} of hospitals with {', '.join(map(str, patients))} patients"
-    judge(value, exact, mistakes, case=told, **_NEAR)
-    if got.dtype != values[0].dtype:
-        raise Wrong(f"`{name}` is right, but of type {got.dtype}; {values[0].dtype} came in.")
-
-
-def _by_place(states: list[dict], name: str, weights: np.ndarray) -> np.ndarray | None:
-    place = list(states[0]).index(name)
-    there = [list(state.values())[place].numpy() for state in states]
-    if len({value.shape for value in there}) > 1:
-        return None
-    return (np.array(there, float) * weights).sum(0) / weights.sum()
-
-
-def _one_count(
-    got: torch.Tensor, value: np.ndarray, exact: np.ndarray, stack: np.ndarray, name: str
-) -> None:
-    """A whole number: rounded to the nearest, and still whole."""
-    if got.is_floating_point():
-        raise Wrong(
-            f"`{name}` counts something, an integer in every model, and comes back as {got.dtype}: "
-            "no hospital could load it exactly. Round the average and keep the type: "
-            "`.round().to(first.dtype)`."
-        )
-    mistakes = {
-        "You cut the decimals off; round to the nearest": np.floor(exact),
-        "You leave integers as the first hospital has them": stack[0],
-        "That is the plain mean": np.rint(stack.mean(0)),
-    }
-    judge(value, np.rint(exact), mistakes, case=f"the whole number {name!r}")
 
 
 def client_train(answer: Answer) -> str:

@@ -79,6 +79,14 @@ def _proximal_values(
     return mu / 2 * squares, {
         "The 2 is missing: it is mu / 2 times the sum, so that the gradient is mu times the "
         "difference": mu * squares,
+        "You halve twice: the term is mu / 2 times the sum, so that the gradient is mu times the "
+        "difference": mu / 4 * squares,
+        "mu / 2 is squared with the differences: square first, then multiply by mu / 2": (mu / 2)
+        ** 2
+        * squares,
+        "mu is squared with the differences: square first, then multiply by mu / 2": mu**2
+        / 2
+        * squares,
         "You add up the norms of the tensors, not squared. The square of a norm is the sum of the "
         "squared differences, and only that is FedProx": mu / 2 * norms,
         "You add up the norms of the tensors, not squared, and the 2 is missing": mu * norms,
@@ -123,7 +131,13 @@ def _judge_pull(
     got.sum().backward()
     for name, parameter in model.named_parameters():
         due = mu * (parameter.detach() - start[name]).numpy()
-        if parameter.grad is None or not np.allclose(parameter.grad.numpy(), due, **_NEAR):
+        grad = parameter.grad
+        if grad is not None and np.allclose(2 * grad.numpy(), due, **_NEAR):
+            raise Wrong(
+                "The value is right, but its gradient is half of what is due, mu / 2 times the "
+                "difference: one of the two factors of each square is detached."
+            )
+        if grad is None or not np.allclose(grad.numpy(), due, **_NEAR):
             raise Wrong(
                 f"The value is right, but a part of its gradient is lost, that of `{name}`."
             )
@@ -229,7 +243,12 @@ def _variate_values(
         f"The way walked {forgot}; the learning rate is missing": own - server + walked / steps,
         f"The way walked {forgot}; the number of steps is missing": own - server + walked / rate,
         f"The way walked {forgot}; you multiply": own - server + walked * stride,
-        f"The way walked {forgot}; K / eta is not K * eta": own - server + walked / steps * rate,
+        f"The way walked {forgot}; you divide by K and multiply by eta: put the product in "
+        "brackets": own - server + walked / steps * rate,
+        f"The way walked {forgot}; you divide by eta and multiply by K: put the product in "
+        "brackets": own - server + walked / rate * steps,
+        f"The way walked {forgot}; you multiply by eta": own - server + walked * rate,
+        f"The way walked {forgot}; you multiply by K": own - server + walked * steps,
         "The way has the wrong sign: gradients point uphill, so it is start less end": own
         - server
         - walked / stride,

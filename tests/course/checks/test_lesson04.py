@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import rankdata
 
@@ -197,3 +198,34 @@ def test_slips_of_the_distance_get_their_name() -> None:
     for value in ("0.5", [0.5], np.array([0.5]), np.array(0.5 + 1j)):
         told = message_to("jensen_shannon_distance", lambda *_, value=value: value)
         assert "should return one number" in told
+
+
+@pytest.mark.parametrize("added", [1, 0.5, 1e-2, 1e-6, 1e-9, 1e-12])
+def test_a_number_added_against_empty_bins_is_told(added: float) -> None:
+    def by(term):
+        def distance(first, second):
+            p, q = first / first.sum(), second / second.sum()
+            middle = (p + q) / 2
+            return np.sqrt((term(p, middle) + term(q, middle)).sum() / 2)
+
+        return distance
+
+    def left_out(p, m):
+        there = p > 0
+        return (p[there] * np.log2((p[there] + added) / m[there])).sum()
+
+    for term in (lambda p, m: p * np.log2(p / m + added), left_out):
+        told = message_to("jensen_shannon_distance", by(term))
+        assert f"You add {added:g} in the logarithm" in told
+
+    def of_shares(first, second):
+        p, q = first / first.sum() + added, second / second.sum() + added
+        return jensenshannon(p, q, base=2)
+
+    on_both = by(lambda p, m: p * np.log2((p + added) / (m + added)))
+    if added < 1e-8:
+        assert_accepted("jensen_shannon_distance", on_both)  # it changes no digit that counts
+        assert_accepted("jensen_shannon_distance", of_shares)
+    else:
+        assert "in the logarithm" in message_to("jensen_shannon_distance", on_both)
+        assert "to every bin" in message_to("jensen_shannon_distance", of_shares)

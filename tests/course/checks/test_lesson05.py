@@ -131,7 +131,23 @@ def test_slips_of_an_average_get_their_name() -> None:
         total = sum(1 / p for p in patients)
         return average_by_stacking(states, [1 / p / total for p in patients])
 
+    def weighted(of):
+        def average(states, patients):
+            weights = [of(count, sum(patients)) for count in patients]
+            pairs = list(zip(states, weights, strict=True))
+            return {name: sum(s[name] * w for s, w in pairs) for name in states[0]}
+
+        return average
+
     assert "Small hospitals count more" in message_to("weighted_average", inverse)
+    for of, told in (
+        (lambda count, total: count // total, "Every weight is 0"),
+        (lambda count, total: total / count, "upside down"),
+        (lambda count, _: count / count, "Each weight is 1"),
+        (lambda _, total: 1 / total, "Your weights are 0.0833, 0.0833, which come to 0.167;"),
+        (lambda count, total: count / (total - count), "0.333, 3, which come to 3.33; 0.25, 0.75"),
+    ):
+        assert told in message_to("weighted_average", weighted(of))
     assert "the first" in message_to("weighted_average", lambda s, _: dict(s[0]))
     assert "the last" in message_to("weighted_average", lambda s, _: dict(s[-1]))
 

@@ -63,6 +63,11 @@ def test_slips_of_the_term_get_their_name() -> None:
     assert "how large the weights are" in says(
         lambda m, s, mu: mu / 2 * sum(p.square().sum() for p in m.parameters())  # noqa: ARG005
     )
+    assert "halve twice" in says(lambda m, s, mu: term_by_vector(m, s, mu) / 2)
+    assert "mu / 2 is squared" in says(
+        lambda m, s, mu: each(lambda d: (mu / 2 * d).square().sum(), m, s)
+    )
+    assert "mu is squared" in says(lambda m, s, mu: mu * term_by_vector(m, s, mu))
     assert "not squared, and the 2" in says(lambda m, s, mu: mu * each(lambda d: d.norm(), m, s))
 
 
@@ -87,6 +92,11 @@ def test_a_term_without_a_gradient_or_of_another_type_is_refused() -> None:
         value = (first[1].detach() - start[first[0]]).square().sum()
         return mu / 2 * (value + sum((p - start[n]).square().sum() for n, p in rest))
 
+    def one_factor_detached(model, start, mu):
+        apart = [p - start[n] for n, p in model.named_parameters()]
+        return mu / 2 * sum((d * d.detach()).sum() for d in apart)
+
+    assert "half of what is due" in says(one_factor_detached)
     assert "no gradient flows" in says(from_state)
     assert "gradient is lost, that of `0.weight`" in says(half_detached)
     assert "torch tensor" in says(lambda *a: term_by_vector(*a).item())
@@ -143,7 +153,12 @@ def test_slips_of_the_variate_get_their_name() -> None:
 
     assert "number of steps is missing" in says(lambda own, c, way, k, eta: own - c + way / eta)  # noqa: ARG005
     assert "you multiply" in says(lambda own, c, way, k, eta: own - c + way * k * eta)
-    assert "K / eta" in says(lambda own, c, way, k, eta: own - c + way / k * eta)
+    by_k = says(lambda own, c, way, k, eta: own - c + way / k * eta)
+    by_eta = says(lambda own, c, way, k, eta: own - c + way / eta * k)
+    assert "you divide by K and multiply by eta" in by_k
+    assert "you divide by eta and multiply by K" in by_eta
+    assert "you multiply by eta" in says(lambda own, c, way, k, eta: own - c + way * eta)  # noqa: ARG005
+    assert "you multiply by K" in says(lambda own, c, way, k, eta: own - c + way * k)  # noqa: ARG005
     assert "`server` is added" in says(lambda own, c, way, k, eta: own + c + way / (k * eta))
     assert "`server` is missing" in says(lambda own, c, way, k, eta: own + way / (k * eta))  # noqa: ARG005
     assert "`own` is missing" in says(lambda own, c, way, k, eta: way / (k * eta) - c)  # noqa: ARG005
