@@ -144,6 +144,8 @@ UNMIRRORED = {
     "privacy/encryption_settings.py": "privacy/test_encryption.py",
     "privacy/publishing.py": "privacy/test_encryption.py",
     "course/checks/client_steps.py": "course/checks/test_lesson05.py",
+    "course/checks/decodings.py": "course/checks/test_lesson03.py",
+    "course/checks/soft_dices.py": "course/checks/test_lesson03.py",
     "course/checks/splits.py": "course/checks/test_lesson01.py",
     "course/checks/training_steps.py": "course/checks/test_lesson03.py",
     "data/folders.py": "data/test_layouts.py",

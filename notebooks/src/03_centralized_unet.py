@@ -297,7 +297,7 @@ def my_training_step(model, optimiser, batch):
     return loss.item()
 
 
-# %% wrong="training_step" diagnosis="missing or out of place"
+# %% wrong="training_step" diagnosis="takes no step"
 def my_training_step(model, optimiser, batch):
     model.train()
     optimiser.zero_grad()
