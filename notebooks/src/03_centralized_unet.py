@@ -392,11 +392,10 @@ with TrainingCurve() as curve:
 # `fedlab evaluate` do, unless told `--no-flip`, and so did the recorded gallery at the end: twice the time, a little steadier.
 
 # %%
-from fedlab_utils.data import REGIONS
 from fedlab_utils.segmentation import evaluate_model
 
 scores = evaluate_model(fit.model, some.subset(split.test), flip=False, precision=fast_precision())
-print(scores.as_text(institutions=False, names=REGIONS))
+print(scores.regions_as_text())
 if scores.institutions():
     print("\nDice by hospital        ET     TC     WT")
 for hospital in scores.institutions():
@@ -484,7 +483,7 @@ print(origin(phantom_trained.provenance))
 shown = some.subset(split.test) if cohort is own else own
 shown = shown.subset(case.case_id for case in shown.cases[:3])
 about = evaluate_model(phantom_trained, shown, flip=False, precision=fast_precision())
-print(about.as_text(institutions=False, names=REGIONS))
+print(about.regions_as_text())
 PredictionViewer(segmented(phantom_trained, [shown.load(shown.cases[0].case_id)]))
 
 # %% [markdown]
