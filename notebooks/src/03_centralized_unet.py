@@ -40,7 +40,6 @@ from fedlab_utils.data import (
     build_cache,
     load_preprocessed,
     split_patients,
-    to_regions,
 )
 
 own, _ = open_patients(at_most=1)
@@ -107,11 +106,11 @@ for name, out in seen.items():
 #
 # Each 3 x 3 convolution is followed by **instance normalisation** (Ulyanov et al., 2016): each channel of each image is brought to mean 0 and deviation 1,
 # then scaled and shifted by two learned numbers. Many networks normalise over the whole batch instead and keep running averages. We do not, for a reason that will
-# matter in lesson 04: those averages are data of a hospital, and averaging them over hospitals can harm the network badly where their images differ.
+# matter in lesson 06: those averages are data of a hospital, and averaging them over hospitals can harm the network badly where their images differ.
 #
 # ### Three outputs, not four classes
 #
-# A voxel of the enhancing rim belongs to ET, to TC and to WT at once. So the network does not choose among classes. It answers three
+# A voxel of the enhancing rim belongs to ET (enhancing tumour), to TC (tumour core) and to WT (whole tumour) at once. So the network does not choose among classes. It answers three
 # questions with a probability each, and is trained on the three masks that you made of a label map in lesson 01. Once it has answered, we need the way back.
 
 
@@ -119,8 +118,11 @@ for name, out in seen.items():
 def my_regions_to_labels(probability):
     """Turn probabilities of the three regions into one label map.
 
-    probability: float array (3, X, Y) in the order ET, TC, WT. A region is there from one half on.
-    Return uint8 (X, Y): 3 (enhancing) where ET, else 1 (necrosis) where TC, else 2 (oedema) where WT, else 0.
+    probability: float array (3, X, Y) in the order ET, TC, WT.
+    A region is there from one half on.
+    Return uint8 (X, Y): 3 (enhancing) where ET, else 1 (necrosis) where
+    TC, else 2 (oedema) where WT, else 0: the course's own numbers,
+    whatever the files write.
     Where the answers contradict each other, the inner region wins.
     """
     # BEGIN SOLUTION: cut at one half; write WT, then TC, then ET over it
@@ -190,14 +192,15 @@ def my_regions_to_labels(probability):
 #
 # Over what should the sum run? Over all slices **of one patient** that are in the batch (here four, half of them drawn among those with tumour), and not
 # beyond. With a Dice of each slice by itself, one wrong pixel in a slice without tumour would already cost 1/2, half as much as missing a whole tumour. A Dice over the whole batch would mix patients: what patient A's
-# gradient is would depend on who else is in the batch. In lesson 08 we promise each patient privacy, and that promise needs a gradient of their own.
+# gradient is would depend on who else is in the batch. In lesson 09 we promise each patient privacy, and that promise needs a gradient of their own.
 
 
 # %% exercise="soft_dice"
 def my_soft_dice(probability, target):
     """Return the soft Dice of one patient, per region.
 
-    probability: float tensor (S, 3, X, Y), the S slices of the patient. target: the same shape, 0 or 1.
+    probability: float tensor (S, 3, X, Y), the S slices of the patient.
+    target: the same shape, 0 or 1.
     Sum over slices and pixels, add 1 above and below the fraction line.
     Return a tensor (3,) through which a gradient can flow.
     """
@@ -266,9 +269,13 @@ show_source(dice_ce_loss)
 def my_training_step(model, optimiser, batch):
     """Train the model on one batch, in place.
 
-    batch: dict with image (B, 4, X, Y), target (B, 3, X, Y) and patient (B,), the number of each slice's patient.
-    The error is the mean over patients of dice_ce_loss(logits, target, patient), which gives one number per patient.
-    The model must be in training mode (networks with dropout or batch statistics behave differently in it). Return the error as a plain number.
+    batch: dict with image (B, 4, X, Y), target (B, 3, X, Y) and
+    patient (B,), the number of each slice's patient.
+    The error is the mean over patients of
+    dice_ce_loss(logits, target, patient), one number per patient.
+    The model must be in training mode (networks with dropout or batch
+    statistics behave differently in it).
+    Return the error as a plain number.
     """
     # BEGIN SOLUTION: training mode, empty gradients, forward, loss, backward, step
     model.train()
@@ -337,7 +344,8 @@ def my_training_step(model, optimiser, batch):
 
 
 # %% [markdown]
-# The package does these same lines in `local_update`, with the learning rate's schedule, the device and the precision taken care of, and with
+# The package does the same in two functions. `local_update` is the loop over batches: it empties the gradients and moves the weights, and takes care of the
+# learning rate's schedule and the device. What stands between, from the answer to `backward`, is `batch_gradient`. Both know
 # *corrections*: FedProx adds a term to the loss, SCAFFOLD changes the gradient, and neither copies the loop.
 
 # %%
@@ -345,11 +353,16 @@ from fedlab_utils.segmentation import local_update
 
 show_source(local_update)
 
+# %%
+from fedlab_utils.segmentation.training import batch_gradient
+
+show_source(batch_gradient)
+
 # %% [markdown]
 # ## Train
 #
-# Half a minute to a minute on two cores, depending on the processor, with a network of half the width (8 channels at the top), so that 216 steps fit; augmentation is off, since it pays only in longer training. The learning rate rises for a moment and then falls to 0 along half a cosine, so that the weights come to rest. The epoch
-# with the best mean Dice on the validation patients is kept; the dashed line marks it. Which region comes first?
+# Half a minute to a minute on two cores, depending on the processor, with a network of half the width (8 channels at the top), so that 216 steps fit; augmentation is off, since it pays only in longer training. `fast_precision` lets the network multiply in 16 bits (bfloat16) where the processor is fast at it. The *learning rate*, the length of the strides, rises for a moment and then falls to 0 along half a cosine, so that the weights come to rest. Every fourth epoch the
+# validation patients are looked at, and the epoch with their best mean Dice is kept; the dashed line marks it. *Which region comes first, and which last?*
 
 # %%
 from fedlab_utils.data import TIERS
@@ -378,11 +391,16 @@ with TrainingCurve() as curve:
 # %% [markdown]
 # ## How good is it?
 #
-# Now the test patients, at the resolution of their files. **Dice** says how much of the volume is right. **HD95** says how far the outline is off, in
-# millimetres: of the distances from each surface voxel to the other surface, the 95th percentile (the larger of the two directions, as MONAI defines it), not the maximum, so that a
-# lone speck does not show. A stray piece that makes up more than 5 % of a region's surface ruins it, though the Dice hardly falls. Where a region is missed or invented altogether, HD95 counts
-# the diagonal of a BraTS volume, 373 mm; where it is rightly absent, Dice counts 1 and HD95 0. Such entries decide the mean: a single patient in 15 adds 25 mm. So the table also gives the
-# **median** HD95, which says what is usual, and in how many cases a region was **missed**, that is, found in one of the two masks alone. Read the three together.
+# In the curve WT, the largest region, comes first, and ET, a thin rim, last.
+#
+# Now the test patients, at the resolution of their files. The table has four columns; read them together.
+#
+# - **dice**: how much of the volume is right. Where a region is rightly absent, it counts 1.
+# - **hd95 mm**: how far the outline is off. Take the distances from each surface voxel to the other surface, and of these the 95th percentile, not the maximum, so that a
+#   lone speck does not show (of the two directions the larger, as MONAI defines it). A stray piece that makes up more than 5 % of a region's surface ruins it, though the Dice hardly falls. Where a region is missed or invented altogether, it counts
+#   the diagonal of a BraTS volume, 373 mm; where it is rightly absent, 0.
+# - **median**: the HD95 that is usual. Its mean is decided by regions missed or invented: a single one in 15 patients adds 25 mm.
+# - **missed**: in how many cases a region was found in one of the two masks alone.
 #
 # Two kinds of Dice appear in this lesson. The **table** is `evaluate`'s: on the file's own grid, after connected pieces smaller than a tenth of the largest were left out, and enhancing tumour that came to less than half a millilitre in all
 # was counted as core without enhancement (after Isensee et al., 2020). The **curve** above, and the recorded
@@ -425,7 +443,10 @@ PredictionViewer(
 )
 
 # %% [markdown]
-# Look for two things in the worst case. Either the tumour is small, so that a few voxels decide, or the patient has no enhancing
+# With the phantoms one thing shows in both, the best one too: the network colours nearly the whole core as enhancing, and the core too large (compare the areas below the picture). It has
+# learnt where the tumour is, but not yet to tell the rim, bright on T1ce, from what the rim encloses. The table's low Dice of ET is mostly that. It is no limit of U-Nets: the one at the end of this lesson, twice as wide and trained for about two hours, finds the rim.
+#
+# What sets the worst one apart is often one of two things. Either the tumour, or one region of it, is small, so that a few voxels decide, or the patient has no enhancing
 # tumour at all: then a few voxels of predicted ET turn a Dice of 1 into 0, and only traces below half a millilitre are forgiven. (If neither holds, look for an artefact, a tumour of low contrast or an unusual scanner.) That is a property of the measure as much as of the network, and the
 # reason to read cases and not only means (Maier-Hein et al., 2024).
 
@@ -454,7 +475,7 @@ which_sequence(recorded)
 
 # %% [markdown]
 # Enhancement is defined on T1 before and after contrast agent: without T1ce a network can only guess ET from place and shape. FLAIR shows free fluid such as CSF dark and
-# oedema bright, and radiologists outline WT on it. *Does it lead for WT here?* In these phantoms T2 alone beats FLAIR alone, by 0.11 [0.06, 0.17] of WT's Dice, in pairs over seeds and patients. T1ce with T2 tells nearly as much as all four: it loses 0.05 [0.00, 0.11] of WT, and nothing that shows of ET and TC. What one network for all should do when a hospital has no T1ce is a question of lesson 05.
+# oedema bright, and radiologists outline WT on it. *Does it lead for WT here?* In these phantoms T2 alone beats FLAIR alone, by 0.11 [0.06, 0.17] of WT's Dice, in pairs over seeds and patients. T1ce with T2 tells nearly as much as all four: it loses 0.05 [0.00, 0.11] of WT, and nothing that shows of ET and TC. What one network for all should do when a hospital has no T1ce is a question of lesson 06.
 #
 # And what do more patients bring? All trainings below took as many steps as yours, on augmented images, with patients drawn from all hospitals.
 
@@ -473,7 +494,7 @@ more_patients(recorded)
 #
 # The course ships a network, `data/models/phantom_2d.safetensors`, that was trained on phantoms alone. Its training set did not try to look
 # like one scanner: contrast, resolution, noise and shading were varied far beyond one hospital, around physically plausible values, so that a real scan is, with luck, just one more draw. In some draws the skull stripping failed, and remains of scalp, orbit or muscle lie around the brain, as they do around real ones.
-# This is called *domain randomisation* (Tobin et al., 2017; SynthSeg, Billot et al., 2023, goes further and draws contrasts freely). It was trained on axial and on coronal slices and averages its answers in both, so that each place is seen from two sides. Its training took two stages of about an hour each on one core. Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on up to three of your own. Without it the cell shows phantoms, and its numbers say nothing about real scans; no score on real patients is recorded here.
+# This is called *domain randomisation* (Tobin et al., 2017; SynthSeg, Billot et al., 2023, goes further and draws contrasts freely). It was trained on axial and on coronal slices and averages its answers in both, so that each place is seen from two sides. Its training took two stages of about an hour each. Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on up to three of your own. Without it the cell shows phantoms, and its numbers say nothing about real scans; no score on real patients is recorded here.
 
 # %%
 from fedlab_utils.course.gallery import origin, shipped_model
@@ -491,7 +512,7 @@ PredictionViewer(segmented(phantom_trained, [shown.load(shown.cases[0].case_id)]
 # none: the bright edge of the ventricles, a vessel? No clinic should use this network. But it is a fair starting point: a
 # network that has learnt from public phantoms may need less from real patients; the privacy lessons measure how much.
 #
-# The gallery below needs no data of yours: a few phantom patients with what the shipped networks make of them.
+# The gallery below needs no data of yours: a few phantom patients with what the shipped network makes of them.
 
 # %%
 from fedlab_utils.course.gallery import open_gallery
