@@ -4,7 +4,7 @@ from __future__ import annotations
 
 _ADVICE = {
     "grad can be implicitly created only for scalar outputs": (
-        "`backward` starts from one number: make one of these first, the mean say."
+        "`backward` starts from one number: make one of these first, such as their mean."
     ),
     "does not require grad and does not have a grad_fn": (
         "No gradient leads from this number back to the weights: a threshold, `detach`, `item`, "
@@ -12,6 +12,10 @@ _ADVICE = {
     ),
     "'float' object has no attribute 'backward'": (
         "A plain number has no gradient: call `backward` on the tensor, and `item()` after it."
+    ),
+    "received an invalid combination of arguments": (
+        "What stands behind `got` is what you gave it: something else is wanted there, such as a "
+        "tensor for a dict that holds it."
     ),
     "modified by an inplace operation": (
         "What `backward` still needs was overwritten: does `optimiser.step()`, or an operation in "

@@ -22,6 +22,7 @@ from fedlab_utils.course.advice import advice
 from fedlab_utils.course.checks import Wrong
 
 _LONG = 300  # characters
+_ANNOUNCES = ", but expected one of:"
 RESTART = (
     "A library was interrupted while it was being loaded, and stays half loaded: your answer is "
     "not to blame. Restart the kernel, and run the cells again."
@@ -235,10 +236,10 @@ def error_as_code(error: BaseException) -> str:
     """The error's type and message between backticks, those of the message made quotes.
 
     Of a long message that has several lines, such as torch's lists of what a call might take, the
-    first is enough.
+    first is enough, without what it announces.
     """
     text = text_of(error)
-    shown = text if len(text) <= _LONG else text.splitlines()[0]
+    shown = text if len(text) <= _LONG else text.splitlines()[0].removesuffix(_ANNOUNCES)
     return _as_code(f"{type(error).__name__}: {shown}")
 
 

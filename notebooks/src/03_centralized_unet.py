@@ -80,13 +80,12 @@ print(f"{len(train)} scans to train on, {len(validation)} to validate, {len(test
 # The next cell sends one slice through and prints what comes out of each block.
 
 # %%
+from fedlab_utils.data.windows import centred
 from fedlab_utils.segmentation import make_unet
 
 network = make_unet(seed=0)
 fullest = int(np.argmax((train[0].labels > 0).sum((0, 1))))
 size = (80, 96)  # what training uses, too
-from fedlab_utils.data.windows import centred
-
 image = torch.from_numpy(centred(np.asarray(train[0].image[..., fullest], np.float32), size))[None]
 seen = {}
 for name, block in network.named_children():
@@ -443,8 +442,8 @@ PredictionViewer(
 )
 
 # %% [markdown]
-# With the phantoms one thing shows in both, the best one too: the network colours nearly the whole core as enhancing, and the core too large (compare the areas below the picture). It has
-# learnt where the tumour is, but not yet to tell the rim, bright on T1ce, from what the rim encloses. The table's low Dice of ET is mostly that. It is no limit of U-Nets: the one at the end of this lesson, twice as wide and trained for about two hours, finds the rim.
+# With the phantoms one thing shows in both, the best one too: compare the areas below the picture. The network has learnt where the tumour is, but not yet to tell the rim, bright on T1ce, from what
+# the rim encloses. So it colours nearly the whole core as enhancing; with another seed, or a processor that rounds otherwise, it may colour none of it. The table's low Dice of ET is mostly that. It is no limit of U-Nets: the one at the end of this lesson, twice as wide and trained for about two hours, finds the rim.
 #
 # What sets the worst one apart is often one of two things. Either the tumour, or one region of it, is small, so that a few voxels decide, or the patient has no enhancing
 # tumour at all: then a few voxels of predicted ET turn a Dice of 1 into 0, and only traces below half a millilitre are forgiven. (If neither holds, look for an artefact, a tumour of low contrast or an unusual scanner.) That is a property of the measure as much as of the network, and the
