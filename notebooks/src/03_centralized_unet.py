@@ -443,7 +443,7 @@ PredictionViewer(
 
 # %% [markdown]
 # With the phantoms one thing shows in both, the best one too: compare the areas below the picture. The network has learnt where the tumour is, but not yet to tell the rim, bright on T1ce, from what
-# the rim encloses. So it colours nearly the whole core as enhancing; with another seed, or a processor that rounds otherwise, it may colour none of it. The table's low Dice of ET is mostly that. It is no limit of U-Nets: the one at the end of this lesson, twice as wide and trained for about two hours, finds the rim.
+# the rim encloses. So it colours nearly the whole core as enhancing; with `seed=1` in the training it colours hardly any of it. The table's low Dice of ET is mostly that. It is no limit of U-Nets: the one at the end of this lesson, twice as wide and trained for about two hours, finds the rim.
 #
 # What sets the worst one apart is often one of two things. Either the tumour, or one region of it, is small, so that a few voxels decide, or the patient has no enhancing
 # tumour at all: then a few voxels of predicted ET turn a Dice of 1 into 0, and only traces below half a millilitre are forgiven. (If neither holds, look for an artefact, a tumour of low contrast or an unusual scanner.) That is a property of the measure as much as of the network, and the
