@@ -146,6 +146,8 @@ UNMIRRORED = {
     "course/checks/averages.py": "course/checks/test_lesson05.py",
     "course/checks/client_steps.py": "course/checks/test_lesson05.py",
     "course/checks/smoothing.py": "course/checks/test_lesson04.py",
+    "course/checks/decodings.py": "course/checks/test_lesson03.py",
+    "course/checks/soft_dices.py": "course/checks/test_lesson03.py",
     "course/checks/splits.py": "course/checks/test_lesson01.py",
     "course/checks/training_steps.py": "course/checks/test_lesson03.py",
     "data/folders.py": "data/test_layouts.py",

@@ -18,8 +18,11 @@ from types import FrameType, TracebackType
 
 import numpy as np
 
+from fedlab_utils.course.advice import advice
 from fedlab_utils.course.checks import Wrong
 
+_LONG = 300  # characters
+_ANNOUNCES = ", but expected one of:"
 RESTART = (
     "A library was interrupted while it was being loaded, and stays half loaded: your answer is "
     "not to blame. Restart the kernel, and run the cells again."
@@ -151,7 +154,7 @@ def explain(error: BaseException, given: object, seconds: float) -> str:
     elif isinstance(error, KeyboardInterrupt):
         cause = "You stopped it."
     else:
-        cause = f"{error_as_code(error)}."
+        cause = f"{error_as_code(error)}. {advice(text_of(error))}".rstrip()
         if isinstance(error, NameError):
             near = _near_name(error)
             cause += (
@@ -230,8 +233,14 @@ def text_of(error: BaseException) -> str:
 
 
 def error_as_code(error: BaseException) -> str:
-    """The error's type and message between backticks, those of the message made quotes."""
-    return _as_code(f"{type(error).__name__}: {text_of(error)}")
+    """The error's type and message between backticks, those of the message made quotes.
+
+    Of a long message that has several lines, such as torch's lists of what a call might take, the
+    first is enough, without what it announces.
+    """
+    text = text_of(error)
+    shown = text if len(text) <= _LONG else text.splitlines()[0].removesuffix(_ANNOUNCES)
+    return _as_code(f"{type(error).__name__}: {shown}")
 
 
 def _as_code(text: str) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fedlab_utils.data.conventions import REGIONS
 from fedlab_utils.errors import ClinicalTableError, DataError
 from fedlab_utils.segmentation.metrics import MEASURED, MISSED_MM, is_missed
 from fedlab_utils.segmentation.statistics import Estimate, bootstrap_mean
@@ -84,27 +85,46 @@ class Evaluation:
             "unmatched": list(self.unmatched),
         }
 
-    def as_text(self, institutions: bool = True, names: Sequence[str] = MEASURED) -> str:
-        """Return the scores as a table: all patients, then, if wanted, each institution.
+    def as_text(self) -> str:
+        """Return the scores as a table: all patients, then each institution.
 
-        A column per name: all of ``MEASURED`` need a terminal 130 characters wide, the three
-        regions fit into a notebook.
+        A column per name of ``MEASURED``: it needs a terminal 130 characters wide.
         """
-        places = (None, *(self.institutions() if institutions else ()))
-        lines_of = (row for where in places for row in self._lines(where, names))
-        rows = [("", list(names)), *lines_of]
+        lines_of = (row for where in (None, *self.institutions()) for row in self._lines(where))
+        rows = [("", list(MEASURED)), *lines_of]
         width = 2 + max(len(label) for label, _ in rows)
         lines = [f"{label:{width}}" + "".join(f"{c:>22}" for c in cells) for label, cells in rows]
-        patients = len({case["patient"] for case in self.cases})
-        lines.append(
-            f"means over {patients} patients, 95 % bootstrap intervals; missed: cases with the "
-            f"region in one mask alone, HD95 {MISSED_MM:.0f} mm"
-        )
-        if self.not_scored:
-            lines.append(f"not counted: {len(self.not_scored)} that could not be scored")
-        return "\n".join(lines)
+        return "\n".join([*lines, "; ".join(self._legend()), *self._not_counted()])
 
-    def _lines(self, where: str | None, names: Sequence[str]) -> list[tuple[str, list[str]]]:
+    def regions_as_text(self) -> str:
+        """Return the scores of all patients as a table with a row per region, for a notebook.
+
+        It fits into 70 characters, which a window half a screen wide still shows whole.
+        """
+        rows = [("", ["dice", "hd95 mm", "median", "missed"])]
+        for name in REGIONS:
+            rows.append((name, [cell for _, (cell,) in self._lines(None, (name,))]))
+        widths = (21, 22, 9, 12)
+        lines = [
+            f"{name:3}" + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True))
+            for name, cells in rows
+        ]
+        return "\n".join([*lines, *self._legend(), *self._not_counted()])
+
+    def _legend(self) -> list[str]:
+        patients = len({case["patient"] for case in self.cases})
+        return [
+            f"means over {patients} patients, 95 % bootstrap intervals",
+            f"missed: cases with the region in one mask alone, HD95 {MISSED_MM:.0f} mm",
+        ]
+
+    def _not_counted(self) -> list[str]:
+        lacking = len(self.not_scored)
+        return [f"not counted: {lacking} that could not be scored"] if lacking else []
+
+    def _lines(
+        self, where: str | None, names: Sequence[str] = MEASURED
+    ) -> list[tuple[str, list[str]]]:
         """Rows of the table for one place: label, and a cell per name."""
         who, means, cases = where or "all", self.mean(where), len(self._rows(where))
         medians, missed = self.median_hd95(where), self.missed(where)

@@ -84,7 +84,7 @@ class PredictionViewer(TwinBox):
             options=list(self._patients),
             description="Patient",
             style=wide,
-            layout={"width": "330px"},
+            layout={"width": "auto", "min_width": "330px", "max_width": "100%"},
         )
         self.sequence = widgets.Dropdown(
             options=SEQUENCES,

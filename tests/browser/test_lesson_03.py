@@ -68,6 +68,22 @@ def test_the_gallery_s_numbers_are_those_of_its_files(lesson_03: OpenNotebook) -
                 assert float(said) == pytest.approx(mask[..., index].sum() * 0.04, abs=0.051)
 
 
+ROOM = """list => {
+    const pen = document.createElement('canvas').getContext('2d');
+    pen.font = getComputedStyle(list).font;
+    const texts = [...list.options].map(option => pen.measureText(option.text).width);
+    return list.clientWidth - Math.max(...texts); }"""
+
+
+def test_the_longest_name_of_a_patient_is_read_to_its_end(lesson_03: OpenNotebook) -> None:
+    viewers = lesson_03.page.locator(".jp-OutputArea-output .widget-dropdown").filter(
+        has=lesson_03.page.locator(".widget-label:text-is('Patient')")
+    )
+    rooms = [viewer.locator("select").evaluate(ROOM) for viewer in viewers.all()]
+    assert len(rooms) == 3
+    assert min(rooms) > 16, "beside the text there is the arrow"
+
+
 def test_the_coloured_surfaces_are_as_large_as_the_masks(lesson_03: OpenNotebook) -> None:
     """Reference and network each in their own pane, the scan without any colour."""
     viewer = lesson_03.widget("Patient", "Slice")

@@ -58,12 +58,28 @@ def test_institutions_and_visits() -> None:
     assert result.mean("01")["WT"]["dice"].mean == pytest.approx(0.3)
 
 
-def test_the_three_regions_fit_into_a_notebook() -> None:
-    result = Evaluation((row("a", "a", "01", 0.0, MISSED_MM),))
-    text = result.as_text(institutions=False, names=("ET", "TC", "WT"))
-    assert max(map(len, text.splitlines()[:-1])) <= 90
-    assert text.splitlines()[0].split() == ["ET", "TC", "WT"]
-    assert "oedema" not in text
+def test_the_three_regions_fit_into_a_narrow_notebook() -> None:
+    """All missed: the widest numbers there are."""
+    result = Evaluation(tuple(row(f"{n}", f"{n}", "01", 0.0, MISSED_MM) for n in range(100)))
+    head, *lines = result.regions_as_text().splitlines()
+    assert max(map(len, (head, *lines))) <= 70
+    assert len({len(line) for line in (head, *lines[:3])}) == 1
+    assert [line.split()[0] for line in lines[:3]] == ["ET", "TC", "WT"]
+    assert lines[1].split("  ")[-1].strip() == "100 of 100"
+    assert " 373.1 [373.1, 373.1] " in lines[1]
+
+
+def test_the_narrow_table_tells_what_the_wide_one_tells() -> None:
+    missing = MissingFileError("b", "there is no prediction", "Write it")
+    rows = (row("a", "a", "01", 0.2, 4.0), row("c", "c", "01", 0.6, 6.0))
+    result = Evaluation(rows, (missing,))
+    (line,) = (x for x in result.regions_as_text().splitlines() if x.startswith("WT"))
+    for label in ("all dice", "all hd95 mm", "all median hd95 mm", "all missed"):
+        (wide,) = (x for x in result.as_text().splitlines() if x.startswith(label))
+        cell = wide[20:][44:66].strip()
+        assert cell
+        assert f" {cell}" in line
+    assert "not counted: 1 " in result.regions_as_text()
 
 
 def test_a_faulty_table_costs_no_case_its_score() -> None:

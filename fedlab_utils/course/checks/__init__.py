@@ -123,14 +123,16 @@ def judge(
     if np.allclose(value, expected, rtol=rtol, atol=atol, equal_nan=True):
         return
     large = expected.size > _LISTED
+    # What the check made of a list or a tensor is no news: the values are.
+    mine, due = (describe(x).removesuffix(" (ndarray)") for x in (got, want))
     for diagnosis, slip in (mistakes or {}).items():
         if np.allclose(value, np.asarray(slip), rtol=rtol, atol=atol, equal_nan=True):
-            seen = f"{describe(got)} instead of {describe(want)}"
+            seen = f"{mine} instead of {due}"
             found = differing(value, expected, rtol, atol, places) if large else seen
             raise Wrong(f"{diagnosis} (for {case}: {found}).")
     if large:
         raise Wrong(f"For {case}: {differing(value, expected, rtol, atol, places)}.")
-    raise Wrong(f"For {case} your function gives {describe(got)}; {describe(want)} is due.")
+    raise Wrong(f"For {case} your function gives {mine}; {due} is due.")
 
 
 def judge_together(

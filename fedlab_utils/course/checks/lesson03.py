@@ -14,9 +14,16 @@ from fedlab_utils.course.checks import (
     judge,
     refuse_other_type,
 )
-from fedlab_utils.course.checks.training_steps import right_step, three_steps, wrong_steps
+from fedlab_utils.course.checks.decodings import places_of, written, wrong_labels
+from fedlab_utils.course.checks.soft_dices import refuse_shape, right_dice, wrong_dices
+from fedlab_utils.course.checks.training_steps import (
+    out_of_order,
+    right_step,
+    three_steps,
+    wrong_returns,
+    wrong_steps,
+)
 from fedlab_utils.course.guard import Answer
-from fedlab_utils.data.conventions import ENHANCING, NECROSIS, OEDEMA
 
 if TYPE_CHECKING:
     import torch
@@ -29,45 +36,20 @@ def regions_to_labels(answer: Answer) -> str:
     rng = np.random.default_rng(31)
     for size in ((7, 5), (6, 9)):
         probability = rng.choice([0.0, 0.2, 0.4, 0.5, 0.6, 0.9], (3, *size))
-        _one_decoding(answer, probability)
+        given = answer(probability)
+        got = as_array(given, size)
+        want = written((2, 1, 0), probability >= 0.5)
+        if np.array_equal(got, want):
+            refuse_other_type(given, np.uint8)
+        slips = {text: slip.ravel() for text, slip in wrong_labels(probability).items()}
+        judge(
+            got.ravel(),
+            want.ravel(),
+            slips,
+            case=f"a map of {size[0]} x {size[1]} pixels",
+            places=places_of(probability),
+        )
     return "The order of the three lines is the whole rule: the innermost region has the last word."
-
-
-def _one_decoding(answer: Answer, probability: np.ndarray) -> None:
-    names = (ENHANCING, NECROSIS, OEDEMA)
-
-    def written(order: tuple[int, ...], yes: np.ndarray) -> np.ndarray:
-        labels = np.zeros(yes.shape[1:], np.uint8)
-        for channel in order:
-            labels[yes[channel]] = names[channel]
-        return labels
-
-    yes = probability >= 0.5
-    surest = np.where(yes.any(0), np.array(names)[probability.argmax(0)], 0)
-    alone = np.zeros(yes.shape[1:], np.uint8)
-    for channel in (2, 1, 0):
-        alone[yes[channel:].all(0)] = names[channel]
-    mistakes = {
-        "The outer region overwrites the inner one: write the largest first": written(
-            (0, 1, 2), yes
-        ),
-        "A probability of exactly one half counts as yes: `>=`": written(
-            (2, 1, 0), probability > 0.5
-        ),
-        "You take the region with the largest probability. The three are nested, not rivals: WT is "
-        "nearly always the surest": surest,
-        "You demand that the outer regions say yes too. Where they disagree, the inner region "
-        "wins here": alone,
-        "The order of the channels is ET, TC, WT; you read them the other way round": written(
-            (2, 1, 0), yes[::-1]
-        ),
-    }
-    given = answer(probability)
-    got = as_array(given, yes.shape[1:])
-    want = written((2, 1, 0), yes)
-    if np.array_equal(got, want):
-        refuse_other_type(given, np.uint8)
-    judge(got, want, mistakes, case="three maps of probabilities")
 
 
 def soft_dice(answer: Answer) -> str:
@@ -82,7 +64,7 @@ def soft_dice(answer: Answer) -> str:
             target[:, 0] = 0
         given = torch.tensor(probability, requires_grad=True), torch.tensor(target)
         got = answer.given(*given)
-        if not np.array_equal(given[1].numpy(), target):
+        if not np.array_equal(given[1].detach().numpy(), target):
             raise Wrong("You change `target`, which the caller still needs: make new tensors.")
         _judge_soft_dice(got, probability, target)
         _judge_gradient(got, given[0], target)
@@ -96,57 +78,21 @@ def _judge_soft_dice(got: object, p: np.ndarray, t: np.ndarray) -> None:
         raise Wrong("Your function returns `None`. Did you forget the `return`?")
     if not isinstance(got, torch.Tensor):
         raise Wrong(f"Return a torch tensor, so that a gradient can flow; not {describe(got)}.")
-    every, flat = (0, 2, 3), (2, 3)
-
-    def ratio(shared: np.ndarray, total: np.ndarray, smooth: float = 1.0) -> np.ndarray:
-        return (2 * shared + smooth) / (total + smooth)
-
-    shared, total = (p * t).sum(every), (p + t).sum(every)
-    hard = (p >= 0.5).astype(float)
-    mistakes = {
-        "You take a Dice of each slice and average. A patient's slices belong together: sum over "
-        "slices too": ratio((p * t).sum(flat), (p + t).sum(flat)).mean(0),
-        "You cut the probabilities at one half. A step has no slope: use them as they are": ratio(
-            (hard * t).sum(every), (hard + t).sum(every)
-        ),
-        "The 1 is missing below the fraction line": (2 * shared + 1) / total,
-        "The 1 is missing above the fraction line": 2 * shared / (total + 1),
-        "The 1 is missing above and below: a region that is empty in both would give 0 / 0": (
-            2 * shared / total
-        ),
-        "The 2 before the shared sum is missing": ratio(shared / 2, total),
-        "The 1 belongs outside the bracket: twice the shared sum, then plus 1": (2 * (shared + 1))
-        / (total + 1),
-        "You divide by the union; Dice divides by the sum of both": (shared + 1)
-        / (total - shared + 1),
-        "That is the loss, 1 - Dice; the Dice itself is due": 1 - ratio(shared, total),
-        "The input is a probability already; you apply the sigmoid again": ratio(
-            (_sigmoid(p) * t).sum(every), (_sigmoid(p) + t).sum(every)
-        ),
-        "You take means; with a 1 above and below only sums are right": ratio(
-            shared / p[:, 0].size, total / p[:, 0].size
-        ),
-        "You square the probabilities below, as Milletari's paper does; here they are summed as "
-        "they are": ratio(shared, (p**2 + t**2).sum(every)),
-    }
-    if tuple(got.shape) == ():
-        raise Wrong("Return three numbers, one for each region, not their mean.")
-    value = as_array(got.detach().numpy(), (3,))
-    judge(value, ratio(shared, total), mistakes, case=f"a patient of {len(p)} slices", **_NEAR)
-
-
-def _sigmoid(values: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-values))
+    refuse_shape(tuple(got.shape), p.shape)
+    value = as_array(got, (3,))
+    case = f"a patient of {len(p)} slices"
+    judge(value, right_dice(p, t), wrong_dices(p, t), case=case, **_NEAR)
 
 
 def _judge_gradient(got: torch.Tensor, probability: torch.Tensor, target: np.ndarray) -> None:
     """A right value may come without a slope, by ``detach`` or through numpy."""
-    if not got.requires_grad:
+    if got.requires_grad:
+        got.sum().backward()
+    if probability.grad is None:
         raise Wrong(
             "The value is right, but no gradient flows back: stay with torch operations, without "
-            "`detach`, `item` or numpy."
+            "`detach`, `item`, numpy, or a new `torch.tensor(...)` of the results."
         )
-    got.sum().backward()
     p, t = probability.detach().numpy(), target
     shared, total = ((x).sum((0, 2, 3), keepdims=True) for x in (p * t, p + t))
     due = 2 * t / (total + 1) - (2 * shared + 1) / (total + 1) ** 2
@@ -156,28 +102,65 @@ def _judge_gradient(got: torch.Tensor, probability: torch.Tensor, target: np.nda
 
 def training_step(answer: Answer) -> str:
     """Three steps with momentum of a tiny network, next to the same steps done right."""
-    got = three_steps(answer.given)
-    want = three_steps(right_step)
-    mistakes = {diagnosis: three_steps(step) for diagnosis, step in wrong_steps().items()}
+    got, want = three_steps(answer.given), three_steps(right_step())
+    _refuse_wrong_conduct(got)
+    slips = {diagnosis: three_steps(step) for diagnosis, step in wrong_steps().items()}
+    for number, (mine, due) in enumerate(zip(got["weights"], want["weights"], strict=True)):
+        if not np.allclose(mine, due, **_NEAR) and (slip := out_of_order(got["said"][number])):
+            raise Wrong(slip)
+        named = {text: slip["weights"][number] for text, slip in slips.items()}
+        case = f"the weights after step {number + 1}"
+        if number == 0 and not any(np.allclose(mine, x, **_NEAR) for x in named.values()):
+            case += _about_the_loss(got["losses"][0], want["losses"][0])
+        judge(mine, due, named, case=case, **_NEAR)
+    _judge_losses(got["losses"], want["losses"])
+    return "FedProx and SCAFFOLD each add to one of these lines; privacy takes `backward` apart."
+
+
+def _refuse_wrong_conduct(got: dict) -> None:
+    """Refuse what can be told without the right weights: order, mode, what happens to the batch."""
+    still = bool(got["weights"]) and np.array_equal(got["weights"][0], got["before"])
+    last = got["said"][-1]
+    if got["error"] is not None:
+        early = "step" in last and "backward" not in last
+        slip = out_of_order(got["said"][0] if still else [*last, "backward"])
+        if slip and (still or early):
+            raise Wrong(slip)
+        raise got["error"]
+    if got["losses"][0] is None:
+        raise Wrong("Your function returns `None`. Did you forget the `return`?")
     if not got["training"]:
         raise Wrong(
             "The model is in evaluation mode during your step: call `model.train()` first. Dropout "
             "and batch statistics behave differently in it. This network has neither; your step "
             "should serve any."
         )
-    if np.array_equal(got["weights"][0], got["before"]):
+    if still and (slip := out_of_order(got["said"][0])):
+        raise Wrong(slip)
+    if got["batch changed"]:
         raise Wrong(
-            "The weights did not change. In this order: `optimiser.zero_grad()`, "
-            "`loss.backward()`, `optimiser.step()`; one is missing or out of place."
+            "Your step changes `batch`, the dict that it is given, or a tensor in it. Whoever "
+            "calls it still needs that: make new ones."
         )
-    for number, (mine, due) in enumerate(zip(got["weights"], want["weights"], strict=True)):
-        named = {text: slip["weights"][number] for text, slip in mistakes.items()}
-        judge(mine, due, named, case=f"the weights after step {number + 1}", **_NEAR)
-    for number, (mine, due) in enumerate(zip(got["losses"], want["losses"], strict=True)):
+
+
+def _about_the_loss(got: object, due: float) -> str:
+    """Words that say where to look for a mistake that has no name: in the loss, or after it."""
+    try:
+        right = np.isclose(as_number(got), due, **_NEAR)
+    except Wrong:
+        return ""
+    if right:
+        return ", whose loss is right, so that the mistake comes after it"
+    return ", whose loss is another than the mean of `dice_ce_loss(logits, target, patient)`"
+
+
+def _judge_losses(got: list, want: list[float]) -> None:
+    slips = {diagnosis: three_steps(step)["losses"] for diagnosis, step in wrong_returns().items()}
+    for number, (mine, due) in enumerate(zip(got, want, strict=True)):
         if type(mine).__module__ == "torch":
-            raise Wrong(
-                "You return a tensor, which keeps the whole graph in memory: `return loss.item()`."
-            )
+            why = ", which keeps the whole graph in memory" if mine.requires_grad else ""
+            raise Wrong(f"You return a tensor{why}; a plain number is due: `return loss.item()`.")
         loss = as_number(mine, "Your function")
-        judge(loss, due, {}, case=f"the loss that step {number + 1} returns", **_NEAR)
-    return "FedProx and SCAFFOLD each add to one of these lines; privacy takes `backward` apart."
+        named = {text: losses[number] for text, losses in slips.items()}
+        judge(loss, due, named, case=f"the loss that step {number + 1} returns", **_NEAR)
