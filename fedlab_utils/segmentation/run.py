@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from fedlab_utils.data.conventions import SEQUENCES
 from fedlab_utils.data.tiers import Tier, current_tier
 from fedlab_utils.errors import DataError, ModelError, TrainingError
-from fedlab_utils.segmentation.fit import Fit, FitSettings, fit_unet
+from fedlab_utils.segmentation.fit import Fit, FitSettings, check_minutes, fit_unet
 from fedlab_utils.segmentation.unet import UNetSettings
 from fedlab_utils.segmentation.weights import save_model
 
@@ -80,13 +80,15 @@ def train_cohort(
     DataError
         If ``out`` holds a finished run or cannot be made, or too few cases can be read.
     TrainingError
-        If ``out`` holds the beginning of a run with other settings or patients.
+        If ``out`` holds the beginning of a run with other settings or patients, or ``minutes`` is
+        no time.
     """
     from fedlab_utils.data.atomic import write_text
     from fedlab_utils.segmentation.provenance import record_provenance
 
     tier, started, out = tier or current_tier(), time.time(), Path(out)
     minutes = minutes if minutes or epochs else 10.0
+    check_minutes(minutes)
     _check_free(out)
     settings = _settings(tier, sequences, seed, epochs)
     train, validation, left_out = _patients(cohort, tier, seed)
@@ -118,6 +120,7 @@ def train_cohort(
     about = record_provenance(started, fit.device, command=command, seed=seed)
     about |= {"tier": tier.name, "patients": len({p.patient_id for p in train})}
     about |= {"epochs": len(fit.curve), "best_epoch": fit.best_epoch}
+    about["training_seconds"] = fit.curve[-1]["seconds"]  # of all pieces of a run that was cut off
     _keep(fit, about, out)
     return fit
 

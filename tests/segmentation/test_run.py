@@ -109,6 +109,8 @@ def test_a_run_that_was_cut_off_goes_on_as_it_began_or_not_at_all(
     train_cohort(cohort, out, TIER, epochs=2, on_epoch=lambda row, _: rows.append(row))
     assert [row["epoch"] for row in rows] == [2]
     assert not (out / "checkpoint.pt").exists()
+    about = json.loads((out / "environment.json").read_text("utf-8"))
+    assert about["training_seconds"] == rows[-1]["seconds"], "both pieces, not the last alone"
 
 
 def test_a_run_that_is_killed_before_its_model_is_saved_is_not_lost(
@@ -133,6 +135,14 @@ def test_a_run_that_is_killed_before_its_model_is_saved_is_not_lost(
     assert [row["loss"] for row in again.curve] == [row["loss"] for row in whole.curve]
     assert (out / "model.safetensors").exists()
     assert not (out / "checkpoint.pt").exists()
+
+
+def test_what_is_no_time_is_refused_before_the_folder_is_made(
+    phantom_dir: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(TrainingError, match="minutes: it is inf"):
+        train_cohort(load_cohort(phantom_dir), tmp_path / "run", TIER, minutes=float("inf"))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_cannot_be(phantom_dir: Path, tmp_path: Path) -> None:
