@@ -107,7 +107,7 @@ for name, out in seen.items():
 #
 # Each 3 x 3 convolution is followed by **instance normalisation** (Ulyanov et al., 2016): each channel of each image is brought to mean 0 and deviation 1,
 # then scaled and shifted by two learned numbers. Many networks normalise over the whole batch instead and keep running averages. We do not, for a reason that will
-# matter in lesson 04: those averages are data of a hospital, and averaging them over hospitals can harm the network badly where their images differ.
+# matter in lesson 06: those averages are data of a hospital, and averaging them over hospitals can harm the network badly where their images differ.
 #
 # ### Three outputs, not four classes
 #
@@ -190,7 +190,7 @@ def my_regions_to_labels(probability):
 #
 # Over what should the sum run? Over all slices **of one patient** that are in the batch (here four, half of them drawn among those with tumour), and not
 # beyond. With a Dice of each slice by itself, one wrong pixel in a slice without tumour would already cost 1/2, half as much as missing a whole tumour. A Dice over the whole batch would mix patients: what patient A's
-# gradient is would depend on who else is in the batch. In lesson 08 we promise each patient privacy, and that promise needs a gradient of their own.
+# gradient is would depend on who else is in the batch. In lesson 09 we promise each patient privacy, and that promise needs a gradient of their own.
 
 
 # %% exercise="soft_dice"
@@ -455,7 +455,7 @@ which_sequence(recorded)
 
 # %% [markdown]
 # Enhancement is defined on T1 before and after contrast agent: without T1ce a network can only guess ET from place and shape. FLAIR shows free fluid such as CSF dark and
-# oedema bright, and radiologists outline WT on it. *Does it lead for WT here?* In these phantoms T2 alone beats FLAIR alone, by 0.11 [0.06, 0.17] of WT's Dice, in pairs over seeds and patients. T1ce with T2 tells nearly as much as all four: it loses 0.05 [0.00, 0.11] of WT, and nothing that shows of ET and TC. What one network for all should do when a hospital has no T1ce is a question of lesson 05.
+# oedema bright, and radiologists outline WT on it. *Does it lead for WT here?* In these phantoms T2 alone beats FLAIR alone, by 0.11 [0.06, 0.17] of WT's Dice, in pairs over seeds and patients. T1ce with T2 tells nearly as much as all four: it loses 0.05 [0.00, 0.11] of WT, and nothing that shows of ET and TC. What one network for all should do when a hospital has no T1ce is a question of lesson 06.
 #
 # And what do more patients bring? All trainings below took as many steps as yours, on augmented images, with patients drawn from all hospitals.
 
@@ -474,7 +474,7 @@ more_patients(recorded)
 #
 # The course ships a network, `data/models/phantom_2d.safetensors`, that was trained on phantoms alone. Its training set did not try to look
 # like one scanner: contrast, resolution, noise and shading were varied far beyond one hospital, around physically plausible values, so that a real scan is, with luck, just one more draw. In some draws the skull stripping failed, and remains of scalp, orbit or muscle lie around the brain, as they do around real ones.
-# This is called *domain randomisation* (Tobin et al., 2017; SynthSeg, Billot et al., 2023, goes further and draws contrasts freely). It was trained on axial and on coronal slices and averages its answers in both, so that each place is seen from two sides. Its training took two stages of about an hour each on one core. Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on up to three of your own. Without it the cell shows phantoms, and its numbers say nothing about real scans; no score on real patients is recorded here.
+# This is called *domain randomisation* (Tobin et al., 2017; SynthSeg, Billot et al., 2023, goes further and draws contrasts freely). It was trained on axial and on coronal slices and averages its answers in both, so that each place is seen from two sides. Its training took two stages of about an hour each on a server with two cores. Set `FEDLAB_DATA` to a folder of real BraTS cases, and the cell below shows it on up to three of your own. Without it the cell shows phantoms, and its numbers say nothing about real scans; no score on real patients is recorded here.
 
 # %%
 from fedlab_utils.course.gallery import origin, shipped_model
