@@ -145,12 +145,14 @@ def run_study(
     Raises
     ------
     StudyError
-        If another process works on this study, or its record cannot be read.
+        If another process works on this study, its record cannot be read, or ``hours`` is no time.
     """
     from filelock import FileLock, Timeout
 
     from fedlab_utils.segmentation.provenance import checkout_state
 
+    if hours is not None and not hours >= 0:  # NaN is no time either
+        raise StudyError(study.name, f"hours are {hours}", "Pass 0 or more, or none")
     file, code = results_file(study.name, results), checkout_state()
     until = None if hours is None else time.monotonic() + 3600 * hours
     place = Workplace(work_folder(study.name, work), say, until)
