@@ -59,7 +59,7 @@ def train_cohort(
     cohort
         Cases without a segmentation, or that cannot be read, are left out.
     out
-        A folder that does not hold a finished run yet.
+        A folder that holds no finished run, and no file that the run would replace.
     tier
         Default: the current one.
     sequences
@@ -142,18 +142,28 @@ def _check_free(out: Path) -> None:
     there = next(place for place in (out, *out.absolute().parents) if place.exists())
     if not there.is_dir():
         raise DataError(out, f"{there} is no folder", "Name a new folder")
+    written = [name for name in (CONFIG, CURVE, ENVIRONMENT) if (out / name).exists()]
+    if written and "validation" not in _begun(out):
+        raise DataError(out, f"it holds a {written[0]} that is no run's", "Name a new folder")
+
+
+def _begun(out: Path) -> dict:
+    """Return the settings of the run that began in a folder; empty where none did."""
+    if not (out / CONFIG).exists():
+        return {}
+    try:
+        return dict(json.loads((out / CONFIG).read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(
+            out / CONFIG, f"it cannot be read ({error})", "Name a new folder, or remove it"
+        ) from None
 
 
 def _check_same_run(out: Path, config: dict) -> None:
     """A run that was cut off may only go on as what it began as."""
     if not (out / CHECKPOINT).exists() or not (out / CONFIG).exists():
         return
-    try:
-        begun = dict(json.loads((out / CONFIG).read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise TrainingError(
-            out / CONFIG, f"it cannot be read ({error})", "Remove this folder to start again"
-        ) from None
+    begun = _begun(out)
     wanted = json.loads(json.dumps(config))
     decisive = ("settings", "tier", "minutes", "train", "validation")
     if other := [name for name in decisive if begun.get(name) != wanted[name]]:
