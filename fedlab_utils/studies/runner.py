@@ -139,7 +139,8 @@ def run_study(
     -------
     list of dict
         The rows recorded so far: ``settings``, ``result``, ``provenance``. Where a cell was
-        interrupted, the last names all its pieces, and its ``wall_seconds`` is their sum. The
+        interrupted, by ctrl-C or the end of its time, the last names all its pieces, and its
+        ``wall_seconds`` is their sum; a process that was killed leaves no piece. The
         commit is the one at the time of this call, whose code the process works with.
 
     Raises
