@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlab_utils.data.conventions import SEQUENCES
+from fedlab_utils.data.plain_values import plain_seed
 from fedlab_utils.data.tiers import Tier, current_tier
 from fedlab_utils.errors import DataError, ModelError, TrainingError
 from fedlab_utils.segmentation.fit import Fit, FitSettings, check_minutes, fit_unet
@@ -81,7 +82,7 @@ def train_cohort(
         If ``out`` holds a finished run or cannot be made, or too few cases can be read.
     TrainingError
         If ``out`` holds the beginning of a run with other settings or patients, or ``minutes`` is
-        no time.
+        no time, or ``seed`` no seed.
     """
     from fedlab_utils.data.atomic import write_text
     from fedlab_utils.segmentation.provenance import record_provenance
@@ -89,6 +90,7 @@ def train_cohort(
     tier, started, out = tier or current_tier(), time.time(), Path(out)
     minutes = minutes if minutes or epochs else 10.0
     check_minutes(minutes)
+    seed = plain_seed(seed, TrainingError)
     _check_free(out)
     settings = _settings(tier, sequences, seed, epochs)
     train, validation, left_out = _patients(cohort, tier, seed)

@@ -149,11 +149,14 @@ def test_a_file_of_somebody_elses_is_not_replaced(
     assert list(tmp_path.iterdir()) == [mine]
 
 
-def test_what_is_no_time_is_refused_before_the_folder_is_made(
-    phantom_dir: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("wrong", "said"), [({"minutes": float("inf")}, "minutes"), ({"seed": 2**64}, "seed")]
+)
+def test_what_is_no_time_or_seed_is_refused_before_the_folder_is_made(
+    phantom_dir: Path, tmp_path: Path, wrong: dict, said: str
 ) -> None:
-    with pytest.raises(TrainingError, match="minutes: it is inf"):
-        train_cohort(load_cohort(phantom_dir), tmp_path / "run", TIER, minutes=float("inf"))
+    with pytest.raises(TrainingError, match=f"{said}: it is"):
+        train_cohort(load_cohort(phantom_dir), tmp_path / "run", TIER, **wrong)
     assert not (tmp_path / "run").exists()
 
 
