@@ -107,9 +107,8 @@ def evaluate(
 
     with reported(as_json), progress_bar("evaluate") as progress:
         if (model is None) == (predictions is None):
-            raise FedLabError(
-                "evaluate", "what to score is not said", "Give --model or --predictions"
-            )
+            cause = "what to score is not said" if model is None else "two things are to be scored"
+            raise FedLabError("evaluate", cause, "Give --model or --predictions, one of them")
         if (predictions is None) != (prediction_labels is None):
             raise FedLabError(
                 "evaluate",

@@ -361,6 +361,8 @@ def test_a_table_for_people(cohort: Path, tmp_path: Path) -> None:
 def test_what_to_score_must_be_said(cohort: Path, options: tuple[str, ...]) -> None:
     error = refused(fedlab("evaluate", "--data", cohort, "--json", *options), "FedLabError")
     assert "--model" in error["remedy"] or "--prediction-labels" in error["remedy"]
+    both = {"--model", "--predictions"} <= set(options)
+    assert ("two things" in error["cause"]) == both
 
 
 @pytest.mark.parametrize("command", ["predict", "evaluate"])

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fedlab_utils.data.brain import bounding_box, brain_mask, brain_warnings, robust_zscore
+from fedlab_utils.data.nifti_header import MAX_VOXELS
 from fedlab_utils.data.resample import axis_weights, resample, resample_labels
-from fedlab_utils.errors import DataError, IntensityError
+from fedlab_utils.errors import DataError, GeometryError, IntensityError
 
 if TYPE_CHECKING:
     from fedlab_utils.data.case import Case
@@ -129,6 +131,8 @@ def preprocess(case: Case, settings: PreprocessSettings | None = None) -> Prepro
     ------
     IntensityError
         If no brain shows.
+    GeometryError
+        If so fine a spacing makes more voxels of it than a file may hold.
     """
     settings = settings or PreprocessSettings()
     mask = brain_mask(case.image)
@@ -140,6 +144,7 @@ def preprocess(case: Case, settings: PreprocessSettings | None = None) -> Prepro
         )
     box = bounding_box(mask if case.labels is None else mask | (case.labels > 0))
     image, mask = case.image[(slice(None), *box)], mask[box]
+    _check_size(_new_shape(mask.shape, case.spacing, settings.spacing), case, settings)
     voxel_ml = float(np.prod(case.spacing)) / 1000.0
     warnings = (*case.warnings, *brain_warnings(image, mask, voxel_ml))
     if settings.n4:
@@ -169,18 +174,38 @@ def same_spacing(a: float, b: float) -> bool:
     return abs(a - b) <= SAME_SPACING * b
 
 
+def _new_shape(shape: Sequence[int], old: Sequence[float], new: float) -> tuple[int, ...]:
+    """Voxels along each axis after resampling."""
+    return tuple(
+        length
+        if same_spacing(step, new)
+        else max(1, int(np.ceil(length * step / new - SAME_SPACING)))
+        for length, step in zip(shape, old, strict=True)
+    )
+
+
+def _check_size(shape: tuple[int, ...], case: Case, settings: PreprocessSettings) -> None:
+    """Refuse, before memory is taken for it, what no machine of the course's kind can hold."""
+    if prod(shape) > MAX_VOXELS:
+        raise GeometryError(
+            case.files.case_id,
+            f"at {settings.spacing:g} mm it would have {'x'.join(map(str, shape))} voxels, more "
+            f"than {MAX_VOXELS} can be held",
+            "Take a coarser spacing, or a network that was trained at one",
+        )
+
+
 def _weights(
     shape: Sequence[int], old: Sequence[float], new: float
 ) -> tuple[list[np.ndarray | None], tuple[float, float, float]]:
     """One weight matrix and one resulting spacing per axis."""
     weights: list[np.ndarray | None] = []
     spacing = []
-    for length, step in zip(shape, old, strict=True):
+    for length, step, new_length in zip(shape, old, _new_shape(shape, old, new), strict=True):
         if same_spacing(step, new):
             weights.append(None)
             spacing.append(float(step))
         else:
-            new_length = max(1, int(np.ceil(length * step / new - SAME_SPACING)))
             weights.append(axis_weights(length, new / step, new_length))
             spacing.append(float(new))
     return weights, tuple(spacing)

@@ -13,9 +13,9 @@ def best_device() -> str:
 def fast_precision(device: str | None = None) -> str:
     """Return ``"bf16"`` where the device multiplies bfloat16 natively, else ``"fp32"``.
 
-    A CPU without native support emulates it, several times slower than fp32: it needs AMX or
-    AVX-512 BF16 (Intel since 2020 and 2023, AMD since Zen 4). GPUs have it since Ampere (2020);
-    the T4 of free Colab is older.
+    A CPU without native support emulates it, several times slower than fp32: it needs AMX (Intel
+    since 2023) or AVX-512 BF16 (Intel since 2020, AMD since Zen 4). GPUs have it since Ampere
+    (2020); the T4 of free Colab is older.
     """
     import torch
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fedlab_utils.errors import DataError, MissingFileError
+from fedlab_utils.errors import ClinicalTableError, DataError, MissingFileError
 from fedlab_utils.segmentation.metrics import measure
 from fedlab_utils.segmentation.prediction_files import (
     find_prediction,
@@ -116,7 +116,7 @@ def _evaluate(
         if progress:
             progress(done, len(cohort))
     if not rows:
-        first = problems[0]
+        first = next(p for p in problems if not isinstance(p, ClinicalTableError))
         raise type(first)(
             cohort.root, f"no case could be scored; {first.case}: {first.cause}", first.remedy
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlab_utils.data.tiers import Tier, current_tier
+from fedlab_utils.errors import TrainingError
 from fedlab_utils.segmentation.training import OptimiserSettings
 from fedlab_utils.segmentation.training_state import TrainingState, one_cycle, region_dice
 from fedlab_utils.segmentation.unet import UNetSettings
@@ -129,8 +130,10 @@ def fit_unet(
     Raises
     ------
     TrainingError
-        If there is no patient to train on, or the loss is no longer finite.
+        If there is no patient to train on, the loss is no longer finite, or ``minutes`` is 0 or
+        less, endless, or no number.
     """
+    check_minutes(minutes)
     run = TrainingState(
         train, validation, settings or FitSettings(), tier or current_tier(), device
     )
@@ -153,6 +156,22 @@ def fit_unet(
     if checkpoint is not None and not keep_checkpoint:
         checkpoint.unlink(missing_ok=True)
     return Fit(run.best_model(), run.curve, run.best_epoch, run.device)
+
+
+_MOST_MINUTES = 1e6
+"""Two years."""
+
+
+def check_minutes(minutes: float | None) -> None:
+    """Refuse what is no time to train for; None is without limit.
+
+    Raises
+    ------
+    TrainingError
+        If it is 0 or less, endless, or no number.
+    """
+    if minutes is not None and not 0 < minutes <= _MOST_MINUTES:
+        raise TrainingError("minutes", f"it is {minutes}", "Pass minutes above 0, such as 10")
 
 
 _FEWEST = 3

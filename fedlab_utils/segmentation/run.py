@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fedlab_utils.data.conventions import SEQUENCES
+from fedlab_utils.data.plain_values import plain_seed
 from fedlab_utils.data.tiers import Tier, current_tier
 from fedlab_utils.errors import DataError, ModelError, TrainingError
-from fedlab_utils.segmentation.fit import Fit, FitSettings, fit_unet
+from fedlab_utils.segmentation.fit import Fit, FitSettings, check_minutes, fit_unet
 from fedlab_utils.segmentation.unet import UNetSettings
 from fedlab_utils.segmentation.weights import save_model
 
@@ -59,7 +60,7 @@ def train_cohort(
     cohort
         Cases without a segmentation, or that cannot be read, are left out.
     out
-        A folder that does not hold a finished run yet.
+        A folder that holds no finished run, and no file that the run would replace.
     tier
         Default: the current one.
     sequences
@@ -80,13 +81,16 @@ def train_cohort(
     DataError
         If ``out`` holds a finished run or cannot be made, or too few cases can be read.
     TrainingError
-        If ``out`` holds the beginning of a run with other settings or patients.
+        If ``out`` holds the beginning of a run with other settings or patients, or ``minutes`` is
+        no time, or ``seed`` no seed.
     """
     from fedlab_utils.data.atomic import write_text
     from fedlab_utils.segmentation.provenance import record_provenance
 
     tier, started, out = tier or current_tier(), time.time(), Path(out)
     minutes = minutes if minutes or epochs else 10.0
+    check_minutes(minutes)
+    seed = plain_seed(seed, TrainingError)
     _check_free(out)
     settings = _settings(tier, sequences, seed, epochs)
     train, validation, left_out = _patients(cohort, tier, seed)
@@ -118,6 +122,7 @@ def train_cohort(
     about = record_provenance(started, fit.device, command=command, seed=seed)
     about |= {"tier": tier.name, "patients": len({p.patient_id for p in train})}
     about |= {"epochs": len(fit.curve), "best_epoch": fit.best_epoch}
+    about["training_seconds"] = fit.curve[-1]["seconds"]  # of all pieces of a run that was cut off
     _keep(fit, about, out)
     return fit
 
@@ -139,18 +144,28 @@ def _check_free(out: Path) -> None:
     there = next(place for place in (out, *out.absolute().parents) if place.exists())
     if not there.is_dir():
         raise DataError(out, f"{there} is no folder", "Name a new folder")
+    written = [name for name in (CONFIG, CURVE, ENVIRONMENT) if (out / name).exists()]
+    if written and "validation" not in _begun(out):
+        raise DataError(out, f"it holds a {written[0]} that is no run's", "Name a new folder")
+
+
+def _begun(out: Path) -> dict:
+    """Return the settings of the run that began in a folder; empty where none did."""
+    if not (out / CONFIG).exists():
+        return {}
+    try:
+        return dict(json.loads((out / CONFIG).read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise TrainingError(
+            out / CONFIG, f"it cannot be read ({error})", "Name a new folder, or remove it"
+        ) from None
 
 
 def _check_same_run(out: Path, config: dict) -> None:
     """A run that was cut off may only go on as what it began as."""
     if not (out / CHECKPOINT).exists() or not (out / CONFIG).exists():
         return
-    try:
-        begun = dict(json.loads((out / CONFIG).read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise TrainingError(
-            out / CONFIG, f"it cannot be read ({error})", "Remove this folder to start again"
-        ) from None
+    begun = _begun(out)
     wanted = json.loads(json.dumps(config))
     decisive = ("settings", "tier", "minutes", "train", "validation")
     if other := [name for name in decisive if begun.get(name) != wanted[name]]:

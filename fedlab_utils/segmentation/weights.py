@@ -190,7 +190,7 @@ def _size(told: object, unet: UNetSettings) -> tuple[int, ...]:
 
 
 def _views(told: object) -> tuple[int, ...]:
-    if told not in ([2], [1], [2, 1], [1, 2]):
+    if told not in ([2], [1], [2, 1], [1, 2]) or not all(type(view) is int for view in told):
         raise ValueError(f"views {told}")
     return tuple(told)
 

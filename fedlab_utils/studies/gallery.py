@@ -70,7 +70,7 @@ def measure(settings: dict, place: Workplace) -> dict:
         )
         cohort = load_cohort(folder / "patients")
         for name, path in models.items():
-            model = load_model(path)
+            model = load_model(path, best_device())
             into = folder / "predictions" / name
             into.mkdir(parents=True)
             for files in cohort:

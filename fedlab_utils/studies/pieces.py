@@ -1,7 +1,8 @@
 """What a cell that was interrupted has taken so far: where, at which commit, how long.
 
 A study may go on days later, at another commit, on another machine. Each piece of a cell is
-remembered beside its checkpoint, so that the record of the whole cell names them all.
+remembered beside its checkpoint, so that the record of the whole cell names them all. A process
+that is killed, or that an error ends, has no time to leave its piece: that one is missing then.
 """
 
 from __future__ import annotations

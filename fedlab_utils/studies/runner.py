@@ -139,18 +139,21 @@ def run_study(
     -------
     list of dict
         The rows recorded so far: ``settings``, ``result``, ``provenance``. Where a cell was
-        interrupted, the last names all its pieces, and its ``wall_seconds`` is their sum. The
+        interrupted, by ctrl-C or the end of its time, the last names all its pieces, and its
+        ``wall_seconds`` is their sum; a process that was killed leaves no piece. The
         commit is the one at the time of this call, whose code the process works with.
 
     Raises
     ------
     StudyError
-        If another process works on this study, or its record cannot be read.
+        If another process works on this study, its record cannot be read, or ``hours`` is no time.
     """
     from filelock import FileLock, Timeout
 
     from fedlab_utils.segmentation.provenance import checkout_state
 
+    if hours is not None and not hours >= 0:  # NaN is no time either
+        raise StudyError(study.name, f"hours are {hours}", "Pass 0 or more, or none")
     file, code = results_file(study.name, results), checkout_state()
     until = None if hours is None else time.monotonic() + 3600 * hours
     place = Workplace(work_folder(study.name, work), say, until)

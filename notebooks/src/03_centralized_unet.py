@@ -39,10 +39,12 @@ from fedlab_utils.data import (
     PreprocessSettings,
     build_cache,
     load_preprocessed,
+    preprocess,
     split_patients,
 )
 
-own, _ = open_patients(at_most=1)
+own, usable = open_patients(at_most=3, must_pass=preprocess)
+usable = [case.files.case_id for case in usable]
 cohort = own
 if len(own.patients) < 20:
     print("Too few patients to train on: the phantoms train, yours are segmented further below.")
@@ -500,8 +502,7 @@ from fedlab_utils.course.gallery import origin, shipped_model
 
 phantom_trained = shipped_model()
 print(origin(phantom_trained.provenance))
-shown = some.subset(split.test) if cohort is own else own
-shown = shown.subset(case.case_id for case in shown.cases[:3])
+shown = some.subset(split.test[:3]) if cohort is own else own.subset(usable)
 about = evaluate_model(phantom_trained, shown, flip=False, precision=fast_precision())
 print(about.regions_as_text())
 PredictionViewer(segmented(phantom_trained, [shown.load(shown.cases[0].case_id)]))

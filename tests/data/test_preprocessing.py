@@ -9,7 +9,7 @@ from scipy import ndimage
 from fedlab_utils.data.case import load_case
 from fedlab_utils.data.layouts import find_cases
 from fedlab_utils.data.preprocessing import Preprocessed, PreprocessSettings, preprocess
-from fedlab_utils.errors import DataError, IntensityError
+from fedlab_utils.errors import DataError, GeometryError, IntensityError
 from tests.data import tiny
 
 
@@ -127,6 +127,13 @@ def test_percentiles_must_make_sense(percentiles: tuple[float, ...]) -> None:
 def test_clip_must_make_sense(clip: float) -> None:
     with pytest.raises(DataError, match=r"clip is .*positive"):
         PreprocessSettings(clip=clip)
+
+
+def test_more_voxels_than_can_be_held_are_refused_before_they_are_made() -> None:
+    """At 0.2 mm a head is 17 GB, which a model's file may ask for."""
+    case = tiny.case(spacing=(20.0, 20.0, 20.0))
+    with pytest.raises(GeometryError, match=r"Brats18_Tiny_1_1: at 0\.2 mm it would have \d+x"):
+        preprocess(case, PreprocessSettings(spacing=0.2))
 
 
 def test_the_limits_themselves_are_allowed() -> None:

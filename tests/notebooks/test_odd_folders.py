@@ -15,10 +15,13 @@ from fedlab_utils.course.source import lessons
 from tests.course.test_patients import files_of, truncate
 
 pytestmark = pytest.mark.notebooks
-every_lesson = pytest.mark.parametrize("lesson", lessons()[:3], ids=lambda lesson: lesson.stem)
 
 
-@every_lesson
+def first_lessons(count: int) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("lesson", lessons()[:count], ids=lambda lesson: lesson.stem)
+
+
+@first_lessons(4)
 def test_a_lesson_runs_on_a_bad_case_and_a_good_one(lesson, folder, tmp_path) -> None:
     for path in files_of(folder, "seg")[2:]:
         shutil.rmtree(path.parent)
@@ -28,7 +31,7 @@ def test_a_lesson_runs_on_a_bad_case_and_a_good_one(lesson, folder, tmp_path) ->
     assert f"Left out: {bad}: " in nbformat.writes(notebook)
 
 
-@every_lesson
+@first_lessons(3)
 def test_a_lesson_runs_on_a_folder_without_segmentations(lesson, folder, tmp_path) -> None:
     for path in files_of(folder, "seg"):
         path.unlink()

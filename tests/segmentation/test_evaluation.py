@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel
@@ -11,7 +12,13 @@ import pytest
 
 from fedlab_utils.data import PreprocessSettings, load_cohort
 from fedlab_utils.data.phantom import write_cohort
-from fedlab_utils.errors import DataError, ForeignLabelsError, LabelError, MissingFileError
+from fedlab_utils.errors import (
+    ClinicalTableError,
+    DataError,
+    ForeignLabelsError,
+    LabelError,
+    MissingFileError,
+)
 from fedlab_utils.segmentation.evaluation import evaluate_model, evaluate_predictions
 from fedlab_utils.segmentation.metrics import MEASURED, MISSED_MM
 from fedlab_utils.segmentation.unet import UNetSettings
@@ -158,3 +165,10 @@ def test_files_that_belong_to_no_case_are_named(cohort, tmp_path: Path) -> None:
     )
     (folder / f"{first.upper()}x.nii.gz").rename(folder / f"{first}.nii.gz")
     assert evaluate_predictions(folder, "brats2017", broken).unmatched == ("Another_seg.nii",)
+
+
+def test_a_faulty_table_is_not_why_no_case_could_be_scored(cohort, tmp_path: Path) -> None:
+    faulty = replace(cohort, problems=(ClinicalTableError("survival.csv", "it is empty", "Copy"),))
+    (tmp_path / "p").mkdir()
+    with pytest.raises(MissingFileError, match="holds no prediction for it"):
+        evaluate_predictions(tmp_path / "p", "brats2018", faulty)

@@ -114,6 +114,12 @@ def test_too_little_time_still_ends_with_an_epoch_that_is_looked_at(
     assert "dice" in fit.curve[-1]
 
 
+@pytest.mark.parametrize("minutes", [0.0, -1.0, float("inf"), float("nan"), 1e300])
+def test_what_is_no_time_is_refused(minutes: float) -> None:
+    with pytest.raises(TrainingError, match="minutes: it is"):
+        fit_unet(patients(1), [], QUICK, TIER, minutes=minutes, device="cpu")
+
+
 def test_nobody_to_train_on() -> None:
     with pytest.raises(TrainingError, match="no patient"):
         fit_unet([], [], QUICK, TIER)

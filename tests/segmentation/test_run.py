@@ -11,7 +11,7 @@ import torch
 
 from fedlab_utils.data import load_cohort
 from fedlab_utils.data.tiers import Tier
-from fedlab_utils.errors import DataError, ModelError, TrainingError
+from fedlab_utils.errors import DataError, FedLabError, ModelError, TrainingError
 from fedlab_utils.segmentation.run import parse_sequences, train_cohort
 from fedlab_utils.segmentation.weights import load_model
 from tests.segmentation.test_fit import state
@@ -109,6 +109,8 @@ def test_a_run_that_was_cut_off_goes_on_as_it_began_or_not_at_all(
     train_cohort(cohort, out, TIER, epochs=2, on_epoch=lambda row, _: rows.append(row))
     assert [row["epoch"] for row in rows] == [2]
     assert not (out / "checkpoint.pt").exists()
+    about = json.loads((out / "environment.json").read_text("utf-8"))
+    assert about["training_seconds"] == rows[-1]["seconds"], "both pieces, not the last alone"
 
 
 def test_a_run_that_is_killed_before_its_model_is_saved_is_not_lost(
@@ -133,6 +135,29 @@ def test_a_run_that_is_killed_before_its_model_is_saved_is_not_lost(
     assert [row["loss"] for row in again.curve] == [row["loss"] for row in whole.curve]
     assert (out / "model.safetensors").exists()
     assert not (out / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "curve.csv", "environment.json"])
+@pytest.mark.parametrize("text", ['{"mine": 1}', "[]", "a,b"])
+def test_a_file_of_somebody_elses_is_not_replaced(
+    phantom_dir: Path, tmp_path: Path, name: str, text: str
+) -> None:
+    (mine := tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(FedLabError, match=r"no run's|cannot be read"):
+        train_cohort(load_cohort(phantom_dir), tmp_path, TIER, epochs=1)
+    assert mine.read_text("utf-8") == text
+    assert list(tmp_path.iterdir()) == [mine]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [({"minutes": float("inf")}, "minutes"), ({"seed": 2**64}, "seed")]
+)
+def test_what_is_no_time_or_seed_is_refused_before_the_folder_is_made(
+    phantom_dir: Path, tmp_path: Path, wrong: dict, said: str
+) -> None:
+    with pytest.raises(TrainingError, match=f"{said}: it is"):
+        train_cohort(load_cohort(phantom_dir), tmp_path / "run", TIER, **wrong)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_cannot_be(phantom_dir: Path, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def test_views_come_back_and_files_without_them_are_axial(
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     about = json.loads(metadata["model"])
-    for views, expected in ((None, (2,)), ([0], None), ([], None)):
+    for views, expected in ((None, (2,)), ([0], None), ([], None), ([2.0], None), ([True], None)):
         told = {k: v for k, v in about.items() if k != "views"}
         told |= {} if views is None else {"views": views}
         save_file(tensors, path, metadata | {"model": json.dumps(told)})

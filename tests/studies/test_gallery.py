@@ -29,7 +29,11 @@ TINY = {"patients": 2, "seed": 5, "spacing": 6.0, "flip": False}
 
 
 def _data_folder(root: Path, patch: pytest.MonkeyPatch) -> Workplace:
-    """Make ``root`` the data folder, with the weights of one untrained network."""
+    """Make ``root`` the data folder, with the weights of one untrained network, and no GPU.
+
+    With one, the study would first train the network of full-resolution volumes.
+    """
+    patch.setattr("fedlab_utils.segmentation.best_device", lambda: "cpu")
     patch.setattr("fedlab_utils.studies.record.data_folder", lambda: root)
     unet = UNetSettings(width=8)
     model = TrainedModel(make_unet(unet), unet, PreprocessSettings(spacing=6.0), (32, 32))
@@ -90,3 +94,20 @@ def test_without_weights_the_way_out_is_named(
     with pytest.raises(StudyError, match="sim_to_real"):
         gallery.measure(TINY, place)
     assert not gallery.gallery_folder().exists()
+
+
+def test_the_machine_s_best_device_predicts_and_is_first_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU, as far as this machine can play one: volumes at 1 mm take minutes without."""
+    place, asked, trained = _data_folder(tmp_path, monkeypatch), [], []
+
+    def load(path: Path, device: str = "cpu") -> TrainedModel:
+        asked.append(device)
+        return load_model(path)
+
+    monkeypatch.setattr("fedlab_utils.segmentation.best_device", lambda: "cuda")
+    monkeypatch.setattr("fedlab_utils.segmentation.load_model", load)
+    monkeypatch.setattr(gallery, "run_study", lambda study, **_: trained.append(study.name))
+    gallery.measure(TINY, place)
+    assert (asked, trained) == (["cuda"], ["sim_to_real_3d"])

@@ -154,6 +154,12 @@ def test_no_cell_begins_when_the_time_is_over(tmp_path: Path) -> None:
     assert "paused after 0 of 3" in said[-1]
 
 
+@pytest.mark.parametrize("hours", [-1.0, float("nan")])
+def test_what_is_no_time_is_refused(tmp_path: Path, hours: float) -> None:
+    with pytest.raises(StudyError, match="hours are"):
+        run_study(study(odd), hours=hours, results=tmp_path, work=tmp_path / "work", say=quiet)
+
+
 def test_a_failing_cell_keeps_what_is_recorded(tmp_path: Path) -> None:
     def failing(settings: dict, place: Workplace) -> dict:
         if settings["seed"] == 2:
