@@ -68,7 +68,7 @@ def train_cohort(
     seed
         Decides split, weights, draws and augmentation.
     minutes, epochs
-        How long: see :func:`fedlab_utils.segmentation.fit.fit_unet`. Default: 10 minutes.
+        How long, reading included: see :func:`fedlab_utils.segmentation.fit.fit_unet`. Default: 10.
     on_epoch
         Called with each row of the curve and the number of epochs that there will be.
     on_left_out
@@ -114,7 +114,7 @@ def train_cohort(
         validation,
         settings,
         tier,
-        minutes=minutes,
+        minutes=minutes and max(minutes - (time.time() - started) / 60, 1e-3),
         on_epoch=on_epoch,
         checkpoint=out / CHECKPOINT,
         keep_checkpoint=True,

@@ -113,6 +113,30 @@ def test_a_run_that_was_cut_off_goes_on_as_it_began_or_not_at_all(
     assert about["training_seconds"] == rows[-1]["seconds"], "both pieces, not the last alone"
 
 
+def test_minutes_count_what_it_takes_to_read_the_patients(
+    phantom_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading takes 90 s by a clock of the test's own: of three minutes, 1.5 are left."""
+    import fedlab_utils.segmentation.run as module
+
+    now, left = [1000.0], []
+
+    def slowly(*given, read=module._patients):
+        now[0] += 90
+        return read(*given)
+
+    def fit(*given, minutes: float, train=module.fit_unet, **more):
+        left.append(minutes)
+        return train(*given, minutes=0.01, **more)
+
+    monkeypatch.setattr(module.time, "time", lambda: now[0])
+    monkeypatch.setattr(module, "_patients", slowly)
+    monkeypatch.setattr(module, "fit_unet", fit)
+    train_cohort(load_cohort(phantom_dir), tmp_path / "run", TIER, minutes=3)
+    assert left == [pytest.approx(1.5)]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["minutes"] == 3
+
+
 def test_a_run_that_is_killed_before_its_model_is_saved_is_not_lost(
     phantom_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
